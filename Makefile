@@ -1,0 +1,39 @@
+# Everything happens in .venv/ beside this file; nothing else on the machine is touched.
+PYTHON ?= python3
+BIN := .venv/bin
+# One thread per process: two test processes with two threads each fight over the cores.
+TEST := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist worksteal
+
+.PHONY: demo test test-all lint benchmarks clean
+
+demo: .venv/installed
+	$(BIN)/python examples/demo.py
+
+test: .venv/developed lint
+	$(TEST) -m "not slow and not gpu"
+
+test-all: .venv/developed lint
+	$(TEST)
+
+lint: .venv/developed
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+benchmarks: .venv/developed
+	for file in benchmarks/*.py; do OMP_NUM_THREADS=1 $(BIN)/python $$file || exit 1; done
+
+.venv/bin/python:
+	$(PYTHON) -m venv .venv
+
+.venv/installed: .venv/bin/python pyproject.toml
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable .
+	touch $@
+
+.venv/developed: .venv/bin/python pyproject.toml
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[dev]"
+	touch .venv/installed $@
+
+clean:
+	rm -rf .venv demo-out

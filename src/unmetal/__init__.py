@@ -1,0 +1,1 @@
+"""unmetal: metal artifact reduction for CT."""

@@ -1,0 +1,14 @@
+"""One command per file, each a dataclass whose fields are its arguments and whose `run()` does it.
+
+`COMMANDS` is read without importing any of them. An argument of the command line is a field, its
+help text the string below that field.
+"""
+
+COMMANDS = {
+    "reduce": "a CT series in, the same series with the metal artifacts reduced out",
+    "simulate": "put metal and its artifacts into a clean slice, with the physics of a scanner",
+    "evaluate": "a table of methods on data with a known truth",
+    "methods": "the methods there are, with one line each",
+    "info": "what a file or folder holds",
+}
+"""Name of the module and of its class, capitalised -> one line of help."""

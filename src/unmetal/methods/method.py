@@ -1,0 +1,38 @@
+"""The one interface of everything that reduces metal artifacts."""
+
+from collections.abc import Iterator, Mapping
+from typing import ClassVar
+
+from torch import Tensor, nn
+
+from unmetal.scan import Scan
+
+Losses = Mapping[str, Tensor]
+"""Named scalar losses of one optimiser step; the loop sums them."""
+
+
+class Method(nn.Module):
+    """One way of reducing metal artifacts.
+
+    Each direct child module is a *player* with an optimiser of its own. A method never sees a
+    file and never knows another method; what two share lives in `physics` or `nets`.
+    """
+
+    reads: ClassVar[frozenset[str]] = frozenset({"image"})
+    """Fields of `Scan` that `reduce` needs; the caller derives those that are missing."""
+
+    studies: ClassVar[frozenset[str]] = frozenset()
+    """Fields of `Scan` that `learn` needs; empty where there is nothing to train."""
+
+    def reduce(self, scan: Scan) -> Tensor:
+        """The slices without artifacts, `[B 1 H W]` in 1/cm.
+
+        What is inside the metal is the caller's to restore: `engine.reduce` pastes the source's
+        own values back.
+        """
+        raise NotImplementedError
+
+    def learn(self, scan: Scan) -> Iterator[tuple[str, Losses]]:
+        """Yield `(player, losses)` once per optimiser step, in the order the players move."""
+        del scan
+        yield from ()

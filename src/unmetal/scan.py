@@ -1,0 +1,89 @@
+"""The two records: `Volume` is what files hold, `Scan` is what methods see."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Volume:
+    """A CT series in Hounsfield units, with what its file format needs to give it back.
+
+    Slices are sorted along the normal of the image plane; a single slice is a volume of one.
+    """
+
+    hu: np.ndarray
+    """float32 `[slices H W]`, HU."""
+
+    spacing: tuple[float, float, float]
+    """mm between voxel centres along (slice, row, column), in the order of `hu`'s axes."""
+
+    spacing_known: bool = True
+    """False where the format states no pixel size and a default was assumed."""
+
+    padding: np.ndarray | None = None
+    """bool `[slices H W]`, True where the scanner filled pixels outside its field of view."""
+
+    source: Any = field(default=None, repr=False)
+    """The reader's own record (header, stored integers): only the format's writer looks inside."""
+
+    path: Path | None = None
+    """Where it was read from."""
+
+    meta: dict[str, Any] = field(default_factory=dict)
+    """What the header says about the acquisition, under plain names (`modality`, `kvp`, ...)."""
+
+    def with_hu(self, hu: np.ndarray) -> Volume:
+        """The same series with other values: float `[slices H W]`, HU."""
+        if hu.shape != self.hu.shape:
+            raise ValueError(f"values of shape {hu.shape} do not fit a series of {self.hu.shape}")
+        return replace(self, hu=np.asarray(hu, dtype=np.float32))
+
+
+class Scanner(Protocol):
+    """How a sinogram belongs to an image; `unmetal.physics.scanner.CT` is the one made here."""
+
+    def project(self, image: Tensor) -> Tensor:
+        """Line integrals `[B 1 V D]` of an image `[B 1 H W]`: attenuation in 1/cm becomes a
+        dimensionless sinogram, a mask becomes path lengths in cm."""
+
+    def reconstruct(self, sinogram: Tensor) -> Tensor:
+        """Image `[B 1 H W]` in 1/cm from line integrals `[B 1 V D]`; linear in its argument."""
+
+
+@dataclass(frozen=True)
+class Scan:
+    """A batch of slices as a method sees them, and whatever else is known about them.
+
+    A field that is None is unknown. `unmetal.physics.derive.complete` fills in those that follow
+    from the others: metal by threshold, the sinogram by re-projection, the trace from the metal.
+    """
+
+    image: Tensor
+    """`[B 1 H W]`, 1/cm: the slices as they came, with artifacts."""
+
+    scanner: Scanner | None = None
+    """The geometry of `sinogram`, and the way back to the image."""
+
+    metal: Tensor | None = None
+    """bool `[B 1 H W]`."""
+
+    sinogram: Tensor | None = None
+    """`[B 1 V D]`, line integrals after water beam hardening correction. `image` is its
+    reconstruction, or else it is the re-projection of `image`."""
+
+    trace: Tensor | None = None
+    """bool `[B 1 V D]`: rays that met metal."""
+
+    clean: Tensor | None = None
+    """`[B 1 H W]`, 1/cm: the truth, in simulation only."""
+
+    other: Tensor | None = None
+    """`[B 1 H W]`, 1/cm: clean slices of other patients, for unpaired learning."""
