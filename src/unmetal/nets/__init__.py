@@ -1,0 +1,1 @@
+"""Network architectures, one per file: layers only, no losses, no optimisers."""

@@ -1,0 +1,224 @@
+"""The artifact disentanglement network: encoders, generators and discriminators.
+
+Source: Liao et al., "Artifact Disentanglement Network for Unsupervised Metal Artifact Reduction"
+(MICCAI 2019), Figures 1 and 5 to 7; kernel sizes, normalisation and slopes as in the authors'
+released code, which is what the published weights belong to. Images are `[B 1 H W]` in the
+networks' range [-1, 1] (`unmetal.units.mu_to_network`); H and W are multiples of `stride`.
+
+Every convolution of the generator is followed by a normalisation over the whole slice, so the
+generator is blind to a positive affine change of its input: absolute attenuation is inferred from
+the slice's own histogram. Never feed it patches.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """How wide and deep an ADN is; the defaults are the paper's."""
+
+    width: int = 64
+    """Channels at full resolution; they double at every halving of the image."""
+
+    downs: int = 2
+    """How often the encoders halve the image."""
+
+    residuals: int = 4
+    """Residual blocks at the lowest resolution, in each encoder and in each generator."""
+
+    critic_width: int = 64
+    """Channels of the discriminators' first layer."""
+
+    @property
+    def stride(self) -> int:
+        """Image sides must be multiples of this number of pixels."""
+        return 2**self.downs
+
+    @property
+    def channels(self) -> list[int]:
+        """Channels per resolution, finest first: 64, 128, 256 in the paper."""
+        return [self.width * 2**level for level in range(self.downs + 1)]
+
+
+class Residual(nn.Module):
+    """RB of Figure 5b: `x + body(x)`, nothing after the sum."""
+
+    def __init__(self, channels: int, activation: nn.Module) -> None:
+        super().__init__()
+        self.body = nn.Sequential(
+            convolution(channels, channels, 3, norm=instance_norm(channels), activation=activation),
+            convolution(channels, channels, 3, norm=instance_norm(channels)),
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        """`[B C H W]` to the same shape."""
+        return x + self.body(x)
+
+
+class Encoder(nn.Module):
+    """E_I or E_Ia (Figure 7a): an image to its content code."""
+
+    def __init__(self, architecture: Architecture) -> None:
+        super().__init__()
+        deepest = architecture.channels[-1]
+        self.down = nn.Sequential(*halvings(architecture))
+        self.residual = nn.Sequential(
+            *(Residual(deepest, nn.ReLU()) for _ in range(architecture.residuals))
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        """`[B 1 H W]` to `[B 256 H/4 W/4]` (width 64)."""
+        return self.residual(self.down(x))
+
+
+class ArtifactEncoder(nn.Module):
+    """E_a (Figure 7c): an image to its artifact code, one feature map per resolution.
+
+    The released network also runs four residual blocks here whose output nothing uses: 4,720,640
+    dead parameters and a fifth of a training step's arithmetic. They are not here.
+    """
+
+    def __init__(self, architecture: Architecture) -> None:
+        super().__init__()
+        self.down = nn.ModuleList(halvings(architecture))
+
+    def forward(self, x: Tensor) -> list[Tensor]:
+        """`[B 1 H W]` to `[B 256 H/4 W/4]`, `[B 128 H/2 W/2]`, `[B 64 H W]`: deepest first."""
+        code = []
+        for layer in self.down:
+            x = layer(x)
+            code.append(x)
+        return code[::-1]
+
+
+class Decoder(nn.Module):
+    """G_I (Figure 7b), or with `merges` G_Ia (Figure 7d): a content code to an image."""
+
+    def __init__(self, architecture: Architecture, merges: bool = False) -> None:
+        super().__init__()
+        *_, deepest = channels = architecture.channels
+        coarse_to_fine = channels[::-1]
+        self.residual = nn.Sequential(
+            *(Residual(deepest, nn.LeakyReLU(0.2)) for _ in range(architecture.residuals))
+        )
+        self.layers = nn.ModuleList(
+            [doubling(coarse, coarse // 2) for coarse in coarse_to_fine[:-1]]
+            + [convolution(architecture.width, 1, 7, activation=nn.Tanh())]
+        )
+        self.merges = nn.ModuleList(
+            [nn.Conv2d(2 * c, c, 1) for c in coarse_to_fine] if merges else []
+        )
+
+    def forward(self, code: Tensor, artifact: Sequence[Tensor] | None = None) -> Tensor:
+        """A content code and perhaps `ArtifactEncoder`'s code to `[B 1 H W]` in [-1, 1]."""
+        x = self.residual(code)
+        for level, layer in enumerate(self.layers):
+            if artifact is not None:
+                x = self.merges[level](torch.cat([x, artifact[level]], dim=1))
+            x = layer(x)
+        return x
+
+
+class Generator(nn.Module):
+    """Everything of ADN but the discriminators: E_Ia, E_I, E_a, G_I and G_Ia of Figure 1."""
+
+    def __init__(self, architecture: Architecture) -> None:
+        super().__init__()
+        self.architecture = architecture
+        self.encode_affected = Encoder(architecture)
+        self.encode_clean = Encoder(architecture)
+        self.encode_artifact = ArtifactEncoder(architecture)
+        self.decode_clean = Decoder(architecture)
+        self.decode_affected = Decoder(architecture, merges=True)
+        # The released code makes one generator as a copy of the other; they part while training.
+        self.decode_affected.residual.load_state_dict(self.decode_clean.residual.state_dict())
+        self.decode_affected.layers.load_state_dict(self.decode_clean.layers.state_dict())
+
+    def split(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """An affected slice taken apart: itself put together again, and itself without artifact."""
+        content = self.encode_affected(x)
+        return self.decode_affected(content, self.encode_artifact(x)), self.decode_clean(content)
+
+    def merge(self, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+        """A clean slice `y` given the artifact of `x`, and `y` itself put together again."""
+        content = self.encode_clean(y)
+        return self.decode_affected(content, self.encode_artifact(x)), self.decode_clean(content)
+
+    def clean(self, x: Tensor) -> Tensor:
+        """An affected slice without its artifact: all that is needed once training is over."""
+        return self.decode_clean(self.encode_affected(x))
+
+
+class Critic(nn.Sequential):
+    """D_I or D_Ia (Figure 6): a 34-pixel PatchGAN, `[B 1 256 256]` to raw scores `[B 1 62 62]`."""
+
+    def __init__(self, width: int = 64) -> None:
+        super().__init__(
+            nn.Conv2d(1, width, 4, stride=2, padding=1),
+            nn.LeakyReLU(0.2),
+            nn.Conv2d(width, 2 * width, 4, stride=2, padding=1),
+            instance_norm(2 * width),
+            nn.LeakyReLU(0.2),
+            nn.Conv2d(2 * width, 4 * width, 4, padding=1),
+            instance_norm(4 * width),
+            nn.LeakyReLU(0.2),
+            nn.Conv2d(4 * width, 1, 4, padding=1),
+        )
+
+
+def convolution(
+    inputs: int,
+    outputs: int,
+    kernel: int,
+    *,
+    stride: int = 1,
+    norm: nn.Module | None = None,
+    activation: nn.Module | None = None,
+) -> nn.Sequential:
+    """CB of Figure 5a: reflection padding and convolution, normalisation, activation."""
+    padding = (kernel - 1) // 2
+    layers: list[nn.Module | None] = [
+        nn.Conv2d(inputs, outputs, kernel, stride=stride, padding=padding, padding_mode="reflect"),
+        norm,
+        activation,
+    ]
+    return nn.Sequential(*(layer for layer in layers if layer is not None))
+
+
+def halvings(architecture: Architecture) -> list[nn.Sequential]:
+    """The first layers of every encoder: 7x7 at full resolution, then 4x4 with stride 2."""
+    first, *deeper = architecture.channels
+    return [
+        convolution(1, first, 7, norm=instance_norm(first), activation=nn.ReLU()),
+        *(
+            convolution(c // 2, c, 4, stride=2, norm=instance_norm(c), activation=nn.ReLU())
+            for c in deeper
+        ),
+    ]
+
+
+def doubling(inputs: int, outputs: int) -> nn.Sequential:
+    """One step up in a generator: nearest neighbour, 5x5, layer normalisation."""
+    return nn.Sequential(
+        nn.Upsample(scale_factor=2, mode="nearest"),
+        convolution(inputs, outputs, 5, norm=layer_norm(outputs), activation=nn.LeakyReLU(0.2)),
+    )
+
+
+def instance_norm(channels: int) -> nn.Module:
+    """Zero mean and unit variance per sample and channel; no parameters, no running statistics."""
+    return nn.InstanceNorm2d(channels)
+
+
+def layer_norm(channels: int) -> nn.GroupNorm:
+    """Zero mean and unit variance per sample over `[C H W]`, then a gain and bias per channel.
+
+    The gain starts uniform in [0, 1), not at one: so does the released code.
+    """
+    norm = nn.GroupNorm(1, channels)
+    nn.init.uniform_(norm.weight)
+    return norm
