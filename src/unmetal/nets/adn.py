@@ -105,10 +105,8 @@ class Decoder(nn.Module):
         self.residual = nn.Sequential(
             *(Residual(deepest, nn.LeakyReLU(0.2)) for _ in range(architecture.residuals))
         )
-        self.layers = nn.ModuleList(
-            [doubling(coarse, coarse // 2) for coarse in coarse_to_fine[:-1]]
-            + [convolution(architecture.width, 1, 7, activation=nn.Tanh())]
-        )
+        self.doublings = nn.ModuleList([doubling(c, c // 2) for c in coarse_to_fine[:-1]])
+        self.to_image = convolution(architecture.width, 1, 7, activation=nn.Tanh())
         self.merges = nn.ModuleList(
             [nn.Conv2d(2 * c, c, 1) for c in coarse_to_fine] if merges else []
         )
@@ -116,11 +114,18 @@ class Decoder(nn.Module):
     def forward(self, code: Tensor, artifact: Sequence[Tensor] | None = None) -> Tensor:
         """A content code and perhaps `ArtifactEncoder`'s code to `[B 1 H W]` in [-1, 1]."""
         x = self.residual(code)
-        for level, layer in enumerate(self.layers):
-            if artifact is not None:
-                x = self.merges[level](torch.cat([x, artifact[level]], dim=1))
-            x = layer(x)
-        return x
+        for level, doubling in enumerate(self.doublings):
+            x = doubling(self.merged(x, artifact, level))
+        x = self.merged(x, artifact, -1)
+        # In bfloat16 the image itself would be rounded to steps of 2 to 10 HU.
+        with torch.autocast(x.device.type, enabled=False):
+            return self.to_image(x.float())
+
+    def merged(self, x: Tensor, artifact: Sequence[Tensor] | None, level: int) -> Tensor:
+        """MB of Figure 5c, where there is an artifact to merge; `[B C H W]` to the same shape."""
+        if artifact is None:
+            return x
+        return self.merges[level](torch.cat([x, artifact[level]], dim=1))
 
 
 class Generator(nn.Module):
@@ -135,8 +140,9 @@ class Generator(nn.Module):
         self.decode_clean = Decoder(architecture)
         self.decode_affected = Decoder(architecture, merges=True)
         # The released code makes one generator as a copy of the other; they part while training.
-        self.decode_affected.residual.load_state_dict(self.decode_clean.residual.state_dict())
-        self.decode_affected.layers.load_state_dict(self.decode_clean.layers.state_dict())
+        for part in ("residual", "doublings", "to_image"):
+            twin = self.decode_clean.get_submodule(part).state_dict()
+            self.decode_affected.get_submodule(part).load_state_dict(twin)
 
     def split(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """An affected slice taken apart: itself put together again, and itself without artifact."""

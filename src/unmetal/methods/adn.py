@@ -1,0 +1,116 @@
+"""ADN: Liao et al., "Artifact Disentanglement Network for Unsupervised Metal Artifact Reduction".
+
+MICCAI 2019, arXiv 1906.01806. Where paper and released code differ the code is the default, since
+its numbers are the published ones: least-squares adversarial losses, and the inputs rather than
+the reconstructions in the artifact-consistency loss.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import ClassVar, Literal
+
+from torch import Tensor, nn
+from torch.nn import functional
+
+from unmetal.methods.adversarial import Form, judge, real
+from unmetal.methods.method import Losses, Method
+from unmetal.nets.adn import Architecture, Critic, Generator
+from unmetal.scan import Scan
+from unmetal.units import mu_to_network, network_to_mu
+
+
+@dataclass(frozen=True)
+class Config:
+    """What is learned and how much each loss counts, equation (8); SYN and CL1 by default."""
+
+    architecture: Architecture = field(default_factory=Architecture)
+
+    adv_clean: float = 1.0
+    """Weight of equation (3): corrected slices look clean."""
+
+    adv_spoilt: float = 1.0
+    """Weight of equation (5): clean slices given an artifact look affected."""
+
+    recon: float = 20.0
+    """Weight of equation (4): what was taken apart can be put together again."""
+
+    cycle: float = 20.0
+    """Weight of equation (6), self-reduction: the artifact given to a clean slice comes off."""
+
+    artifact: float = 20.0
+    """Weight of equation (7): the artifact taken from one slice is the one given to the other."""
+
+    supervised: float = 0.0
+    """Weight of the L1 distance to the truth: not in the paper, a control for experiments."""
+
+    adversarial: Form = "least squares"
+    """`log` is the paper's text, `least squares` the released code."""
+
+    artifact_between: Literal["inputs", "reconstructions"] = "inputs"
+    """What the outputs are subtracted from in equation (7); the released code's `gt_art`."""
+
+
+class ADN(Method):
+    """The artifact disentanglement network, trained on affected and clean slices without pairs."""
+
+    reads: ClassVar[frozenset[str]] = frozenset({"image"})
+    studies: ClassVar[frozenset[str]] = frozenset({"image", "other"})
+
+    def __init__(self, config: Config | None = None) -> None:
+        super().__init__()
+        self.config = config = config or Config()
+        self.generator = Generator(config.architecture)
+        self.critic = nn.ModuleDict(
+            {name: Critic(config.architecture.critic_width) for name in ("clean", "spoilt")}
+        )
+
+    def reduce(self, scan: Scan) -> Tensor:
+        """The slices without artifacts, `[B 1 H W]` in 1/cm, within the window of `units`."""
+        x, (height, width) = mu_to_network(scan.image), scan.image.shape[-2:]
+        stride = self.config.architecture.stride
+        x = functional.pad(x, (0, -width % stride, 0, -height % stride), mode="reflect")
+        return network_to_mu(self.generator.clean(x)[..., :height, :width].float())
+
+    def transfer(self, affected: Tensor, clean: Tensor) -> Tensor:
+        """Clean slices given the artifact of affected ones (Figure 11); `[B 1 H W]` in 1/cm."""
+        spoilt, _ = self.generator.merge(mu_to_network(affected), mu_to_network(clean))
+        return network_to_mu(spoilt.float())
+
+    def learn(self, scan: Scan) -> Iterator[tuple[str, Losses]]:
+        """One turn of the generator, one of both critics on the same fakes: equations (3) to (8).
+
+        The released code moves each critic before the generator's gradients are taken, which
+        PyTorch has refused since 1.5; here both sides answer the other's previous weights.
+        """
+        assert scan.other is not None
+        x, y, w = mu_to_network(scan.image), mu_to_network(scan.other), self.config
+        x_again, x_clean = self.generator.split(x)
+        y_spoilt, y_again = self.generator.merge(x, y)
+        y_reduced = self.generator.clean(y_spoilt) if w.cycle else y
+        x_whole, y_whole = (x, y) if w.artifact_between == "inputs" else (x_again, y_again)
+        losses = {
+            "adv_clean": real(self.critic["clean"](x_clean), w.adversarial),
+            "adv_spoilt": real(self.critic["spoilt"](y_spoilt), w.adversarial),
+            "recon": l1(x_again, x) + l1(y_again, y),
+            "cycle": l1(y_reduced, y),
+            "artifact": l1(x_whole - x_clean, y_spoilt - y_whole),
+        }
+        if w.supervised:
+            assert scan.clean is not None
+            losses["supervised"] = l1(x_clean, mu_to_network(scan.clean))
+        # A loss of weight nought must give no gradient at all: a gradient of zeros would let
+        # weight decay shrink what nothing else trains.
+        weights = {name: getattr(w, name) for name in losses}
+        yield "generator", {name: weights[name] * losses[name] for name in losses if weights[name]}
+        yield (
+            "critic",
+            {
+                "clean": judge(self.critic["clean"], x_clean, y, w.adversarial),
+                "spoilt": judge(self.critic["spoilt"], y_spoilt, x, w.adversarial),
+            },
+        )
+
+
+def l1(a: Tensor, b: Tensor) -> Tensor:
+    """Mean absolute difference, a scalar."""
+    return functional.l1_loss(a.float(), b.float())
