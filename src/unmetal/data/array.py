@@ -1,0 +1,70 @@
+"""NumPy's .npy: HU as `[H W]` or `[slices H W]`, of any real number type; float32 goes out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar
+
+import numpy as np
+
+from unmetal.data.derivation import Derivation
+from unmetal.data.pixel_size import pixel_size
+from unmetal.data.reasons import why
+from unmetal.data.values import to_hu
+from unmetal.errors import InputError
+from unmetal.scan import Volume
+
+
+@dataclass(frozen=True)
+class Array:
+    """What the file held, beyond the values."""
+
+    shape: tuple[int, ...]
+    """`(H, W)` or `(slices, H, W)`."""
+
+    form: ClassVar[str] = "array"
+
+
+def read(path: Path, spacing: float | None) -> Volume:
+    """HU from an .npy file; nothing in it is ever executed.
+
+    Raises:
+        InputError: truncated, pickled objects, not real numbers, or not two or three axes.
+    """
+    try:
+        values = np.load(path, allow_pickle=False)
+    except (ValueError, EOFError) as error:
+        raise InputError(f"{path}: not a complete .npy of numbers: {why(error)}") from error
+    values = _checked(values, path)
+    size, warnings = pixel_size(values.shape[-1], spacing)
+    return Volume(
+        hu=to_hu(values).reshape(-1, *values.shape[-2:]),
+        spacing=(size, size, size),
+        spacing_known=not warnings,
+        source=Array(values.shape),
+        meta={"format": "NumPy array", "stored_as": str(values.dtype), "warnings": warnings},
+    )
+
+
+def write(volume: Volume, path: Path, derivation: Derivation) -> None:
+    """float32 HU in the shape that was read."""
+    shape = volume.hu.shape if volume.source is None else volume.source.shape
+    with path.open("wb") as file:
+        np.save(file, volume.hu.astype(np.float32).reshape(shape), allow_pickle=False)
+
+
+def _checked(values: object, path: Path) -> np.ndarray:
+    if not isinstance(values, np.ndarray):
+        raise InputError(f"{path}: holds several arrays: give an .npy with one array of HU")
+    if values.dtype.kind not in "iuf" or values.dtype.itemsize == 1:
+        raise InputError(
+            f"{path}: holds {values.dtype} numbers: give HU as 16-bit or wider integers or floats"
+        )
+    if values.ndim not in {2, 3} or not values.size:
+        raise InputError(f"{path}: has shape {values.shape}: give [H W] or [slices H W]")
+    if values.ndim == 3 and values.shape[2] <= 4 < values.shape[1]:
+        raise InputError(
+            f"{path}: has shape {values.shape}, as a colour picture: give [slices H W]"
+        )
+    return values

@@ -1,0 +1,97 @@
+"""The DICOM files in a folder, a zip or a single file: by the preamble, never by the name.
+
+Source: DICOM PS3.10 section 7.1: 128 bytes, then `DICM`.
+"""
+
+from __future__ import annotations
+
+import zipfile
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from io import BytesIO
+from pathlib import Path, PurePosixPath
+from typing import IO, Literal
+
+from unmetal.data.reasons import why
+from unmetal.errors import InputError
+
+Layout = Literal["folder", "zip", "file"]
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One DICOM file."""
+
+    name: str
+    """Relative to the folder or archive, with `/`."""
+
+    where: str
+    """For messages."""
+
+    open: Callable[[], IO[bytes]]
+    """Its content, from the start, seekable."""
+
+
+@contextmanager
+def entries(path: Path) -> Iterator[tuple[Layout, list[Entry]]]:
+    """The DICOM files at `path`, readable while the context is open; nothing is extracted.
+
+    Raises:
+        InputError: there are none, or the archive is damaged or encrypted.
+    """
+    if path.is_dir():
+        yield "folder", _required([*_in_folder(path)], path)
+    elif zipfile.is_zipfile(path):
+        with zipfile.ZipFile(path) as archive:
+            yield "zip", _required(_in_archive(archive, path), path)
+    else:
+        yield "file", _required([*_in_file(path)], path)
+
+
+def _in_folder(path: Path) -> Iterator[Entry]:
+    for inside in sorted(path.rglob("*")):
+        if inside.is_file():
+            for entry in _in_file(inside):
+                yield replace(entry, name=inside.relative_to(path).as_posix())
+
+
+def _in_file(path: Path) -> Iterator[Entry]:
+    with path.open("rb") as file:
+        if _is_dicom(file):
+            yield Entry(path.name, str(path), lambda: path.open("rb"))
+
+
+def _in_archive(archive: zipfile.ZipFile, path: Path) -> list[Entry]:
+    """Members are unpacked in memory, one at a time: their names never become paths here."""
+    members = sorted(archive.infolist(), key=lambda info: info.filename)
+    try:
+        dicom = [info for info in members if not info.is_dir() and _member_is_dicom(archive, info)]
+    except (zipfile.BadZipFile, zlib.error, RuntimeError) as error:
+        raise InputError(f"{path}: damaged or encrypted archive: {why(error)}") from error
+    names = [PurePosixPath(info.filename) for info in dicom]
+    outside = [name for name in names if name.is_absolute() or ".." in name.parts]
+    if outside:
+        raise InputError(f"{path}: holds {outside[0]}, which points out of the archive")
+    return [
+        Entry(str(name), f"{path}:{name}", lambda info=info: BytesIO(archive.read(info)))  # type: ignore[misc]
+        for name, info in zip(names, dicom, strict=True)
+    ]
+
+
+def _member_is_dicom(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bool:
+    with archive.open(info) as file:
+        return _is_dicom(file)
+
+
+def _is_dicom(file: IO[bytes]) -> bool:
+    return file.read(132)[128:] == b"DICM"
+
+
+def _required(found: list[Entry], path: Path) -> list[Entry]:
+    if found:
+        return found
+    if path.is_dir() and not any(path.iterdir()):
+        raise InputError(f"{path}: an empty folder: give a folder with one CT series")
+    raise InputError(f"{path}: no DICOM file in it: give a folder, zip or file of one CT series")

@@ -1,0 +1,164 @@
+"""A classic CT series -> `Volume`, sorted by position."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+from pydicom import config, dcmread
+from pydicom.dataset import Dataset
+
+from unmetal.data.dicom import pixels
+from unmetal.data.dicom.entries import Entry, Layout, entries
+from unmetal.data.dicom.series import Header, Stack, one_series, stack
+from unmetal.data.pixel_size import pixel_size
+from unmetal.data.reasons import why
+from unmetal.data.values import to_hu
+from unmetal.errors import InputError
+from unmetal.scan import Volume
+
+NAMES = {
+    "modality": "Modality",
+    "manufacturer": "Manufacturer",
+    "model": "ManufacturerModelName",
+    "kvp": "KVP",
+    "kernel": "ConvolutionKernel",
+    "exposure": "Exposure",
+    "tube_current": "XRayTubeCurrent",
+    "filter": "FilterType",
+    "slice_thickness": "SliceThickness",
+    "reconstruction_diameter": "ReconstructionDiameter",
+    "body_part": "BodyPartExamined",
+    "patient_position": "PatientPosition",
+    "series_number": "SeriesNumber",
+    "series_description": "SeriesDescription",
+    "series_uid": "SeriesInstanceUID",
+    "study_uid": "StudyInstanceUID",
+    "burned_in": "BurnedInAnnotation",
+    "lossy": "LossyImageCompression",
+}
+"""Plain name in `Volume.meta` -> DICOM keyword; mm, kV, mA and mAs as in the standard."""
+
+
+@dataclass(frozen=True, eq=False)
+class Slice:
+    """One image as it was in its file."""
+
+    name: str
+    """Relative to the folder or archive."""
+
+    header: Dataset
+    """Everything but the pixels; read only."""
+
+    stored: np.ndarray
+    """`[H W]`."""
+
+    slope: float
+    intercept: float
+
+
+@dataclass(frozen=True, eq=False)
+class Series:
+    """A series as it was in its files, in the order of `Volume.hu`."""
+
+    slices: tuple[Slice, ...]
+    layout: Layout
+
+    form: ClassVar[str] = "dicom"
+
+
+def read(path: Path, spacing: float | None) -> Volume:
+    """The one CT series in a folder (with its sub-folders), zip or file.
+
+    Raises:
+        InputError: see `entries`, `one_series`, `stack`, `pixels`.
+    """
+    with tolerant(), entries(path) as (layout, found):
+        headers = [Header(entry, _dataset(entry, pixels=False)) for entry in found]
+        images, aside = one_series(headers, path)
+        stacked = stack(images, path)
+        slices = tuple(_slice(header.entry) for header in stacked.headers)
+        return _volume(Series(slices, layout), stacked, aside, spacing)
+
+
+@contextmanager
+def tolerant() -> Iterator[None]:
+    """Take and give back header values that break the standard's rules: they are the scanner's."""
+    with warnings.catch_warnings(), config.disable_value_validation():
+        warnings.simplefilter("ignore")
+        yield
+
+
+def _dataset(entry: Entry, *, pixels: bool) -> Dataset:
+    try:
+        with entry.open() as file:
+            return dcmread(file, stop_before_pixels=not pixels)
+    except Exception as error:
+        raise InputError(f"{entry.where}: damaged or truncated DICOM: {why(error)}") from error
+
+
+def _slice(entry: Entry) -> Slice:
+    dataset = _dataset(entry, pixels=True)
+    stored = pixels.decode(dataset, entry.where)
+    slope, intercept = pixels.rescale(dataset, entry.where)
+    for keyword in ("PixelData", "FloatPixelData", "DoubleFloatPixelData"):
+        if keyword in dataset:
+            delattr(dataset, keyword)
+    dataset.buffer = None
+    return Slice(entry.name, dataset, stored, slope, intercept)
+
+
+def _volume(series: Series, stacked: Stack, aside: list[str], spacing: float | None) -> Volume:
+    first = series.slices[0].header
+    row, column, assumed = _pixel_spacing(first, spacing)
+    distance = stacked.distance or _thickness(first)
+    return Volume(
+        hu=np.stack([to_hu(s.stored, s.slope, s.intercept) for s in series.slices]),
+        spacing=(distance, row, column),
+        spacing_known=not assumed,
+        padding=np.stack([pixels.padding(s.header, s.stored) for s in series.slices]),
+        source=series,
+        meta=_meta(series, stacked) | {"warnings": [*aside, *stacked.warnings, *assumed]},
+    )
+
+
+def _pixel_spacing(header: Dataset, given: float | None) -> tuple[float, float, list[str]]:
+    """mm between rows and between columns, and a warning if assumed."""
+    stated = header.get("PixelSpacing")
+    if stated and all(float(mm) > 0 for mm in stated):
+        return float(stated[0]), float(stated[1]), []
+    size, warning = pixel_size(int(header.Columns), given)
+    return size, size, warning
+
+
+def _thickness(header: Dataset) -> float:
+    """mm to the next slice, as far as a single image knows."""
+    for keyword in ("SpacingBetweenSlices", "SliceThickness"):
+        if header.get(keyword):
+            return abs(float(header[keyword].value)) or 1.0
+    return 1.0
+
+
+def _meta(series: Series, stacked: Stack) -> dict[str, Any]:
+    first = series.slices[0]
+    syntax = first.header.file_meta.TransferSyntaxUID
+    known = {name: first.header.get(keyword) for name, keyword in NAMES.items()}
+    return {name: _plain(value) for name, value in known.items() if value not in (None, "")} | {
+        "format": f"DICOM {series.layout}",
+        "stored_as": f"{first.header.get('BitsStored')} bits, {syntax.name}",
+        "tilt": stacked.tilt,
+    }
+
+
+def _plain(value: Any) -> Any:
+    """Python's own types: numbers as float, texts as str, several texts joined."""
+    if isinstance(value, (int, float)):
+        return int(value) if isinstance(value, int) else float(value)
+    if isinstance(value, str):
+        return str(value)
+    return " ".join(map(str, value)) if hasattr(value, "__iter__") else float(value)

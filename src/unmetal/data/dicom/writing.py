@@ -1,0 +1,96 @@
+"""A derived CT series, uncompressed, in the file layout of its source."""
+
+from __future__ import annotations
+
+import logging
+import zipfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from io import BytesIO
+from pathlib import Path
+
+import numpy as np
+
+from unmetal.data.derivation import Derivation
+from unmetal.data.dicom.deriving import derived
+from unmetal.data.dicom.entries import Layout
+from unmetal.data.dicom.pixels import limits
+from unmetal.data.dicom.reading import Series, Slice, tolerant
+from unmetal.data.forms import suffix_of
+from unmetal.data.reasons import why
+from unmetal.data.values import to_stored
+from unmetal.errors import InputError
+from unmetal.scan import Volume
+
+log = logging.getLogger("unmetal")
+
+EPOCH = (1980, 1, 1, 0, 0, 0)
+"""Date of every member of an archive: the same input gives the same bytes."""
+
+
+def write(volume: Volume, path: Path, derivation: Derivation) -> None:
+    """Folder, zip or file, as the source was; `.zip` and `.dcm` in the name of the output win.
+
+    Raises:
+        InputError: the volume came from no DICOM series, or several slices for one file.
+    """
+    series = volume.source
+    if not isinstance(series, Series):
+        raise InputError(
+            f"{path.name}: DICOM can only be derived from a DICOM series: give .nii.gz"
+        )
+    clipped = 0
+    with tolerant(), _sink(path, _layout(path, series)) as put:
+        for hu, source in zip(volume.hu, series.slices, strict=True):
+            content, over = _file(hu, source, derivation)
+            put(source.name, content)
+            clipped += over
+    if clipped:
+        log.warning("%d values do not fit the bits stored and were clipped", clipped)
+
+
+@contextmanager
+def _sink(path: Path, layout: Layout) -> Iterator[Callable[[str, bytes], object]]:
+    """A function that takes the name and content of one file after the other."""
+    if layout == "zip":
+        with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+            yield partial(_add, archive)
+    elif layout == "file":
+        yield lambda name, content: path.write_bytes(content)
+    else:
+        yield lambda name, content: _below(path / name).write_bytes(content)
+
+
+def _add(archive: zipfile.ZipFile, name: str, content: bytes) -> None:
+    archive.writestr(zipfile.ZipInfo(name, EPOCH), content, zipfile.ZIP_DEFLATED)
+
+
+def _below(path: Path) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return path
+
+
+def _layout(path: Path, series: Series) -> Layout:
+    wanted: dict[str, Layout] = {".zip": "zip", ".dcm": "file"}
+    layout = wanted.get(suffix_of(path), series.layout)
+    if layout == "file" and len(series.slices) > 1:
+        raise InputError(
+            f"{path.name}: {len(series.slices)} slices need a folder or a .zip as output"
+        )
+    return layout
+
+
+def _file(hu: np.ndarray, source: Slice, derivation: Derivation) -> tuple[bytes, int]:
+    """One image: HU `[H W]` float32 in the source's numbers, and how many were clipped."""
+    stored, clipped = to_stored(
+        hu, source.stored, limits(source.header), source.slope, source.intercept
+    )
+    buffer = BytesIO()
+    try:
+        image = derived(source.header, derivation)
+        image.add_new("PixelData", "OW", stored.astype(stored.dtype.newbyteorder("<")).tobytes())
+        image.save_as(buffer, enforce_file_format=True, implicit_vr=False, little_endian=True)
+    except Exception as error:
+        raise InputError(f"{source.name}: its header cannot be copied: {why(error)}") from error
+    return buffer.getvalue(), clipped

@@ -1,0 +1,17 @@
+"""Other libraries' errors in one line."""
+
+
+def why(error: BaseException) -> str:
+    """The line of an error's message that says most, without addresses of source files.
+
+    ITK puts the place in its own code first and the reason last; codecs list one line per plugin.
+    """
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    if not lines:
+        return type(error).__name__
+    telling = [line for line in lines if line.startswith(("Reason:", "[nrrd]", "sitk::ERROR"))]
+    if "raised by all available plugins" in lines[0] and len(lines) > 1:
+        telling = lines[1:]
+    return (telling or lines)[-1][:300]

@@ -1,0 +1,241 @@
+"""Where rays run: image grids and scanner geometries, in cm and radians.
+
+Conventions, stated once for the whole package (Kak and Slaney, Principles of Computerized
+Tomographic Imaging, chapter 3):
+
+- x grows with the column, y grows *against* the row (up); the origin is the axis of rotation.
+- A line is {(x, y): x cos(theta) + y sin(theta) = t}.
+- A fan's source is at `source * (-sin(beta), cos(beta))`, so beta = 0 looks down from the top; a
+  ray at fan angle gamma is the line theta = beta + gamma, t = source * sin(gamma).
+- View k is at angle k / views * span; bin i is at (i - (bins - 1) / 2) * pitch.
+- A sinogram is `[... views bins]`.
+
+To other tools: MATLAB's radon and fanbeam use the same angles (theta counterclockwise, y up) but
+rotate about pixel floor((N + 1) / 2); scikit-image's radon is `[bins views]` with the same theta
+and rotates about pixel N // 2; ASTRA's angles start a quarter turn later and its rows run down.
+"""
+
+import math
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Grid:
+    """Pixels of an image and the point they turn about."""
+
+    height: int
+    width: int
+    pixel: float
+    """Edge of a square pixel, cm."""
+    axis: tuple[float, float] | None = None
+    """(row, column) of the axis of rotation in pixel indices; the middle when None."""
+
+    @cached_property
+    def centre(self) -> tuple[float, float]:
+        """(row, column) of the axis of rotation."""
+        return self.axis or ((self.height - 1) / 2, (self.width - 1) / 2)
+
+    def x(self) -> Tensor:
+        """`[W]` float64, cm: column centres."""
+        return (torch.arange(self.width, dtype=torch.float64) - self.centre[1]) * self.pixel
+
+    def y(self) -> Tensor:
+        """`[H]` float64, cm: row centres, falling."""
+        return (self.centre[0] - torch.arange(self.height, dtype=torch.float64)) * self.pixel
+
+    @property
+    def radius(self) -> float:
+        """Distance in cm from the axis to the farthest corner of the image."""
+        row, column = self.centre
+        rows = max(row, self.height - 1 - row) + 0.5
+        columns = max(column, self.width - 1 - column) + 0.5
+        return math.hypot(rows, columns) * self.pixel
+
+    def squared(self) -> tuple["Grid", tuple[int, int, int, int]]:
+        """The smallest square grid about the same axis that a quarter turn maps onto itself, and
+        the padding (left, right, top, bottom) that takes this grid to it."""
+        row, column = self.centre
+        reach = max(row, self.height - 1 - row, column, self.width - 1 - column)
+        size = round(2 * reach) + 1
+        left, top = round(reach - column), round(reach - row)
+        padding = (left, size - self.width - left, top, size - self.height - top)
+        return Grid(size, size, self.pixel), padding
+
+
+class Geometry(Protocol):
+    """What a projector and a reconstruction need to know of a scanner."""
+
+    views: int
+    bins: int
+
+    @property
+    def span(self) -> float:
+        """Angle that the views cover, radians."""
+
+    def rays(self) -> tuple[Tensor, Tensor]:
+        """theta (radians) and t (cm) of every ray, float64 `[views bins]` each."""
+
+    def locate(self, x: Tensor, y: Tensor, angle: Tensor) -> tuple[Tensor, Tensor]:
+        """Where the points (x, y), cm, are seen from view angles (radians): the fractional bin,
+        and the weight of that view in filtered backprojection; all broadcast."""
+
+    def weight(self) -> Tensor:
+        """float64 `[bins]`: factor of each ray before the filter."""
+
+    def ramp(self) -> Tensor:
+        """float64 `[2 bins - 1]`: the band-limited ramp in the space of bins, its middle at
+        index bins - 1, times the bin pitch and the angle between views."""
+
+
+def angles(geometry: Geometry) -> Tensor:
+    """float64 `[views]`, radians: the angle of each view."""
+    return torch.arange(geometry.views, dtype=torch.float64) / geometry.views * geometry.span
+
+
+def offsets(bins: int, pitch: float) -> Tensor:
+    """float64 `[bins]`: bin centres, symmetric about zero, in the unit of `pitch`."""
+    return (torch.arange(bins, dtype=torch.float64) - (bins - 1) / 2) * pitch
+
+
+def discrete_ramp(bins: int, pitch: float) -> Tensor:
+    """float64 `[2 bins - 1]`, 1/pitch^2: Kak and Slaney, equation 3.61. Sampling the ramp in space
+    rather than in frequency is what keeps the mean of the image right."""
+    n = torch.arange(1 - bins, bins)
+    odd = -1 / (math.pi * n.double().where(n != 0, torch.tensor(1.0)) * pitch) ** 2
+    return torch.where(n % 2 == 0, torch.zeros_like(odd), odd).where(
+        n != 0, torch.tensor(1 / (4 * pitch**2), dtype=torch.float64)
+    )
+
+
+@dataclass(frozen=True)
+class Parallel:
+    """Parallel beam over half a turn."""
+
+    views: int
+    bins: int
+    pitch: float
+    """cm between rays."""
+
+    @property
+    def span(self) -> float:
+        """Half a turn."""
+        return math.pi
+
+    def rays(self) -> tuple[Tensor, Tensor]:
+        """See `Geometry.rays`."""
+        theta, t = torch.broadcast_tensors(
+            angles(self)[:, None], offsets(self.bins, self.pitch)[None]
+        )
+        return theta, t
+
+    def locate(self, x: Tensor, y: Tensor, angle: Tensor) -> tuple[Tensor, Tensor]:
+        """See `Geometry.locate`."""
+        t = x * angle.cos() + y * angle.sin()
+        return t / self.pitch + (self.bins - 1) / 2, torch.ones_like(t)
+
+    def weight(self) -> Tensor:
+        """See `Geometry.weight`."""
+        return torch.ones(self.bins, dtype=torch.float64)
+
+    def ramp(self) -> Tensor:
+        """See `Geometry.ramp`."""
+        return discrete_ramp(self.bins, self.pitch) * (self.pitch * self.span / self.views)
+
+
+@dataclass(frozen=True)
+class Quarters(Parallel):
+    """Parallel beam that sees a pixel as MATLAB's radon does: as four points a quarter of a pixel
+    off its centre, each split linearly between the two nearest bins."""
+
+
+@dataclass(frozen=True)
+class FanArc:
+    """Fan beam over a whole turn, bins at equal angles on an arc about the source."""
+
+    views: int
+    bins: int
+    pitch: float
+    """Radians between rays."""
+    source: float
+    """cm from the source to the axis of rotation."""
+
+    @property
+    def span(self) -> float:
+        """A whole turn."""
+        return 2 * math.pi
+
+    def rays(self) -> tuple[Tensor, Tensor]:
+        """See `Geometry.rays`."""
+        gamma = offsets(self.bins, self.pitch)
+        theta = angles(self)[:, None] + gamma
+        return theta, (self.source * gamma.sin()).expand_as(theta)
+
+    def locate(self, x: Tensor, y: Tensor, angle: Tensor) -> tuple[Tensor, Tensor]:
+        """See `Geometry.locate`. The weight is 1 / distance^2 from the source."""
+        across = x * angle.cos() + y * angle.sin()
+        along = self.source + x * angle.sin() - y * angle.cos()
+        gamma = torch.atan2(across, along)
+        return gamma / self.pitch + (self.bins - 1) / 2, 1 / (across**2 + along**2)
+
+    def weight(self) -> Tensor:
+        """See `Geometry.weight`: Kak and Slaney, equation 3.95."""
+        return self.source * offsets(self.bins, self.pitch).cos()
+
+    def ramp(self) -> Tensor:
+        """See `Geometry.ramp`: Kak and Slaney, equation 3.96."""
+        n = torch.arange(1 - self.bins, self.bins, dtype=torch.float64) * self.pitch
+        stretch = torch.where(n == 0, torch.ones_like(n), n / n.sin()) ** 2
+        ramp = discrete_ramp(self.bins, self.pitch) * stretch / 2
+        return ramp * (self.pitch * self.span / self.views)
+
+
+@dataclass(frozen=True)
+class FanFlat:
+    """Fan beam over a whole turn, bins at equal distances on a straight detector."""
+
+    views: int
+    bins: int
+    pitch: float
+    """cm between bins, measured *at the detector*; at the axis it is smaller by the
+    magnification (source + detector) / source."""
+    source: float
+    """cm from the source to the axis of rotation."""
+    detector: float
+    """cm from the axis of rotation to the detector."""
+
+    @property
+    def span(self) -> float:
+        """A whole turn."""
+        return 2 * math.pi
+
+    @property
+    def pitch_at_axis(self) -> float:
+        """cm between rays where the central one crosses the axis of rotation."""
+        return self.pitch * self.source / (self.source + self.detector)
+
+    def rays(self) -> tuple[Tensor, Tensor]:
+        """See `Geometry.rays`."""
+        gamma = torch.atan(offsets(self.bins, self.pitch_at_axis) / self.source)
+        theta = angles(self)[:, None] + gamma
+        return theta, (self.source * gamma.sin()).expand_as(theta)
+
+    def locate(self, x: Tensor, y: Tensor, angle: Tensor) -> tuple[Tensor, Tensor]:
+        """See `Geometry.locate`. The weight is 1 / (relative depth)^2."""
+        across = x * angle.cos() + y * angle.sin()
+        depth = 1 + (x * angle.sin() - y * angle.cos()) / self.source
+        return across / depth / self.pitch_at_axis + (self.bins - 1) / 2, 1 / depth**2
+
+    def weight(self) -> Tensor:
+        """See `Geometry.weight`: Kak and Slaney, equation 3.107."""
+        s = offsets(self.bins, self.pitch_at_axis)
+        return self.source / (self.source**2 + s**2).sqrt()
+
+    def ramp(self) -> Tensor:
+        """See `Geometry.ramp`."""
+        ramp = discrete_ramp(self.bins, self.pitch_at_axis) / 2
+        return ramp * (self.pitch_at_axis * self.span / self.views)

@@ -1,0 +1,120 @@
+"""Scanners: a geometry, an image grid and a way to reconstruct, and those of the publications."""
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from unmetal.physics.fbp import Kernel, reconstruct
+from unmetal.physics.geometry import FanArc, FanFlat, Geometry, Grid, Parallel, Quarters
+from unmetal.physics.projector import Backend, project
+from unmetal.physics.rebin import Fan, to_fan, to_parallel
+
+
+@dataclass(frozen=True)
+class CT:
+    """A scanner as methods see it (`unmetal.scan.Scanner`): an image to a sinogram and back."""
+
+    geometry: Geometry
+    grid: Grid
+    kernel: Kernel = "ram-lak"
+    matlab: bool = False
+    """Project and reconstruct through parallel views a pixel apart, as MATLAB's fanbeam and
+    ifanbeam do, which blurs both; False follows the fan's own rays."""
+    backend: Backend = "auto"
+
+    def project(self, image: Tensor) -> Tensor:
+        """Line integrals `[B 1 V D]` of `[B 1 H W]`; 1/cm becomes dimensionless, a mask cm."""
+        if not self.matlab:
+            return project(image, self.geometry, self.grid, self.backend)
+        parallel, fan = self._parallel()
+        return to_fan(project(image, parallel, self.grid, self.backend), parallel, fan)
+
+    def adjoint(self, sinogram: Tensor) -> Tensor:
+        """The transpose of `project`, `[B 1 V D]` -> `[B 1 H W]`."""
+        shape = (len(sinogram), 1, self.grid.height, self.grid.width)
+        with torch.enable_grad():
+            image = sinogram.new_zeros(shape, requires_grad=True)
+            (gradient,) = torch.autograd.grad(self.project(image), image, sinogram)
+        return gradient
+
+    def reconstruct(self, sinogram: Tensor) -> Tensor:
+        """Filtered backprojection: `[B 1 V D]` -> `[B 1 H W]` in 1/cm."""
+        geometry = self.geometry
+        if self.matlab:
+            parallel, fan = self._parallel()
+            sinogram, geometry = to_parallel(sinogram, fan, parallel), parallel
+        return reconstruct(sinogram, geometry, self.grid, self.kernel, self.backend)
+
+    def _parallel(self) -> tuple[Quarters, Fan]:
+        fan = self.geometry
+        if not isinstance(fan, Fan):
+            raise ValueError("only a fan is projected through parallel views")
+        # The bins of MATLAB's radon: the half diagonal and a margin, in pixels.
+        bins = 2 * math.ceil(math.sqrt(2) * max(self.grid.height, self.grid.width) / 2) + 3
+        return Quarters(fan.views // 2, bins, self.grid.pixel), fan
+
+    @property
+    def touch(self) -> float:
+        """cm of metal below which a ray counts as having missed it: rounding, not metal."""
+        return 1e-3 * self.grid.pixel
+
+
+def adn(size: int = 256) -> CT:
+    """The scanner of the ADN paper's SYN data: 256 px of 0.06 cm, 320 views, 197 bins of 0.1
+    degrees, source at 1075 px.
+
+    Source: released ADN simulation (prepare_deep_lesion.m, config/dataset.yaml). What matches its
+    shipped samples are MATLAB's conventions: the axis is pixel floor((N + 1) / 2), fanbeam
+    interpolates radon's parallel views, ifanbeam rebins to parallel views one pixel apart.
+    Another `size` keeps the field of view and the scanner and changes the pixels.
+    """
+    fan = FanArc(views=320, bins=197, pitch=math.radians(0.1), source=1075 * 0.06)
+    axis = ((size + 1) // 2 - 1, (size + 1) // 2 - 1)
+    return CT(fan, Grid(size, size, 0.06 * 256 / size, axis), matlab=True)
+
+
+def syndeeplesion(size: int = 416) -> CT:
+    """The scanner of SynDeepLesion: 416 px of 0.0369 cm, 640 views, 641 bins on a flat detector
+    as long as four half diagonals, source and detector 1075 px from the axis.
+
+    Source: released InDuDoNet geometry.
+    """
+    pixel = 512 / 416 * 0.03
+    side = 416 * pixel
+    fan = FanFlat(
+        views=640,
+        bins=641,
+        pitch=2 * math.sqrt(2) * side / 641,
+        source=1075 * pixel,
+        detector=1075 * pixel,
+    )
+    return CT(fan, Grid(size, size, side / size))
+
+
+def clinical(height: int, width: int, pixel: float) -> CT:
+    """A third-generation scanner about an image of any size and pixel (cm).
+
+    Source to axis 54 cm as in the large clinical scanners; one ray a pixel at the axis, and views
+    enough for the rim of the field (Kak and Slaney, section 5.1: about pi / 2 views a bin over a
+    whole turn), a multiple of four.
+    """
+    grid = Grid(height, width, pixel)
+    source = max(54.0, 1.2 * grid.radius)
+    pitch = pixel / source
+    bins = 2 * math.ceil(math.asin(grid.radius / source) / pitch) + 3
+    views = 4 * math.ceil(math.pi / 2 * max(height, width) / 4)
+    return CT(FanArc(views, bins, pitch, source), grid)
+
+
+def reprojection(height: int, width: int, pixel: float) -> CT:
+    """Parallel views for re-projecting an image that came without its sinogram.
+
+    Without a measured sinogram the true rays are unknown; parallel views hold the same lines in
+    half the numbers. Rays a pixel apart, one view for every two of them.
+    """
+    grid = Grid(height, width, pixel)
+    bins = 2 * math.ceil(grid.radius / pixel) + 1
+    views = 4 * math.ceil(max(height, width) / 4)
+    return CT(Parallel(views, bins, pixel), grid)
