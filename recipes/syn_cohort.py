@@ -1,0 +1,83 @@
+"""Pack the SYN cohort: python recipes/syn_cohort.py SOURCE OUTPUT.npz
+
+SOURCE holds `index.csv` (columns file, kind, split, set, patient), 16-bit slices (HU = value -
+1024) and shapes of metal in `masks/` and `implants_512/`. Of it only clean slices with
+`split = train` are taken. Each slice is cut square around the body and resized to 256 x 256, as
+bodies fill the frame in the data of the paper.
+"""
+
+import csv
+import sys
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+from scipy import ndimage
+from skimage.transform import resize
+
+from unmetal.data.cohort import Cohort, in_two_halves
+
+SIZE = 256
+VALIDATION_PATIENTS = 9
+"""Of those with at most three slices: diverse, and the training halves lose little."""
+
+
+def main(source: Path, output: Path) -> None:
+    with (source / "index.csv").open() as index:
+        rows = [r for r in csv.DictReader(index) if r["split"] == "train" and r["kind"] == "clean"]
+    count = Counter(r["patient"] for r in rows)
+    few = sorted(patient for patient, slices in count.items() if slices <= 3)
+    roles = in_two_halves(count, few[:: max(1, len(few) // VALIDATION_PATIENTS)])
+    hu = [around_body(read(source / r["file"])) for r in rows]
+    shapes, whole = metal(source)
+    cohort = Cohort(
+        hu=np.stack(hu),
+        patient=np.array([r["patient"] for r in rows]),
+        role=np.array([roles[r["patient"]] for r in rows]),
+        shapes=shapes,
+        whole=whole,
+    )
+    cohort.save(output)
+    for role, slices in Counter(cohort.role.tolist()).items():
+        patients = len(set(cohort.patient[cohort.role == role].tolist()))
+        print(f"{role:10} {slices:4} slices of {patients} patients")
+    print(f"metal      {int(whole.sum()):4} whole frames, {int((~whole).sum())} pieces")
+
+
+def read(path: Path) -> np.ndarray:
+    """float32 `[H W]`, HU."""
+    return np.asarray(Image.open(path)).astype(np.float32) - 1024
+
+
+def around_body(hu: np.ndarray) -> np.ndarray:
+    """int16 `[256 256]`, HU: a square about the body with a margin of 4 %."""
+    body = ndimage.binary_opening(hu > -400, iterations=4)
+    labels, found = ndimage.label(body)
+    if found:
+        sizes = ndimage.sum_labels(body, labels, range(1, found + 1))
+        body = labels == 1 + int(np.argmax(sizes))
+    rows, columns = np.nonzero(body) if body.any() else np.nonzero(hu > -2000)
+    middle = np.array([rows.min() + rows.max() + 1, columns.min() + columns.max() + 1]) / 2
+    side = 1.04 * max(np.ptp(rows) + 1, np.ptp(columns) + 1)
+    side = int(np.clip(side, 240, max(hu.shape)))
+    top, left = np.clip(np.round(middle - side / 2), 0, np.array(hu.shape) - side).astype(int)
+    cut = hu[top : top + side, left : left + side]
+    small = resize(cut, (SIZE, SIZE), order=3, anti_aliasing=side > SIZE, preserve_range=True)
+    return np.clip(np.round(small), -1000, 4095).astype(np.int16)
+
+
+def metal(source: Path) -> tuple[np.ndarray, np.ndarray]:
+    """uint8 `[M 256 256]` and whether each is a whole frame, bool `[M]`."""
+    published = np.load(source / "masks" / "cnnmar_train_11x416.npz")["masks"]
+    implants = np.load(source / "implants_512" / "xcist_odd_15x512.npz")["hu"] > 2500
+    blobs = np.load(source / "masks" / "xcist_blobs_97x256.npz")["shapes"] > 0
+    wholes = [mask for mask in (*published, *implants) if mask.sum() >= 30]
+    shares = [resize(m.astype(np.float32), (SIZE, SIZE), anti_aliasing=True) for m in wholes]
+    shares += [resize(b.astype(np.float32), (SIZE, SIZE), anti_aliasing=True) for b in blobs]
+    whole = np.arange(len(shares)) < len(wholes)
+    return np.round(255 * np.clip(np.stack(shares), 0, 1)).astype(np.uint8), whole
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), Path(sys.argv[2]))

@@ -1,0 +1,142 @@
+"""Samples for unpaired learning: an affected slice of one patient, a clean one of another.
+
+Sample `i` of a seed is always the same: everything random is drawn from a generator seeded with
+both, so a run resumes where it stopped without any state, and ranks share a batch between them.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from unmetal.data.cohort import Cohort
+from unmetal.data.implants import Placement, Shapes
+from unmetal.physics.simulate import PROTOCOLS, Protocol, simulate
+from unmetal.scan import Scan
+from unmetal.units import hu_to_mu
+
+BODY_HU = -300
+"""Metal sits where the slice is denser than this."""
+
+
+@dataclass(frozen=True)
+class Config:
+    """What is drawn for each sample."""
+
+    protocol: str = "adn"
+    """A name in `unmetal.physics.simulate.PROTOCOLS`."""
+
+    metals: tuple[str, ...] = ("ti",)
+    """Each sample has one of these; the paper has titanium only."""
+
+    zoom: tuple[float, float] = (1.0, 1.0)
+    """Range of the size of the body in the frame; the paper changes nothing."""
+
+    turn: float = 0.0
+    """Largest rotation of a slice in radians; the paper turns none."""
+
+    by_patient: bool = True
+    """Draw the patient first, by the square root of how many slices there are: one patient with
+    half of all slices would otherwise be half of all samples."""
+
+
+@dataclass(frozen=True)
+class View:
+    """How a slice is shown."""
+
+    slice: int
+    flip: bool
+    zoom: float
+    turn: float
+
+
+@dataclass(frozen=True)
+class Choice:
+    """All that is random about one sample but the photon noise."""
+
+    affected: View
+    clean: View
+    metal: Sequence[Placement]
+    material: str
+
+
+class Unpaired:
+    """An endless row of samples from a cohort."""
+
+    def __init__(
+        self, cohort: Cohort, config: Config, seed: int, device: torch.device | str = "cpu"
+    ) -> None:
+        self.cohort, self.config, self.seed = cohort, config, seed
+        self.device = torch.device(device)
+        self.protocol: Protocol = PROTOCOLS[config.protocol]
+        self.hu = torch.from_numpy(cohort.hu).to(self.device)
+        self.shapes = Shapes(cohort.shapes, cohort.whole, self.device)
+        self.odds = {role: self._odds(role) for role in ("affected", "clean")}
+
+    def _odds(self, role: str) -> tuple[np.ndarray, np.ndarray]:
+        """The slices of a role and how likely each is."""
+        slices = self.cohort.having(role)
+        if not self.config.by_patient:
+            return slices, np.full(len(slices), 1 / len(slices))
+        _, which, count = np.unique(
+            self.cohort.patient[slices], return_inverse=True, return_counts=True
+        )
+        odds = 1 / np.sqrt(count[which])
+        return slices, odds / odds.sum()
+
+    def choose(self, index: int) -> Choice:
+        """Everything random about sample `index`."""
+        draw = np.random.default_rng([self.seed, index])
+        affected, clean = self._view(draw, "affected"), self._view(draw, "clean")
+        # One flip for both, as in the paper's data loader.
+        clean = View(clean.slice, affected.flip, clean.zoom, clean.turn)
+        body = self.cohort.hu[affected.slice] > BODY_HU
+        metal = self.shapes.choose(draw, body[:, ::-1] if affected.flip else body)
+        return Choice(affected, clean, metal, str(draw.choice(self.config.metals)))
+
+    def _view(self, draw: np.random.Generator, role: str) -> View:
+        slices, odds = self.odds[role]
+        return View(
+            int(draw.choice(slices, p=odds)),
+            bool(draw.random() < 0.5),
+            float(draw.uniform(*self.config.zoom)),
+            float(draw.uniform(-1, 1) * self.config.turn),
+        )
+
+    def __call__(self, first: int, count: int) -> Scan:
+        """Samples `first` to `first + count`: `image`, `other` and the truth, `[count 1 H W]`."""
+        choices = [self.choose(index) for index in range(first, first + count)]
+        noise = torch.Generator(self.device).manual_seed(self.seed * 1_000_003 + first)
+        return self.scan(choices, noise)
+
+    def scan(self, choices: Sequence[Choice], noise: torch.Generator) -> Scan:
+        """Do what was chosen."""
+        truth = torch.stack([self.show(choice.affected) for choice in choices])
+        height, width = truth.shape[-2:]
+        masks = [self.shapes.place(choice.metal, height, width) for choice in choices]
+        # One channel for each material that occurs: a sample has metal in only one of them.
+        materials = sorted({choice.material for choice in choices})
+        metal = torch.zeros(len(choices), len(materials), height, width, device=self.device)
+        for i, (choice, mask) in enumerate(zip(choices, masks, strict=True)):
+            metal[i, materials.index(choice.material)] = mask[0].float()
+        scan = simulate(truth, metal, materials, self.protocol, noise).scan
+        return Scan(
+            image=scan.image,
+            metal=scan.metal,
+            clean=truth,
+            other=torch.stack([self.show(choice.clean) for choice in choices]),
+        )
+
+    def show(self, view: View) -> Tensor:
+        """A slice as chosen, `[1 H W]` in 1/cm; what a turn brings in from outside is air."""
+        mu = hu_to_mu(self.hu[view.slice].float().clamp_min(-1000))[None]
+        if view.zoom != 1 or view.turn:
+            cosine, sine = np.cos(view.turn) / view.zoom, np.sin(view.turn) / view.zoom
+            theta = mu.new_tensor([[[cosine, sine, 0], [-sine, cosine, 0]]])
+            grid = functional.affine_grid(theta, [1, *mu.shape], align_corners=False)
+            moved = functional.grid_sample(mu[None], grid, mode="bicubic", align_corners=False)
+            mu = moved[0].clamp_min(0)
+        return mu.flip(-1) if view.flip else mu
