@@ -1,1 +1,47 @@
+"""Ways of reducing metal artifacts, one paper per file; `METHODS` is the one table of them.
 
+The table is read without importing torch.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, NamedTuple
+
+from unmetal.errors import InputError
+
+if TYPE_CHECKING:
+    from unmetal.methods.method import Method
+
+
+class MethodEntry(NamedTuple):
+    """One row of `METHODS`."""
+
+    where: str
+    """`module:class`."""
+
+    line: str
+    """What it is, for the command line."""
+
+
+METHODS: dict[str, MethodEntry] = {
+    "li": MethodEntry(
+        "unmetal.methods.li:LI",
+        "straight lines across the metal trace of the sinogram (Kalender 1987)",
+    ),
+    "bhc": MethodEntry(
+        "unmetal.methods.bhc:BHC",
+        "takes the metal's beam hardening out of the sinogram (Verburg and Seco 2012)",
+    ),
+    "nmar": MethodEntry(
+        "unmetal.methods.nmar:NMAR",
+        "interpolation normalised by a prior image made from LI's (Meyer 2010)",
+    ),
+}
+"""Every method by its name."""
+
+
+def load(name: str) -> "Method":
+    """A new instance of the method called `name`; raises `InputError` if there is none."""
+    if name not in METHODS:
+        raise InputError(f"no method {name!r}; there are {', '.join(METHODS)}")
+    module, kind = METHODS[name].where.split(":")
+    return getattr(import_module(module), kind)()

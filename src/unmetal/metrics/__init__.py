@@ -1,1 +1,1 @@
-
+"""How far an image is from the truth: single numbers, published protocols, intervals."""

@@ -1,0 +1,34 @@
+"""NMAR: normalised metal artifact reduction."""
+
+from typing import ClassVar
+
+from torch import Tensor
+
+from unmetal.methods.method import Method
+from unmetal.physics.inpaint import interpolate, normalised
+from unmetal.physics.tissue import nmar_prior
+from unmetal.scan import Scan
+
+
+class NMAR(Method):
+    """Meyer, Raupach, Lell, Schmidt and Kachelriess, "Normalized metal artifact reduction (NMAR)
+    in computed tomography", Med. Phys. 37 (2010).
+
+    This is the variant that tables call NMAR2: the prior is made from the image after LI, by three
+    clusters (air, soft tissue, bone), as in the code released with CNNMAR. The constants are those
+    of `physics.tissue.nmar_prior` and `physics.inpaint.normalised`.
+    """
+
+    reads: ClassVar[frozenset[str]] = frozenset({"image", "metal", "sinogram", "trace"})
+
+    def reduce(self, scan: Scan) -> Tensor:
+        """`[B 1 H W]`, 1/cm, without the metal."""
+        assert scan.scanner is not None
+        assert scan.metal is not None
+        assert scan.sinogram is not None
+        assert scan.trace is not None
+        bridged = interpolate(scan.sinogram, scan.trace)
+        image = scan.image + scan.scanner.reconstruct(bridged - scan.sinogram)
+        prior = scan.scanner.project(nmar_prior(image, scan.metal))
+        corrected = normalised(scan.sinogram, prior, scan.trace)
+        return scan.image + scan.scanner.reconstruct(corrected - scan.sinogram)
