@@ -49,15 +49,20 @@ class Shapes:
         self.centre = np.stack(
             [(share.sum(1) @ across) / total, (share.sum(2) @ across) / total], axis=1
         )
+        self.points = [_points(one, across) for one in share]
         self.wholes, self.pieces = np.flatnonzero(whole), np.flatnonzero(~np.asarray(whole))
 
     def choose(self, draw: np.random.Generator, body: np.ndarray) -> list[Placement]:
         """Metal for a slice whose body is `body` (bool `[H W]`): a whole frame's or 1 to 3 pieces.
 
-        A whole frame stays about where it was; pieces go anywhere inside the body.
+        A whole frame stays about where it was, as long as most of its metal is in the body; pieces
+        go anywhere inside.
         """
         if len(self.wholes) and (not len(self.pieces) or draw.random() < 0.5):
-            return [self._whole(draw)]
+            for _ in range(20):
+                placement = self._whole(draw)
+                if self._inside(placement, body) > 0.6:
+                    return [placement]
         count = draw.integers(1, 4)
         area = np.exp(draw.uniform(*np.log(AREA))) / count
         rows, columns = np.nonzero(body) if body.any() else np.nonzero(~body)
@@ -69,6 +74,15 @@ class Shapes:
         scale = float(np.exp(draw.uniform(-0.3, 0.3)))
         angle = float(draw.uniform(-0.35, 0.35))
         return Placement(shape, (float(x), float(y)), scale, angle, bool(draw.random() < 0.5))
+
+    def _inside(self, p: Placement, body: np.ndarray) -> float:
+        """Share of a shape's metal that would lie in the body."""
+        back = np.linalg.inv(_turn(p))
+        x, y = back @ (self.points[p.shape] - self.centre[p.shape]).T + np.array([p.centre]).T
+        column = np.floor((x + 1) / 2 * body.shape[1]).astype(int)
+        row = np.floor((y + 1) / 2 * body.shape[0]).astype(int)
+        there = (0 <= row) & (row < body.shape[0]) & (0 <= column) & (column < body.shape[1])
+        return float(body[row[there], column[there]].sum() / len(there))
 
     def _piece(
         self,
@@ -86,15 +100,13 @@ class Shapes:
         return Placement(shape, (float(x), float(y)), scale, angle, bool(draw.random() < 0.5))
 
     def place(self, placements: Sequence[Placement], height: int, width: int) -> Tensor:
-        """The mask, bool `[1 H W]`: True where at least half of a pixel is metal."""
-        masks = [self._placed(p, height, width) for p in placements]
-        return torch.stack(masks).amax(0)[None] >= 0.5
+        """The mask, bool `[1 H W]`: True where a pixel has half as much metal as the fullest one,
+        so that what is thinner than a pixel does not vanish."""
+        share = torch.stack([self._placed(p, height, width) for p in placements]).amax(0)[None]
+        return (share >= share.max() / 2) & (share > 0)
 
     def _placed(self, p: Placement, height: int, width: int) -> Tensor:
-        cosine, sine = np.cos(p.angle) / p.scale, np.sin(p.angle) / p.scale
-        turn = np.array([[cosine, sine], [-sine, cosine]])
-        if p.flip:
-            turn[0] *= -1
+        turn = _turn(p)
         # grid_sample asks where in the shape each pixel of the frame comes from.
         shift = self.centre[p.shape] - turn @ np.array(p.centre)
         theta = self.share.new_tensor(np.concatenate([turn, shift[:, None]], axis=1))
@@ -103,6 +115,22 @@ class Shapes:
         if p.scale < 1:  # bilinear sampling of every n-th pixel would lose thin metal
             shape = _shrunk(shape, p.scale)
         return functional.grid_sample(shape, grid, align_corners=False)[0, 0]
+
+
+def _turn(p: Placement) -> np.ndarray:
+    """`[2 2]`: a place in the frame, relative to the centre, to one in the stored shape."""
+    cosine, sine = np.cos(p.angle) / p.scale, np.sin(p.angle) / p.scale
+    turn = np.array([[cosine, sine], [-sine, cosine]])
+    if p.flip:
+        turn[0] *= -1
+    return turn
+
+
+def _points(share: np.ndarray, across: np.ndarray) -> np.ndarray:
+    """float `[n 2]`: (x, y) of at most 200 pixels that are metal."""
+    rows, columns = np.nonzero(share >= share.max() / 2)
+    some = slice(None, None, max(1, len(rows) // 200))
+    return np.stack([across[columns[some]], across[rows[some]]], axis=1)
 
 
 def _shrunk(shape: Tensor, scale: float) -> Tensor:
