@@ -7,6 +7,7 @@ help text the string below that field.
 COMMANDS = {
     "reduce": "a CT series in, the same series with the metal artifacts reduced out",
     "simulate": "put metal and its artifacts into a clean slice, with the physics of a scanner",
+    "train": "train a method, or go on with a run",
     "evaluate": "a table of methods on data with a known truth",
     "methods": "the methods there are, with one line each",
     "info": "what a file or folder holds",

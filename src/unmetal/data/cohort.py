@@ -69,12 +69,12 @@ class Cohort:
             with np.load(path, allow_pickle=False) as held:
                 return cls(**{name: held[name] for name in cls.__annotations__})
         except (OSError, KeyError, ValueError) as error:
-            raise InputError(f"{path}: not a cohort ({error}); recipes/syn_cohort.py makes one") from error
+            raise InputError(
+                f"{path}: not a cohort ({error}); recipes/syn_cohort.py makes one"
+            ) from error
 
 
-def in_two_halves(
-    slices: Mapping[str, int], validation: Iterable[str] = ()
-) -> dict[str, str]:
+def in_two_halves(slices: Mapping[str, int], validation: Iterable[str] = ()) -> dict[str, str]:
     """The role of every patient, given how many slices each has.
 
     Patients go, largest first, to whichever of `affected` and `clean` weighs less so far, as the
@@ -82,7 +82,7 @@ def in_two_halves(
     `validation` to neither. A patient weighs the square root of its slices, as in
     `unpaired.Config.by_patient`: by slices alone one whole-body scan would be a half by itself.
     """
-    roles = {patient: "validation" for patient in validation}
+    roles = dict.fromkeys(validation, "validation")
     weight = {"affected": 0.0, "clean": 0.0}
     for patient in sorted(slices.keys() - roles.keys(), key=lambda p: (-slices[p], p)):
         role = min(weight, key=weight.__getitem__)

@@ -81,7 +81,7 @@ class Shapes:
         x, y = back @ (self.points[p.shape] - self.centre[p.shape]).T + np.array([p.centre]).T
         column = np.floor((x + 1) / 2 * body.shape[1]).astype(int)
         row = np.floor((y + 1) / 2 * body.shape[0]).astype(int)
-        there = (0 <= row) & (row < body.shape[0]) & (0 <= column) & (column < body.shape[1])
+        there = (row >= 0) & (row < body.shape[0]) & (column >= 0) & (column < body.shape[1])
         return float(body[row[there], column[there]].sum() / len(there))
 
     def _piece(

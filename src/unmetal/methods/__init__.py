@@ -23,6 +23,10 @@ class MethodEntry(NamedTuple):
 
 
 METHODS: dict[str, MethodEntry] = {
+    "adn": MethodEntry(
+        "unmetal.methods.adn:ADN",
+        "artifact disentanglement, learned without pairs (Liao 2019)",
+    ),
     "li": MethodEntry(
         "unmetal.methods.li:LI",
         "straight lines across the metal trace of the sinogram (Kalender 1987)",

@@ -1,0 +1,71 @@
+"""`unmetal train`: train an experiment, or go on with one."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Annotated
+
+import tyro
+
+from unmetal.engine.experiments import Experiment, from_dict, named
+from unmetal.engine.session import train
+from unmetal.errors import InputError
+
+
+@dataclass(frozen=True)
+class Train:
+    """Train a method. A run folder that already holds a state is gone on with."""
+
+    experiment: tyro.conf.Positional[str]
+    """Name of a preset, see src/unmetal/engine/experiments.py; or a run's config.json."""
+
+    data: Path
+    """The cohort: `cohort.npz` or the folder that holds it."""
+
+    out: Path | None = None
+    """The run folder."""
+
+    samples: int | None = None
+    """See this many samples in all."""
+
+    minutes: float | None = None
+    """Stop after this long, resumable."""
+
+    device: str = "auto"
+    """auto, cpu or cuda."""
+
+    resume: Path | None = None
+    """A run folder to go on with."""
+
+    weights: Annotated[Path | None, tyro.conf.arg(name="from")] = None
+    """Weights to begin with."""
+
+    def run(self) -> None:
+        """Train and say what came out."""
+        folder = self.resume or self.out
+        if folder is None:
+            raise InputError("say where: --out RUN, or --resume RUN")
+        if self.resume is not None and not (self.resume / "state.pt").exists():
+            raise InputError(f"{self.resume}: no state to resume")
+        experiment = chosen(self.experiment)
+        if self.samples is not None:
+            training = replace(experiment.training, samples=self.samples)
+            experiment = replace(experiment, training=training)
+        found = train(
+            experiment,
+            self.data,
+            folder,
+            device=self.device,
+            start=self.weights,
+            minutes=self.minutes,
+        )
+        print(f"{folder}: {found['psnr']:.2f} dB, SSIM {found['ssim']:.3f} on validation patients")
+
+
+def chosen(name: str) -> Experiment:
+    """A preset by its name, or the experiment of a run by the path of its config.json."""
+    if name.endswith(".json"):
+        return from_dict(Experiment, json.loads(Path(name).read_text())["experiment"])
+    return named(name)
