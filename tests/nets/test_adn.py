@@ -11,6 +11,7 @@ from unmetal.nets.adn import (
     Decoder,
     Encoder,
     Generator,
+    ToOneChannel,
     layer_norm,
 )
 
@@ -28,7 +29,7 @@ def macs(module, *inputs):
 
     def count(layer, _, output):
         nonlocal total
-        total += layer.weight[0].numel() * output.numel()
+        total += layer.weight[0].numel() * output.numel()  # whatever order it is computed in
 
     hooks = [m.register_forward_hook(count) for m in module.modules() if isinstance(m, nn.Conv2d)]
     module(*inputs)
@@ -177,3 +178,11 @@ def test_split_and_merge_are_the_passes_of_figure_1(generator, slices):
     assert torch.equal(x_again, generator.decode_affected(generator.encode_affected(x), artifact))
     assert torch.equal(y_again, generator.decode_clean(generator.encode_clean(y)))
     assert torch.equal(y_spoilt, generator.decode_affected(generator.encode_clean(y), artifact))
+
+
+def test_convolution_to_one_channel_is_a_convolution():
+    torch.manual_seed(0)
+    ours, x = ToOneChannel(5, 7), torch.rand(2, 5, 12, 17)
+    plain = nn.Conv2d(5, 1, 7, padding=3, padding_mode="reflect")
+    plain.load_state_dict(ours.state_dict())
+    torch.testing.assert_close(ours(x), plain(x))

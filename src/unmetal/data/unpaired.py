@@ -38,6 +38,9 @@ class Config:
     turn: float = 0.0
     """Largest rotation of a slice in radians; the paper turns none."""
 
+    coarser: int = 1
+    """Blocks of this many pixels squared are averaged: a fourth of the work for 2, to begin with."""
+
     by_patient: bool = True
     """Draw the patient first, by the square root of how many slices there are: one patient with
     half of all slices would otherwise be half of all samples."""
@@ -123,12 +126,11 @@ class Unpaired:
         for i, (choice, mask) in enumerate(zip(choices, masks, strict=True)):
             metal[i, materials.index(choice.material)] = mask[0].float()
         scan = simulate(truth, metal, materials, self.protocol, noise).scan
-        return Scan(
-            image=scan.image,
-            metal=scan.metal,
-            clean=truth,
-            other=torch.stack([self.show(choice.clean) for choice in choices]),
+        other = torch.stack([self.show(choice.clean) for choice in choices])
+        image, truth, other = (
+            functional.avg_pool2d(x, self.config.coarser) for x in (scan.image, truth, other)
         )
+        return Scan(image=image, clean=truth, other=other)
 
     def show(self, view: View) -> Tensor:
         """A slice as chosen, `[1 H W]` in 1/cm; what a turn brings in from outside is air."""

@@ -47,12 +47,11 @@ SYN = Experiment("ADN on simulated titanium, as in the paper", data=WIDER)
 CPU = replace(
     SYN,
     line="adn-syn at a quarter of the width, for a CPU overnight",
-    learns=adn.Config(Architecture(width=16, downs=3, critic_width=32)),
+    learns=adn.Config(Architecture(width=16, critic_width=32)),
     training=train.Config(
         samples=20_000,
         batch=1,
         rate=2e-4,
-        fall=0.3,
         ema=0.998,
         precision="bf16",
         validate_every=500,
@@ -85,7 +84,12 @@ EXPERIMENTS: dict[str, Experiment] = {
         line="ADN with the paper's weights of 5 for cone-beam CT (CL2)",
         learns=adn.Config(recon=5, cycle=5, artifact=5),
     ),
-    "adn-syn-cpu": CPU,
+    "adn-syn-cpu": replace(CPU, training=replace(CPU.training, fall=0.3)),
+    "adn-syn-cpu-coarse": replace(
+        CPU,
+        line="adn-syn-cpu at half the resolution, to begin with: four times the samples an hour",
+        data=replace(WIDER, coarser=2),
+    ),
     "tiny": TINY,
 }
 """Name -> preset; `unmetal train NAME`."""
