@@ -15,7 +15,6 @@ from ct_files import SIZE, ct_image, hashes, save
 from pydicom.data import get_testdata_file
 from pydicom.dataset import Dataset
 from pydicom.uid import (
-    JPEG2000,
     DeflatedExplicitVRLittleEndian,
     EnhancedCTImageStorage,
     ExplicitVRBigEndian,
@@ -138,8 +137,14 @@ def test_jpeg_lossless_holds_the_same(tmp_path: Path, name: str) -> None:
     writer.SetFile(reader.GetFile())
     writer.SetImage(change.GetOutput())
     assert writer.Write()
-    assert "JPEG Lossless" in pydicom.dcmread(tmp_path / "small").file_meta.TransferSyntaxUID.name
+    small = pydicom.dcmread(tmp_path / "small")
+    assert "JPEG Lossless" in small.file_meta.TransferSyntaxUID.name
     np.testing.assert_array_equal(read(tmp_path / "small").hu, read(CT_SMALL).hu)
+    (frame,) = pydicom.encaps.generate_frames(small.PixelData)
+    half = frame[: len(frame) // 2] + bytes(len(frame) // 2)
+    small.PixelData = pydicom.encaps.encapsulate([half])
+    small.save_as(tmp_path / "half")
+    assert "has no end" in refused(tmp_path / "half")
 
 
 @pytest.mark.parametrize("kind", MR_SAME)
@@ -289,14 +294,30 @@ def test_twelve_bit_lossy_jpeg_is_named(make_series: Make) -> None:
     assert "12-bit lossy JPEG" in refused(only)
 
 
-def test_damaged_compressed_pixels_are_one_line(make_series: Make) -> None:
+@pytest.mark.parametrize("syntax", [RLELossless, JPEGLSLossless, JPEG2000Lossless])
+@pytest.mark.parametrize("keep", [20, 700])
+def test_damaged_compressed_pixels_are_one_line(
+    make_series: Make, syntax: str, keep: int, capfd: pytest.CaptureFixture[str]
+) -> None:
     folder = make_series([ct_image(0, 0.0)])
     image = pydicom.dcmread(folder / "IM000")
-    image.compress(JPEG2000Lossless)
-    image.file_meta.TransferSyntaxUID = JPEG2000
-    image.PixelData = pydicom.encaps.encapsulate([b"\xff\x4f" + b"junk" * 9])
+    image.compress(syntax)
+    (frame,) = pydicom.encaps.generate_frames(image.PixelData)
+    image.PixelData = pydicom.encaps.encapsulate([frame[:keep]])
     image.save_as(folder / "IM000")
     assert "cannot be decoded" in refused(folder)
+    assert capfd.readouterr().err == ""
+
+
+def test_numbers_that_are_none_are_one_line(make_series: Make) -> None:
+    for keyword in ("RescaleSlope", "PixelSpacing", "ImagePositionPatient"):
+        folder = make_series(name=keyword)
+        file = folder / "IM002"
+        image = pydicom.dcmread(file)
+        number = image.get_item(keyword).value
+        assert file.read_bytes().count(number) >= 1
+        file.write_bytes(file.read_bytes().replace(number, b"x" * len(number)))
+        assert "makes no sense" in refused(folder)
 
 
 def test_empty_folder_and_folder_without_dicom(tmp_path: Path) -> None:

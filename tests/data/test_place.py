@@ -71,6 +71,16 @@ def test_an_empty_folder_is_free(make_series: Make, npy: Path, tmp_path: Path) -
     assert len(hashes(tmp_path / "out")) == 5
 
 
+def test_file_and_folder_do_not_replace_each_other(
+    make_series: Make, npy: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "file").write_text("x")
+    array, series = read(npy), read(make_series())
+    untouched(tmp_path, lambda: write(array, tmp_path / "folder", force=True), "is a folder")
+    untouched(tmp_path, lambda: write(series, tmp_path / "file", force=True), "is a file")
+
+
 def test_the_suffix_must_be_of_the_input_format(
     make_series: Make, npy: Path, tmp_path: Path
 ) -> None:
