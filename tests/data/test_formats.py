@@ -271,3 +271,19 @@ def test_what_is_no_format_is_refused(tmp_path: Path) -> None:
 def test_content_decides_not_the_suffix(tmp_path: Path, name: str) -> None:
     wrong = make(tmp_path / name).rename(tmp_path / "in.dcm")
     assert read(wrong).hu.shape[1:] == (12, 16)
+
+
+def test_a_damaged_npy_header_is_one_line(tmp_path: Path) -> None:
+    """NumPy reads it as Python, and raises whatever Python's parser raises."""
+    file = make(tmp_path / "in.npy")
+    file.write_bytes(file.read_bytes().replace(b"'shape': (3", b"'shape': ((", 1))
+    assert "not a complete .npy" in refused(file)
+
+
+def test_header_texts_that_are_no_utf8_do_not_stop_anything(tmp_path: Path) -> None:
+    file = make(tmp_path / "in.nii")
+    content = bytearray(file.read_bytes())
+    content[148:152] = b"K\xf6ln"  # descrip
+    file.write_bytes(content)
+    write(read(file), tmp_path / "out.nii")
+    np.testing.assert_array_equal(read(tmp_path / "out.nii").hu, read(file).hu)

@@ -129,15 +129,25 @@ def _grid(image: sitk.Image, path: Path, suffix: str) -> Grid:
         spacing=image.GetSpacing(),
         origin=image.GetOrigin(),
         direction=image.GetDirection(),
-        texts={key: image.GetMetaData(key) for key in image.GetMetaDataKeys() if _own(key)},
+        texts=_texts(image),
         compressed=b"CompressedData = True" in header or b"encoding: gz" in header,
         suffix=suffix,
     )
 
 
-def _own(key: str) -> bool:
-    """Whether a field came from the file: ITK adds some, and would write them into it."""
-    return key == "ITK_FileNotes" or not key.startswith("ITK_")
+def _texts(image: sitk.Image) -> dict[str, str]:
+    """The fields that came from the file: ITK adds some, and would write them into it.
+
+    Those that are no UTF-8 are left out, for SimpleITK can read but not write them.
+    """
+    keys = [key for key in image.GetMetaDataKeys() if _is_text(key)]
+    own = [key for key in keys if key == "ITK_FileNotes" or not key.startswith("ITK_")]
+    texts = {key: image.GetMetaData(key) for key in own}
+    return {key: text for key, text in texts.items() if _is_text(text)}
+
+
+def _is_text(text: str) -> bool:
+    return not any("\ud800" <= letter <= "\udfff" for letter in text)
 
 
 def _orientation(grid: Grid) -> list[str]:

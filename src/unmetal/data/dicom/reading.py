@@ -85,7 +85,7 @@ def read(path: Path, spacing: float | None) -> Volume:
             stacked = stack(images, path)
             slices = tuple(_slice(header.entry) for header in stacked.headers)
             return _volume(Series(slices, layout), stacked, aside, spacing)
-        except (ValueError, TypeError) as error:
+        except (ValueError, TypeError, AttributeError, NotImplementedError) as error:
             # pydicom turns text into numbers only when they are asked for, wherever that is.
             raise InputError(f"{path}: a header value makes no sense: {why(error)}") from error
 
