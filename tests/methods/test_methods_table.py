@@ -56,3 +56,14 @@ def test_the_image_keeps_what_its_sinogram_does_not_know(name: str) -> None:
     else:
         expected = load(name).reduce(scan) + detail
         torch.testing.assert_close(sharper, expected, rtol=0, atol=1e-12)
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+@pytest.mark.parametrize("name", SINOGRAM_METHODS)
+def test_a_gpu_gives_the_same(name: str) -> None:
+    scan = scanned().scan
+    fields = ("image", "metal", "sinogram", "trace")
+    there = replace(scan, **{f: getattr(scan, f).cuda() for f in fields})
+    found = load(name).reduce(there).cpu()
+    torch.testing.assert_close(found, load(name).reduce(scan), rtol=0, atol=1e-6)
