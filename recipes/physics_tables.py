@@ -10,7 +10,7 @@ The tube is the one nearest to the 120 kVp spectrum of the original simulation (
 lightly filtered), which that simulation states at every second keV with straight lines between.
 Stated the same way, 8 degrees of tungsten and 2.5 mm of aluminium is the nearest of the angles 6
 to 14 degrees and the filters 1 to 4.5 mm: the absolute differences of the two normalised spectra
-sum to 0.044 (55.7 keV mean). At 1 keV the sum is 0.15, because the original smears the two
+sum to 0.044 (55.6 keV mean). At 1 keV the sum is 0.13, because the original smears the two
 characteristic lines over 4 keV. The same tube makes the other voltages.
 """
 

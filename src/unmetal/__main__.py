@@ -29,7 +29,9 @@ def main(arguments: list[str] | None = None) -> int:
 
     command = getattr(import_module(f"unmetal.commands.{name}"), name.capitalize())
     try:
-        tyro.cli(command, prog=f"unmetal {name}", args=rest).run()
+        tyro.cli(
+            command, prog=f"unmetal {name}", args=rest, config=(tyro.conf.FlagCreatePairsOff,)
+        ).run()
     except InputError as error:
         print(f"unmetal {name}: {error}", file=sys.stderr)
         return 1

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from unmetal.data.derivation import Derivation
-from unmetal.data.forms import form_of, output_form
+from unmetal.data.forms import form_of, output_form, suffix_of
 from unmetal.data.place import refuse_to_lose, staged
 from unmetal.data.plausible import filler, objection, require_finite
 from unmetal.data.reasons import why
@@ -95,7 +95,9 @@ def check_output(volume: Volume, path: Path, *, force: bool = False) -> str:
         InputError: another format than the input's, a path that exists, or the input itself.
     """
     form = output_form(path, None if volume.source is None else volume.source.form)
-    refuse_to_lose(path, source=volume.path, force=force)
+    layout = volume.source.layout if form == "dicom" and volume.source is not None else "file"
+    folder = layout == "folder" and not suffix_of(path)
+    refuse_to_lose(path, folder=folder, source=volume.path, force=force)
     return form
 
 

@@ -34,7 +34,9 @@ def read(path: Path, spacing: float | None) -> Volume:
     """
     try:
         values = np.load(path, allow_pickle=False)
-    except (ValueError, EOFError) as error:
+    except OSError:
+        raise
+    except Exception as error:  # NumPy parses the header as Python: any error of the parser
         raise InputError(f"{path}: not a complete .npy of numbers: {why(error)}") from error
     values = _checked(values, path)
     size, warnings = pixel_size(values.shape[-1], spacing)

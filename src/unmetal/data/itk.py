@@ -7,9 +7,6 @@ LPS millimetres for every one of these formats.
 from __future__ import annotations
 
 import logging
-import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import ClassVar
@@ -20,6 +17,7 @@ import SimpleITK as sitk  # noqa: N813  (the name its documentation uses)
 from unmetal.data.derivation import Derivation
 from unmetal.data.forms import SUFFIXES, suffix_of
 from unmetal.data.nifti import alone, require_complete
+from unmetal.data.quiet import quiet
 from unmetal.data.reasons import why
 from unmetal.data.values import to_hu, to_stored
 from unmetal.errors import InputError
@@ -100,7 +98,7 @@ def write(volume: Volume, path: Path, derivation: Derivation) -> None:
 def _load(path: Path) -> sitk.Image:
     reader = sitk.ImageFileReader()
     try:
-        with _quiet(), alone(path) as lonely:
+        with quiet(), alone(path) as lonely:
             reader.SetFileName(str(lonely))
             reader.ReadImageInformation()
             _require_slices(reader, path)
@@ -131,15 +129,25 @@ def _grid(image: sitk.Image, path: Path, suffix: str) -> Grid:
         spacing=image.GetSpacing(),
         origin=image.GetOrigin(),
         direction=image.GetDirection(),
-        texts={key: image.GetMetaData(key) for key in image.GetMetaDataKeys() if _own(key)},
+        texts=_texts(image),
         compressed=b"CompressedData = True" in header or b"encoding: gz" in header,
         suffix=suffix,
     )
 
 
-def _own(key: str) -> bool:
-    """Whether a field came from the file: ITK adds some, and would write them into it."""
-    return key == "ITK_FileNotes" or not key.startswith("ITK_")
+def _texts(image: sitk.Image) -> dict[str, str]:
+    """The fields that came from the file: ITK adds some, and would write them into it.
+
+    Those that are no UTF-8 are left out, for SimpleITK can read but not write them.
+    """
+    keys = [key for key in image.GetMetaDataKeys() if _is_text(key)]
+    own = [key for key in keys if key == "ITK_FileNotes" or not key.startswith("ITK_")]
+    texts = {key: image.GetMetaData(key) for key in own}
+    return {key: text for key, text in texts.items() if _is_text(text)}
+
+
+def _is_text(text: str) -> bool:
+    return not any("\ud800" <= letter <= "\udfff" for letter in text)
 
 
 def _orientation(grid: Grid) -> list[str]:
@@ -165,21 +173,8 @@ def _save(image: sitk.Image, path: Path, grid: Grid) -> None:
     if suffix == "" and grid.suffix == ".mhd":
         raise InputError(f"{path.name}: end the name of the output in .mhd")
     try:
-        with _quiet():
+        with quiet():
             sitk.WriteImage(image, str(named), useCompression=grid.compressed)
     except RuntimeError as error:
         raise InputError(f"{path.name}: cannot be written: {why(error)}") from error
     named.replace(path)
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Keep ITK's C++ libraries off stderr: what they print there, their exceptions say again."""
-    kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
-    try:
-        os.dup2(nowhere, 2)
-        yield
-    finally:
-        os.dup2(kept, 2)
-        os.close(kept)
-        os.close(nowhere)

@@ -11,16 +11,19 @@ from pathlib import Path
 from unmetal.errors import InputError
 
 
-def refuse_to_lose(path: Path, *, source: Path | None, force: bool) -> None:
+def refuse_to_lose(path: Path, *, folder: bool, source: Path | None, force: bool) -> None:
     """Raise InputError where writing `path` would destroy something.
 
     The input is never written to, `force` or not. An existing file or folder needs `force`, and a
     folder must then hold nothing but DICOM: a slip of the hand must not empty a home directory. An
-    empty folder is free.
+    empty folder is free. `folder` says whether the output is one: neither replaces the other.
     """
     if source is not None and _overlap(path, source):
         raise InputError(f"{path}: lies over the input {source}: give another place")
-    if not path.exists() or (path.is_dir() and not any(path.iterdir())):
+    if path.exists() and path.is_dir() != folder:
+        there, wanted = ("file", "folder") if folder else ("folder", "file")
+        raise InputError(f"{path}: is a {there}, but the output is a {wanted}: give another place")
+    if not path.exists() or (folder and not any(path.iterdir())):
         return
     if not force:
         raise InputError(f"{path}: exists already: give another place, or --force to replace it")
@@ -64,8 +67,6 @@ def _publish(stage: Path, path: Path, *, force: bool) -> None:
         return
     for companion in companions:
         companion.replace(path.parent / companion.name)
-    if path.is_dir() and not (stage / path.name).is_dir():
-        path.rmdir()
     (stage / path.name).replace(path)
 
 

@@ -47,6 +47,8 @@ def read(path: Path, spacing: float | None) -> Volume:
             mode, stored = image.mode, np.asarray(image)
     except (OSError, SyntaxError, ValueError) as error:
         raise InputError(f"{path}: not a complete .png: {why(error)}") from error
+    if b"IEND" not in path.read_bytes():
+        raise InputError(f"{path}: truncated: the end of the .png is missing")
     if not mode.startswith("I;16"):
         raise InputError(f"{path}: a {mode} picture, not 16-bit grey: give HU + 32768 in 16 bits")
     size, warnings = pixel_size(stored.shape[1], spacing)

@@ -13,15 +13,17 @@ from unmetal.errors import InputError
 Precision = Literal["auto", "fp32", "bf16"]
 
 
-def device(name: str = "auto") -> torch.device:
-    """`auto` is the GPU where there is one; under torchrun each rank takes its own.
+def choose_device(name: str = "auto") -> torch.device:
+    """The device called `auto`, `cpu` or `cuda`; under torchrun each rank takes its own GPU.
 
-    Raises `InputError` if a GPU is asked for and there is none.
+    On a CPU one thread is used by whoever runs several processes side by side: set
+    OMP_NUM_THREADS=1. Two threads fighting over a core are up to ten times slower than one.
+    Raises `InputError` for a GPU that is not there.
     """
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "cpu"
     if name.startswith("cuda") and not torch.cuda.is_available():
-        raise InputError("no CUDA device is available: use --device cpu")
+        raise InputError("device cuda: no CUDA GPU is visible; use --device cpu")
     if name == "cuda":
         name = f"cuda:{os.environ.get('LOCAL_RANK', '0')}"
     chosen = torch.device(name)

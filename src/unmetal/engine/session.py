@@ -14,8 +14,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from unmetal.data.cohort import ROLES, Cohort
 from unmetal.data.unpaired import Unpaired
 from unmetal.engine import weights
-from unmetal.engine.device import device as find_device
-from unmetal.engine.device import join_ranks
+from unmetal.engine.device import choose_device, join_ranks
 from unmetal.engine.experiments import Experiment
 from unmetal.engine.run import Run, commit
 from unmetal.engine.train import Training, pace
@@ -41,7 +40,7 @@ def train(
     Raises `InputError` if data, state or weights cannot be used.
     """
     started = time.monotonic()
-    on = find_device(device)
+    on = choose_device(device)
     rank, _ = join_ranks(on)
     config = experiment.training
     torch.manual_seed(config.seed)

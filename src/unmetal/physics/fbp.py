@@ -16,6 +16,7 @@ from unmetal.physics.geometry import Geometry, Grid, angles
 from unmetal.physics.projector import (
     CHUNK,
     COLUMNS,
+    CPU,
     MATRIX_LIMIT,
     Backend,
     csr,
@@ -76,7 +77,7 @@ def smear_matrix(
     geometry: Geometry,
     grid: Grid,
     dtype: torch.dtype = torch.float32,
-    device: torch.device = torch.device("cpu"),
+    device: torch.device = CPU,
 ) -> Tensor:
     """CSR `[pixels, V/n D]` that adds filtered views up; the quarter turns are left to the
     caller, as in `projector.system_matrix`."""

@@ -70,8 +70,13 @@ class Grid:
 class Geometry(Protocol):
     """What a projector and a reconstruction need to know of a scanner."""
 
-    views: int
-    bins: int
+    @property
+    def views(self) -> int:
+        """Number of view angles V."""
+
+    @property
+    def bins(self) -> int:
+        """Number of detector bins D."""
 
     @property
     def span(self) -> float:

@@ -57,6 +57,6 @@ def _interpolate_rows(values: Tensor, holes: Tensor) -> Tensor:
     left, right = torch.where(left < 0, right, left), torch.where(right == size, left, right)
     known = left.clamp(0, size - 1), right.clamp(0, size - 1)
     before, after = values.gather(-1, known[0]), values.gather(-1, known[1])
-    share = (here - left) / (right - left).clamp_min(1)
-    line = before + share.to(values.dtype) * (after - before)
+    share = (here - left).to(values.dtype) / (right - left).clamp_min(1)
+    line = before + share * (after - before)
     return torch.where(holes & (left < size), line, values)

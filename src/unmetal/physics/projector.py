@@ -18,6 +18,8 @@ from torch.nn import functional as F
 
 from unmetal.physics.geometry import Geometry, Grid, Quarters, angles
 
+CPU = torch.device("cpu")
+
 Backend = Literal["auto", "matrix", "rays"]
 
 MATRIX_LIMIT = 3 * 2**30
@@ -140,7 +142,7 @@ def system_matrix(
     grid: Grid,
     transposed: bool = False,
     dtype: torch.dtype = torch.float32,
-    device: torch.device = torch.device("cpu"),
+    device: torch.device = CPU,
 ) -> Tensor:
     """CSR `[V/n D, pixels]` of the squared grid in cm, or its explicit transpose."""
     if isinstance(geometry, Quarters):

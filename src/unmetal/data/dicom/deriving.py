@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from copy import deepcopy
 
+import numpy as np
+from pydicom.dataelem import DataElement
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.sequence import Sequence
 from pydicom.uid import UID, CTImageStorage, ExplicitVRLittleEndian, generate_uid
@@ -16,6 +18,9 @@ from unmetal.data.derivation import Derivation
 
 SERIES_OFFSET = 1000
 """Added to SeriesNumber, so that the derived series sorts below the scanner's own."""
+
+WORDS = {"OW": "u2", "OF": "u4", "OL": "u4", "OD": "u8", "OV": "u8"}
+"""Value representations that are plain words, with their width (PS3.5 section 6.2)."""
 
 STALE = (
     "SmallestImagePixelValue",
@@ -33,6 +38,10 @@ STALE = (
 def derived(source: Dataset, derivation: Derivation) -> Dataset:
     """A new header without pixels; `source` is not touched."""
     image = deepcopy(source)
+    if source.original_encoding[1] is False:
+        image.walk(_swap_words)
+        # Every value is decoded now: without this pydicom refuses to write little endian.
+        image.set_original_encoding(False, True, source.original_character_set)
     for keyword in STALE:
         if keyword in image:
             delattr(image, keyword)
@@ -78,6 +87,12 @@ def _reference(source: Dataset) -> Dataset:
     reference.PurposeOfReferenceCodeSequence = Sequence([purpose])
     reference.SpatialLocationsPreserved = "YES"
     return reference
+
+
+def _swap_words(_: Dataset, element: DataElement) -> None:
+    """Turn big-endian words around; pydicom does so for every other kind of value."""
+    if element.VR in WORDS and element.value:
+        element.value = np.frombuffer(element.value, WORDS[element.VR]).byteswap().tobytes()
 
 
 def _file_meta(image: Dataset) -> FileMetaDataset:

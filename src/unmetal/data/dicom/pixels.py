@@ -8,8 +8,9 @@ from __future__ import annotations
 import numpy as np
 from pydicom.dataset import Dataset
 from pydicom.pixels import pixel_array
-from pydicom.uid import JPEGExtended12Bit
+from pydicom.uid import JPEGExtended12Bit, JPEGLossless, JPEGLosslessSV1
 
+from unmetal.data.quiet import quiet
 from unmetal.data.reasons import why
 from unmetal.errors import InputError
 
@@ -39,11 +40,24 @@ def decode(dataset: Dataset, where: str) -> np.ndarray:
         raise InputError(
             f"{where}: 12-bit lossy JPEG, which no decoder here reads: ask for an uncompressed copy"
         )
+    _require_end(dataset, where)
     try:
-        stored = pixel_array(dataset)
+        with quiet():
+            stored = pixel_array(dataset)
     except Exception as error:
         raise InputError(f"{where}: pixels cannot be decoded: {why(error)}") from error
     return stored.astype(stored.dtype.newbyteorder("="), copy=False)
+
+
+def _require_end(dataset: Dataset, where: str) -> None:
+    """Raise InputError for a lossless JPEG without its end-of-image marker (ITU-T T.81, B.2.1).
+
+    libjpeg makes up what is missing and warns nobody.
+    """
+    if dataset.file_meta.get("TransferSyntaxUID") not in {JPEGLossless, JPEGLosslessSV1}:
+        return
+    if not dataset.PixelData.rstrip(b"\0").endswith(b"\xff\xd9"):
+        raise InputError(f"{where}: pixels cannot be decoded: the JPEG has no end")
 
 
 def rescale(dataset: Dataset, where: str) -> tuple[float, float]:

@@ -80,10 +80,14 @@ def read(path: Path, spacing: float | None) -> Volume:
     """
     with tolerant(), entries(path) as (layout, found):
         headers = [Header(entry, _dataset(entry, pixels=False)) for entry in found]
-        images, aside = one_series(headers, path)
-        stacked = stack(images, path)
-        slices = tuple(_slice(header.entry) for header in stacked.headers)
-        return _volume(Series(slices, layout), stacked, aside, spacing)
+        try:
+            images, aside = one_series(headers, path)
+            stacked = stack(images, path)
+            slices = tuple(_slice(header.entry) for header in stacked.headers)
+            return _volume(Series(slices, layout), stacked, aside, spacing)
+        except (ValueError, TypeError, AttributeError, NotImplementedError) as error:
+            # pydicom turns text into numbers only when they are asked for, wherever that is.
+            raise InputError(f"{path}: a header value makes no sense: {why(error)}") from error
 
 
 @contextmanager

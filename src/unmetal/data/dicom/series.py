@@ -66,6 +66,9 @@ def one_series(headers: list[Header], path: Path) -> tuple[list[Header], list[st
         raise InputError(
             f"{path}: no CT slices in it ({aside}): give a series of single-frame CT images"
         )
+    for header in images:
+        if not {"Rows", "Columns", "BitsAllocated"} <= set(header.dataset.dir()):
+            raise InputError(f"{header.entry.where}: damaged or truncated: states no image size")
     _same(images, _series, path, "several series", "give the folder of one series")
     _same(images, _matrix, path, "images of different size", "keep those of one reconstruction")
     _same(images, _pixels, path, "different pixel sizes", "keep those of one reconstruction")

@@ -1,0 +1,44 @@
+"""What every command shares towards the terminal: the log and a progress bar."""
+
+import logging
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+
+def console_log() -> None:
+    """Send the log of unmetal to standard error, one plain line a message."""
+    log = logging.getLogger("unmetal")
+    if not log.handlers:
+        handler = logging.StreamHandler()
+        handler.setFormatter(logging.Formatter("%(message)s"))
+        log.addHandler(handler)
+    log.setLevel(logging.INFO)
+
+
+@contextmanager
+def progress_bar(what: str) -> Iterator[Callable[[int, int], None]]:
+    """A callback for (done, total): a bar on a terminal, a plain line each tenth otherwise."""
+    from rich.console import Console  # noqa: PLC0415
+    from rich.progress import MofNCompleteColumn, Progress, TimeRemainingColumn  # noqa: PLC0415
+
+    if not sys.stderr.isatty():
+        yield _plain_lines(what)
+        return
+    columns = [*Progress.get_default_columns()[:2], MofNCompleteColumn(), TimeRemainingColumn()]
+    with Progress(*columns, console=Console(stderr=True)) as bar:
+        task = bar.add_task(what, total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)
+
+
+def _plain_lines(what: str) -> Callable[[int, int], None]:
+    said = -1
+
+    def report(done: int, total: int) -> None:
+        nonlocal said
+        tenth = 10 * done // max(total, 1)
+        if done and tenth > said:
+            said = tenth
+            print(f"{done} of {total} {what}", file=sys.stderr)
+
+    return report

@@ -1,0 +1,242 @@
+"""A derived series: pixels bit for bit, everything copied, and named for what it is."""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pydicom
+import pytest
+from ct_files import SIZE, ct_image, hashes, save
+from pydicom.data import get_testdata_file
+from pydicom.dataset import Dataset
+from pydicom.uid import (
+    ExplicitVRBigEndian,
+    ExplicitVRLittleEndian,
+    ImplicitVRLittleEndian,
+    RLELossless,
+)
+
+from unmetal.data import read, write
+from unmetal.errors import InputError
+
+Make = Callable[..., Path]
+
+KEPT = (
+    "StudyInstanceUID",
+    "FrameOfReferenceUID",
+    "PatientName",
+    "PatientID",
+    "ImagePositionPatient",
+    "ImageOrientationPatient",
+    "PixelSpacing",
+    "InstanceNumber",
+    "RescaleSlope",
+    "RescaleIntercept",
+    "BitsAllocated",
+    "BitsStored",
+    "HighBit",
+    "PixelRepresentation",
+    "Manufacturer",
+    "KVP",
+)
+
+
+def pairs(source: Path, derived: Path) -> list[tuple[Dataset, Dataset]]:
+    names = sorted(hashes(source))
+    assert names == sorted(hashes(derived))
+    return [(pydicom.dcmread(source / n), pydicom.dcmread(derived / n)) for n in names]
+
+
+def test_an_unchanged_series_comes_back_bit_for_bit(make_series: Make, tmp_path: Path) -> None:
+    source = make_series()
+    before = hashes(source)
+    write(read(source), tmp_path / "out")
+    for one, other in pairs(source, tmp_path / "out"):
+        assert one.PixelData == other.PixelData
+        assert all(one[k].value == other[k].value for k in KEPT)
+    assert hashes(source) == before
+    np.testing.assert_array_equal(read(tmp_path / "out").hu, read(source).hu)
+    assert read(tmp_path / "out").spacing == read(source).spacing
+
+
+def test_one_changed_pixel_changes_only_that_one(make_series: Make, tmp_path: Path) -> None:
+    source = make_series()
+    volume = read(source)
+    hu = volume.hu.copy()
+    hu[2, 3, 5] = 71.6
+    write(volume.with_hu(hu), tmp_path / "out")
+    changed = np.stack([a.pixel_array != b.pixel_array for a, b in pairs(source, tmp_path / "out")])
+    assert [tuple(i) for i in np.argwhere(changed)] == [(2, 3, 5)]
+    assert read(tmp_path / "out").hu[2, 3, 5] == 72
+
+
+def test_a_fractional_slope_does_not_move_unchanged_pixels(
+    make_series: Make, tmp_path: Path
+) -> None:
+    images = [ct_image(i, i, RescaleSlope="0.33333333", RescaleIntercept=-1000) for i in range(2)]
+    source = make_series(images)
+    volume = read(source)
+    write(volume.with_hu(volume.hu.copy()), tmp_path / "out")
+    assert all(a.PixelData == b.PixelData for a, b in pairs(source, tmp_path / "out"))
+
+
+@pytest.mark.parametrize(("bits", "signed"), [(12, 0), (16, 0), (16, 1), (12, 1)])
+def test_values_are_clipped_to_the_bits_stored_and_counted(
+    make_series: Make, tmp_path: Path, caplog: pytest.LogCaptureFixture, bits: int, signed: int
+) -> None:
+    image = ct_image(0, 0.0, BitsStored=bits, HighBit=bits - 1, PixelRepresentation=signed)
+    image.PixelData = (np.arange(SIZE[0] * SIZE[1]).astype("<u2") % 2000).tobytes()
+    volume = read(make_series([image]))
+    hu = volume.hu.copy()
+    hu[0, 0, :3] = 1e6, -1e6, 1e5
+    write(volume.with_hu(hu), tmp_path / "out")
+    low, high = (-(1 << bits - 1), (1 << bits - 1) - 1) if signed else (0, (1 << bits) - 1)
+    stored = pydicom.dcmread(tmp_path / "out" / "IM000").pixel_array
+    np.testing.assert_array_equal(stored[0, :3], (high, low, high))
+    assert "3 values do not fit" in caplog.text
+
+
+def test_a_derived_image_says_what_it_is(make_series: Make, tmp_path: Path) -> None:
+    source = make_series()
+    write(read(source), tmp_path / "out", method="ADN", description="By ADN, metal kept")
+    made = pairs(source, tmp_path / "out")
+    assert len({b.SeriesInstanceUID for _, b in made}) == 1
+    for a, b in made:
+        assert list(b.ImageType) == ["DERIVED", "SECONDARY", "AXIAL", "MAR"]
+        assert b.SeriesNumber == 1003
+        assert b.SeriesDescription == "Thorax 2.5 [unmetal ADN - research]"
+        assert b.DerivationDescription == "By ADN, metal kept"
+        assert b.SOPInstanceUID == b.file_meta.MediaStorageSOPInstanceUID != a.SOPInstanceUID
+        assert b.SeriesInstanceUID != a.SeriesInstanceUID
+        assert b.file_meta.TransferSyntaxUID == ExplicitVRLittleEndian
+        (reference,) = b.SourceImageSequence
+        assert reference.ReferencedSOPInstanceUID == a.SOPInstanceUID
+        assert reference.ReferencedSOPClassUID == a.SOPClassUID
+        assert reference.SpatialLocationsPreserved == "YES"
+        assert reference.PurposeOfReferenceCodeSequence[0].CodeValue == "121322"
+
+
+def test_a_second_run_writes_the_same_bytes_another_method_others(
+    make_series: Make, tmp_path: Path
+) -> None:
+    volume = read(make_series())
+    for name, method in (("a", "LI"), ("b", "LI"), ("c", "NMAR")):
+        write(volume, tmp_path / name, method=method)
+    assert hashes(tmp_path / "a") == hashes(tmp_path / "b")
+    uids = [pydicom.dcmread(tmp_path / n / "IM000").SOPInstanceUID for n in "ac"]
+    assert uids[0] != uids[1]
+
+
+@pytest.mark.parametrize("length", [0, 30, 39, 40, 64])
+def test_the_description_fits_64_characters(make_series: Make, tmp_path: Path, length: int) -> None:
+    write(
+        read(make_series([ct_image(0, 0.0, SeriesDescription="x" * length)])),
+        tmp_path / "out",
+        method="ADN",
+    )
+    text = pydicom.dcmread(tmp_path / "out" / "IM000").SeriesDescription
+    assert len(text) <= 64
+    assert text == f"{'x' * min(length, 39)} [unmetal ADN - research]".strip()
+
+
+def test_what_is_true_of_the_source_pixels_only_is_dropped(
+    make_series: Make, tmp_path: Path
+) -> None:
+    image = ct_image(0, 0.0, SmallestImagePixelValue=0, LargestImagePixelValue=9)
+    image.LossyImageCompression = "01"
+    image.IconImageSequence = [Dataset()]
+    image.DataSetTrailingPadding = b"\0" * 8
+    write(read(make_series([image])), tmp_path / "out")
+    made = pydicom.dcmread(tmp_path / "out" / "IM000")
+    assert "SmallestImagePixelValue" not in made
+    assert "LargestImagePixelValue" not in made
+    assert "IconImageSequence" not in made
+    assert "DataSetTrailingPadding" not in made
+    assert made.LossyImageCompression == "01"
+
+
+@pytest.mark.parametrize(
+    "syntax", [ExplicitVRLittleEndian, ImplicitVRLittleEndian, ExplicitVRBigEndian, RLELossless]
+)
+def test_character_sets_private_elements_and_words_survive(
+    make_series: Make, tmp_path: Path, syntax: str
+) -> None:
+    image = ct_image(0, 0.0, SpecificCharacterSet="ISO_IR 100", PatientName="Müller^Jörg")
+    block = image.private_block(0x0029, "UNMETAL TEST", create=True)
+    block.add_new(0x01, "LO", "gemessen in Köln")
+    block.add_new(0x02, "OB", b"\1\2\3\4")
+    image.add_new("RedPaletteColorLookupTableData", "OW", b"\1\0\2\0")
+    image.ReferencedImageSequence = [Dataset()]
+    image.ReferencedImageSequence[0].ReferencedSOPInstanceUID = "1.2.3"
+    stored = np.frombuffer(image.PixelData, "<u2").reshape(SIZE)
+    if syntax == ExplicitVRBigEndian:
+        image.PixelData = stored.astype(">u2").tobytes()
+        image["RedPaletteColorLookupTableData"].value = b"\0\1\0\2"
+    if syntax == RLELossless:
+        image.compress(RLELossless)
+    image.file_meta.TransferSyntaxUID = syntax
+    save(image, tmp_path / "in" / "file")
+    write(read(tmp_path / "in"), tmp_path / "out")
+    made = pydicom.dcmread(tmp_path / "out" / "file")
+    np.testing.assert_array_equal(made.pixel_array, stored)
+    assert made.PatientName == "Müller^Jörg"
+    kept = made.private_block(0x0029, "UNMETAL TEST")
+    if syntax != ImplicitVRLittleEndian:  # which does not say what a private value is
+        assert kept[0x01].value == "gemessen in Köln"
+    assert kept[0x02].value == b"\1\2\3\4"
+    assert made.RedPaletteColorLookupTableData == b"\1\0\2\0"
+    assert made.ReferencedImageSequence[0].ReferencedSOPInstanceUID == "1.2.3"
+
+
+def test_header_values_that_break_the_rules_are_given_back(
+    make_series: Make, tmp_path: Path
+) -> None:
+    with pydicom.config.disable_value_validation():
+        image = ct_image(0, 0.0, SliceThickness="2.50000000000000000001")
+        folder = make_series([image])
+        write(read(folder), tmp_path / "out")
+        made = pydicom.dcmread(tmp_path / "out" / "IM000")
+        assert made.get_item("SliceThickness").value.strip() == b"2.50000000000000000001"
+
+
+def test_relative_names_are_kept_and_other_files_left_out(
+    make_series: Make, tmp_path: Path
+) -> None:
+    images = [ct_image(i, i) for i in range(2)]
+    save(images[0], tmp_path / "in" / "a" / "x.dcm")
+    save(images[1], tmp_path / "in" / "b" / "x")
+    (tmp_path / "in" / "notes.txt").write_text("not DICOM")
+    write(read(tmp_path / "in"), tmp_path / "new" / "out")
+    assert list(hashes(tmp_path / "new" / "out")) == ["a/x.dcm", "b/x"]
+
+
+def test_zip_in_zip_out(make_series: Make, tmp_path: Path) -> None:
+    folder = make_series()
+    archive = tmp_path / "in.zip"
+    with zipfile.ZipFile(archive, "w") as z:
+        for file in folder.iterdir():
+            z.write(file, f"s/{file.name}")
+    for name in ("out.zip", "no-suffix"):
+        write(read(archive), tmp_path / name)
+        assert zipfile.ZipFile(tmp_path / name).namelist() == [f"s/IM00{i}" for i in range(5)]
+        np.testing.assert_array_equal(read(tmp_path / name).hu, read(folder).hu)
+    write(read(folder), tmp_path / "from-folder.zip")
+    assert read(tmp_path / "from-folder.zip").meta["format"] == "DICOM zip"
+
+
+def test_file_in_file_out(tmp_path: Path) -> None:
+    volume = read(Path(get_testdata_file("CT_small.dcm", download=False)))
+    write(volume, tmp_path / "out.dcm")
+    np.testing.assert_array_equal(read(tmp_path / "out.dcm").hu, volume.hu)
+
+
+def test_several_slices_do_not_fit_one_file(make_series: Make, tmp_path: Path) -> None:
+    volume = read(make_series())
+    before = hashes(tmp_path)
+    with pytest.raises(InputError, match="5 slices need a folder"):
+        write(volume, tmp_path / "out.dcm")
+    assert hashes(tmp_path) == before
+    assert not list(tmp_path.glob(".unmetal*"))

@@ -1,0 +1,163 @@
+"""The one loop: two ranks are one, an interruption is none."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+from torch import multiprocessing
+
+from unmetal.engine.device import choose_device
+from unmetal.engine.experiments import ABLATION, EXPERIMENTS, from_dict, rebuilt
+from unmetal.engine.train import Config, Training
+from unmetal.errors import InputError
+from unmetal.methods import adn
+from unmetal.methods.adn import ADN
+from unmetal.nets.adn import Architecture
+from unmetal.scan import Scan
+
+TINY = adn.Config(Architecture(width=2, residuals=1, critic_width=2))
+SHORT = Config(samples=24, batch=4, rate=1e-3, fall=0.5, ema=0.9, precision="fp32")
+
+
+def samples(first, count):
+    """A stand-in for a cohort: sample i is the same whoever asks for it."""
+    slices = []
+    for index in range(first, first + count):
+        draw = torch.Generator().manual_seed(index)
+        slices.append(torch.rand(2, 1, 16, 16, generator=draw) * 0.5)
+    image, other = torch.stack(slices, 1)
+    return Scan(image=image, other=other)
+
+
+def fresh(config=SHORT):
+    torch.manual_seed(config.seed)
+    return Training(ADN(TINY), config, torch.device("cpu"))
+
+
+def trained(training):
+    return [
+        {name: loss.item() for name, loss in losses.items()} for losses in training.run(samples)
+    ]
+
+
+def test_every_loss_of_every_player_is_reported():
+    losses = trained(fresh())
+    assert len(losses) == 6
+    assert losses[0].keys() == {
+        *(
+            f"generator/{name}"
+            for name in ("adv_clean", "adv_spoilt", "recon", "cycle", "artifact")
+        ),
+        "critic/clean",
+        "critic/spoilt",
+    }
+
+
+@pytest.mark.parametrize("stop", [1, 4])
+def test_an_interruption_changes_nothing(tmp_path, stop):
+    whole = fresh()
+    expected = trained(whole)
+    first = fresh()
+    steps = first.run(samples)
+    for _ in range(stop):
+        next(steps)
+    torch.save(first.state(), tmp_path / "state.pt")
+    torch.manual_seed(99)
+    second = Training(ADN(TINY), SHORT, torch.device("cpu"))
+    second.resume(torch.load(tmp_path / "state.pt", weights_only=True))
+    assert trained(second) == expected[stop:]
+    for a, b in zip(whole.result.parameters(), second.result.parameters(), strict=True):
+        assert torch.equal(a, b)
+
+
+def test_going_on_from_weights_alone():
+    first = fresh()
+    trained(first)
+    second = fresh(replace(SHORT, samples=28))
+    second.start_from(first.method.state_dict(), seen=24)
+    assert len(trained(second)) == 1
+    generator_only = {n: p for n, p in first.method.state_dict().items() if n.startswith("gen")}
+    fresh().start_from(generator_only, seen=0)
+    del generator_only["generator.decode_clean.to_image.0.bias"]
+    with pytest.raises(ValueError, match="another method"):
+        fresh().start_from(generator_only, seen=0)
+
+
+def rank(number, ranks, port_file, out):
+    torch.set_num_threads(1)
+    torch.distributed.init_process_group(
+        "gloo", init_method=f"file://{port_file}", rank=number, world_size=ranks
+    )
+    import os  # noqa: PLC0415  (in the child only)
+
+    os.environ |= {"WORLD_SIZE": str(ranks), "RANK": str(number)}
+    training = fresh(replace(SHORT, samples=12))
+    trained(training)
+    if number == 0:
+        torch.save(training.method.state_dict(), out)
+    torch.distributed.destroy_process_group()
+
+
+@pytest.mark.recipe
+def test_two_ranks_equal_one(tmp_path):
+    out = tmp_path / "weights.pt"
+    multiprocessing.spawn(rank, (2, str(tmp_path / "meet"), str(out)), nprocs=2)
+    alone = fresh(replace(SHORT, samples=12))
+    trained(alone)
+    together = torch.load(out, weights_only=True)
+    for name, value in alone.method.state_dict().items():
+        torch.testing.assert_close(together[name], value, atol=2e-5, rtol=0)
+
+
+def test_rate_falls_at_the_end_only():
+    training = fresh(replace(SHORT, samples=100, fall=0.25, rate=1.0))
+    rates = []
+    for training.seen in (0, 74, 76, 90):
+        training.set_rate()
+        rates.append(training.optimisers["critic"].param_groups[0]["lr"])
+    assert rates == pytest.approx([1, 1, 0.96, 0.4])
+
+
+def test_averaged_weights_follow():
+    training = fresh(replace(SHORT, ema=0.5))
+    start = [p.clone() for p in training.result.parameters()]
+    trained(training)
+    moved = [
+        (a - s).abs().sum() < (p - s).abs().sum()
+        for a, s, p in zip(
+            training.result.parameters(), start, training.method.parameters(), strict=True
+        )
+    ]
+    assert sum(moved) > len(moved) / 2
+    assert fresh(replace(SHORT, ema=0.0)).averaged is None
+
+
+@pytest.mark.parametrize("name", EXPERIMENTS)
+def test_every_preset_can_be_built_from_its_json(name):
+    import json  # noqa: PLC0415
+    from dataclasses import asdict  # noqa: PLC0415
+
+    preset = EXPERIMENTS[name]
+    again = from_dict(type(preset), json.loads(json.dumps(asdict(preset))))
+    assert again == preset
+    with torch.device("meta"):
+        method = rebuilt({"method": preset.method, "learns": asdict(preset.learns)})
+    assert isinstance(method, ADN)
+    assert method.config == preset.learns
+
+
+def test_ablation_adds_one_loss_after_another():
+    kept = [5 - len(off) for off in ABLATION.values()]
+    assert kept == [2, 3, 4, 5]
+
+
+def test_weights_of_another_version_are_refused():
+    with pytest.raises(InputError, match="another version"):
+        rebuilt({"method": "adn", "learns": {"colour": "red"}})
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
+def test_no_gpu_is_said_plainly():
+    assert choose_device("auto") == torch.device("cpu")
+    with pytest.raises(InputError, match="--device cpu"):
+        choose_device("cuda")
