@@ -104,9 +104,15 @@ def test_two_ranks_equal_one(tmp_path):
     multiprocessing.spawn(rank, (2, str(tmp_path / "meet"), str(out)), nprocs=2)
     alone = fresh(replace(SHORT, samples=12))
     trained(alone)
-    together = torch.load(out, weights_only=True)
-    for name, value in alone.method.state_dict().items():
-        torch.testing.assert_close(together[name], value, atol=2e-5, rtol=0)
+    # Outputs, not weights: a bias in front of a normalisation has no gradient but rounding, which
+    # Adam turns into steps that differ and mean nothing.
+    together = ADN(TINY)
+    together.load_state_dict(torch.load(out, weights_only=True))
+    scan = samples(100, 2)
+    with torch.no_grad():
+        difference = alone.method.reduce(scan) - together.reduce(scan)
+        moved = alone.method.reduce(scan) - fresh().method.reduce(scan)
+    assert difference.abs().max() < 1e-5 < 1e-3 < moved.abs().max()
 
 
 def test_rate_falls_at_the_end_only():

@@ -13,11 +13,11 @@ def state():
     return {"b": torch.rand(3, 4), "a": torch.rand(5).half(), "c": torch.arange(6).reshape(2, 3)}
 
 
-@pytest.mark.parametrize("limit", [weights.PART_BYTES, 50])
+@pytest.mark.parametrize("limit", [weights.PART_BYTES, 60])
 def test_weights_come_back_as_they_were(tmp_path, state, limit, monkeypatch):
     monkeypatch.setattr(weights, "PART_BYTES", limit)
     files = weights.save(tmp_path / "net", state, {"method": "adn", "samples": 3})
-    assert len(files) == (1 if limit > 50 else 2)
+    assert len(files) == (1 if limit > 60 else 2)
     for path in (*files, tmp_path):
         found, card = weights.load(path)
         assert found.keys() == state.keys()
@@ -28,7 +28,7 @@ def test_weights_come_back_as_they_were(tmp_path, state, limit, monkeypatch):
 
 def test_parts_replace_what_was_there(tmp_path, state, monkeypatch):
     weights.save(tmp_path / "net", state, {})
-    monkeypatch.setattr(weights, "PART_BYTES", 50)
+    monkeypatch.setattr(weights, "PART_BYTES", 60)
     weights.save(tmp_path / "net", state, {})
     assert sorted(p.name for p in tmp_path.iterdir()) == [
         "net-1-of-2.safetensors",
@@ -67,7 +67,7 @@ def test_damaged_weights_are_refused_with_one_line(tmp_path, state, spoil):
 
 
 def test_missing_parts_and_strangers_are_refused(tmp_path, state, monkeypatch):
-    monkeypatch.setattr(weights, "PART_BYTES", 50)
+    monkeypatch.setattr(weights, "PART_BYTES", 60)
     first, _ = weights.save(tmp_path / "net", state, {})
     first.unlink()
     with pytest.raises(InputError, match="part is missing"):

@@ -98,7 +98,7 @@ def test_artifact_loss_is_nought_when_the_same_artifact_moves():
             return y + (x - self.split(x)[1]), y
 
     method.generator = Mover()
-    x, y = torch.rand(2, 1, 1, 8, 8) * 0.2 + 0.1
+    x, y = torch.rand(2, 1, 1, 32, 32) * 0.2 + 0.1
     _, losses = next(method.learn(Scan(image=x, other=y)))
     assert losses.keys() == {"artifact"}
     assert losses["artifact"].item() == pytest.approx(0, abs=1e-5)

@@ -39,7 +39,7 @@ class Config:
     """Largest rotation of a slice in radians; the paper turns none."""
 
     coarser: int = 1
-    """Blocks of this many pixels squared are averaged: a fourth of the work for 2, to begin with."""
+    """Blocks of this many pixels squared are averaged: 2 is a fourth of the work."""
 
     by_patient: bool = True
     """Draw the patient first, by the square root of how many slices there are: one patient with

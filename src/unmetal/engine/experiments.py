@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from importlib import import_module
 from typing import Any, get_type_hints
@@ -36,7 +37,7 @@ class Experiment:
 
     def build(self) -> Method:
         """The method, with fresh weights."""
-        return method_class(self.method)(self.learns)  # type: ignore[call-arg]
+        return method_class(self.method)(self.learns)
 
 
 WIDER = unpaired.Config(zoom=(0.75, 1.0), turn=0.15)
@@ -94,7 +95,7 @@ EXPERIMENTS: dict[str, Experiment] = {
 }
 """Name -> preset; `unmetal train NAME`."""
 
-ABLATION = {
+ABLATION: dict[str, dict[str, Any]] = {
     "adversarial": {"recon": 0.0, "cycle": 0.0, "artifact": 0.0},
     "reconstruction": {"cycle": 0.0, "artifact": 0.0},
     "artifact": {"cycle": 0.0},
@@ -120,8 +121,8 @@ def named(name: str) -> Experiment:
     return EXPERIMENTS[name]
 
 
-def method_class(name: str) -> type[Method]:
-    """The class of a method by its name."""
+def method_class(name: str) -> Callable[[Any], Method]:
+    """The class of a learned method by its name; it takes the `Config` beside it."""
     module, kind = METHODS[name].where.split(":")
     return getattr(import_module(module), kind)
 
@@ -134,7 +135,7 @@ def rebuilt(card: dict[str, Any]) -> Method:
     try:
         kind = method_class(card["method"])
         config = import_module(kind.__module__).Config
-        return kind(from_dict(config, card["learns"]))  # type: ignore[call-arg]
+        return kind(from_dict(config, card["learns"]))
     except (KeyError, TypeError, AttributeError) as error:
         raise InputError(f"weights of another version of unmetal: {error}") from error
 
