@@ -57,10 +57,13 @@ def test_logarithmic_losses_of_an_undecided_critic():
 class Black(nn.Module):
     """A generator whose images are all 0."""
 
-    def split(self, x):
+    def encode_artifact(self, x):
+        return []
+
+    def split(self, x, artifact=None):
         return torch.zeros_like(x), torch.zeros_like(x)
 
-    def merge(self, x, y):
+    def merge(self, x, y, artifact=None):
         return torch.zeros_like(x), torch.zeros_like(y)
 
     def clean(self, x):
@@ -91,10 +94,10 @@ def test_artifact_loss_is_nought_when_the_same_artifact_moves():
     method = ADN(replace(SMALL, adv_clean=0, adv_spoilt=0, recon=0, cycle=0))
 
     class Mover(Black):
-        def split(self, x):
+        def split(self, x, artifact=None):
             return x, x - 0.1
 
-        def merge(self, x, y):
+        def merge(self, x, y, artifact=None):
             return y + (x - self.split(x)[1]), y
 
     method.generator = Mover()

@@ -6,10 +6,12 @@ help text the string below that field.
 
 COMMANDS = {
     "reduce": "a CT series in, the same series with the metal artifacts reduced out",
+    "transfer": "put the metal artifact of one slice or volume onto another",
     "simulate": "put metal and its artifacts into a clean slice, with the physics of a scanner",
     "train": "train a method, or go on with a run",
     "evaluate": "a table of methods on data with a known truth",
     "methods": "the methods there are, with one line each",
+    "weights": "the trained networks that came with the package",
     "info": "what a file or folder holds",
 }
 """Name of the module and of its class, capitalised -> one line of help."""

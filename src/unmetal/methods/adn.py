@@ -84,8 +84,9 @@ class ADN(Method):
         """
         assert scan.other is not None
         x, y, w = mu_to_network(scan.image), mu_to_network(scan.other), self.config
-        x_again, x_clean = self.generator.split(x)
-        y_spoilt, y_again = self.generator.merge(x, y)
+        artifact = self.generator.encode_artifact(x)
+        x_again, x_clean = self.generator.split(x, artifact)
+        y_spoilt, y_again = self.generator.merge(x, y, artifact)
         y_reduced = self.generator.clean(y_spoilt) if w.cycle else y
         x_whole, y_whole = (x, y) if w.artifact_between == "inputs" else (x_again, y_again)
         losses = {

@@ -167,15 +167,20 @@ class Generator(nn.Module):
             twin = self.decode_clean.get_submodule(part).state_dict()
             self.decode_affected.get_submodule(part).load_state_dict(twin)
 
-    def split(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """An affected slice taken apart: itself put together again, and itself without artifact."""
-        content = self.encode_affected(x)
-        return self.decode_affected(content, self.encode_artifact(x)), self.decode_clean(content)
+    def split(self, x: Tensor, artifact: list[Tensor] | None = None) -> tuple[Tensor, Tensor]:
+        """An affected slice taken apart: itself put together again, and itself without artifact.
 
-    def merge(self, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+        `artifact` is the artifact code of `x`, where it has been computed before.
+        """
+        content, artifact = self.encode_affected(x), artifact or self.encode_artifact(x)
+        return self.decode_affected(content, artifact), self.decode_clean(content)
+
+    def merge(
+        self, x: Tensor, y: Tensor, artifact: list[Tensor] | None = None
+    ) -> tuple[Tensor, Tensor]:
         """A clean slice `y` given the artifact of `x`, and `y` itself put together again."""
-        content = self.encode_clean(y)
-        return self.decode_affected(content, self.encode_artifact(x)), self.decode_clean(content)
+        content, artifact = self.encode_clean(y), artifact or self.encode_artifact(x)
+        return self.decode_affected(content, artifact), self.decode_clean(content)
 
     def clean(self, x: Tensor) -> Tensor:
         """An affected slice without its artifact: all that is needed once training is over."""

@@ -1,0 +1,55 @@
+"""`unmetal transfer`: put the artifact of one slice or volume onto another."""
+
+import logging
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import tyro
+
+from unmetal.console import console_log
+
+
+@dataclass(frozen=True)
+class Transfer:
+    """Give a clean series the metal artifact of another (Figure 11 of the ADN paper).
+
+    The output is in the form of CLEAN. One affected slice serves for all clean ones; otherwise
+    both have the same number of slices. Both must have the same matrix size.
+    """
+
+    artifact: tyro.conf.Positional[Path]
+    """The series that has the artifact."""
+
+    clean: tyro.conf.Positional[Path]
+    """The series that gets it."""
+
+    output: tyro.conf.Positional[Path]
+    """Where to write it."""
+
+    weights: str = "adn"
+    """Released weights, a weights file or a run folder; `adn` is the default ones."""
+
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    """Where to compute."""
+
+    force: bool = False
+    """Replace an output that exists."""
+
+    def run(self) -> None:
+        """Read, transfer, write; raises `InputError`."""
+        from unmetal import data  # noqa: PLC0415
+        from unmetal.engine.device import choose_device  # noqa: PLC0415
+        from unmetal.engine.load import load_method  # noqa: PLC0415
+        from unmetal.engine.transfer import transfer_volume  # noqa: PLC0415
+
+        console_log()
+        method = load_method(self.weights).to(choose_device(self.device))
+        affected, clean = data.read(self.artifact), data.read(self.clean)
+        data.check_output(clean, self.output, force=self.force)
+        spoilt = transfer_volume(affected, clean, method)
+        said = "metal artifact transferred from another series, simulated image"
+        data.write(
+            spoilt, self.output, force=self.force, method="ADN", description=said, kind="SIMULATED"
+        )
+        logging.getLogger("unmetal").info("%s: %d slices", self.output, len(spoilt.hu))

@@ -1,0 +1,36 @@
+"""`unmetal weights`: the trained networks that came with the package."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import tyro
+
+
+@dataclass(frozen=True)
+class Weights:
+    """List the released weights; with a name, show its card; with --verify, check every hash."""
+
+    name: tyro.conf.Positional[str | None] = None
+    """Released weights, or the path of a weights file, its folder or a run folder."""
+
+    verify: bool = False
+    """Read everything and compare its hash with the one stored; exit 1 if anything is damaged."""
+
+    def run(self) -> None:
+        """Print; raises `InputError`."""
+        from unmetal.engine import weights  # noqa: PLC0415
+        from unmetal.engine.load import DEFAULT, found, released  # noqa: PLC0415
+
+        names = released() if self.name is None else [self.name]
+        for name in names:
+            path: Path = found(name)
+            card = weights.load(path)[1] if self.verify else weights.read_card(path)
+            size = sum(part.stat().st_size for part in weights.parts_of(path)) / 2**20
+            default = "  (default)" if name in DEFAULT.values() else ""
+            checked = "  verified" if self.verify else ""
+            print(
+                f"{name}  {card['method']}, {card['samples']} samples, {size:.1f} MiB{default}{checked}"
+            )
+        if self.name is not None and not self.verify:
+            text = path / "card.md"
+            print(text.read_text() if text.is_file() else card)
