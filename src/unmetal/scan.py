@@ -54,6 +54,9 @@ class Scanner(Protocol):
         """Line integrals `[B 1 V D]` of an image `[B 1 H W]`: attenuation in 1/cm becomes a
         dimensionless sinogram, a mask becomes path lengths in cm."""
 
+    def trace(self, metal: Tensor) -> Tensor:
+        """Rays that meet the metal: bool `[B 1 H W]` -> bool `[B 1 V D]`."""
+
     def reconstruct(self, sinogram: Tensor) -> Tensor:
         """Image `[B 1 H W]` in 1/cm from line integrals `[B 1 V D]`; linear in its argument."""
 

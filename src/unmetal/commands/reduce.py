@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 import tyro
 
-from unmetal.commands.console import console_log, progress_bar
+from unmetal.console import console_log, progress_bar
 
 
 @dataclass(frozen=True)

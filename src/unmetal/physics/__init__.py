@@ -1,1 +1,1 @@
-
+"""The physics: tensors in, tensors out; usable alone in a notebook."""

@@ -64,33 +64,36 @@ GROW = 0.8
 def complete(scan: Scan, fields: Iterable[str], pixel: float, threshold: float = METAL_HU) -> Scan:
     """The scan with those of `fields` filled in that are None and follow from the image.
 
-    pixel: mm. Raises `ValueError` for a field that nothing else tells.
+    A sinogram is the image's re-projection, and `image` becomes its reconstruction, so that the
+    two belong together as they do for a measured one. The trace of a mask that came with the
+    image is one pixel wider than the mask: what blurred the metal's edge blurred it into there.
+
+    pixel: mm. threshold: HU. Raises `ValueError` for a field that nothing else tells.
     """
-    for name in ("metal", "sinogram", "trace"):
-        if name in fields and getattr(scan, name) is None:
-            scan = replace(scan, **{name: _DERIVE[name](scan, pixel, threshold)})
-    missing = [name for name in fields if getattr(scan, name) is None]
-    if missing:
+    fields = set(fields)
+    if "metal" in fields and scan.metal is None:
+        scan = replace(scan, metal=_metal(scan.image, pixel, threshold))
+    if fields & {"sinogram", "trace"} and scan.scanner is None:
+        raise ValueError("a sinogram needs a scanner")
+    if "sinogram" in fields and scan.sinogram is None:
+        assert scan.scanner is not None
+        sinogram = scan.scanner.project(scan.image)
+        scan = replace(scan, sinogram=sinogram, image=scan.scanner.reconstruct(sinogram))
+    if "trace" in fields and scan.trace is None:
+        assert scan.scanner is not None
+        metal = _metal(scan.image, pixel, threshold) if scan.metal is None else scan.metal
+        scan = replace(scan, trace=scan.scanner.trace(wider(metal)))
+    if missing := [name for name in sorted(fields) if getattr(scan, name) is None]:
         raise ValueError(f"{', '.join(missing)} cannot be derived from an image")
     return scan
 
 
-def _metal(scan: Scan, pixel: float, threshold: float) -> Tensor:
-    hu = mu_to_hu(scan.image[:, 0]).cpu().numpy()
+def _metal(image: Tensor, pixel: float, threshold: float) -> Tensor:
+    hu = mu_to_hu(image[:, 0]).cpu().numpy()
     masks = [metal_mask(one, pixel, threshold) for one in hu]
-    return torch.from_numpy(np.stack(masks))[:, None].to(scan.image.device)
+    return torch.from_numpy(np.stack(masks))[:, None].to(image.device)
 
 
-def _sinogram(scan: Scan, pixel: float, threshold: float) -> Tensor:
-    assert scan.scanner is not None
-    return scan.scanner.project(scan.image)
-
-
-def _trace(scan: Scan, pixel: float, threshold: float) -> Tensor:
-    assert scan.scanner is not None
-    assert scan.metal is not None
-    wide = F.max_pool2d(scan.metal.to(scan.image), 3, 1, 1)
-    return scan.scanner.project(wide) > scan.scanner.touch
-
-
-_DERIVE = {"metal": _metal, "sinogram": _sinogram, "trace": _trace}
+def wider(mask: Tensor) -> Tensor:
+    """A mask and its neighbours, corners included: bool `[B 1 H W]`."""
+    return F.max_pool2d(mask.to(torch.float32), 3, 1, 1) > 0

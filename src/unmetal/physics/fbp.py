@@ -19,7 +19,7 @@ from unmetal.physics.projector import (
     CPU,
     MATRIX_LIMIT,
     Backend,
-    csr,
+    Rows,
     turns,
     unturned,
 )
@@ -40,7 +40,9 @@ def reconstruct(
     if sinogram.shape[1:] != (1, geometry.views, geometry.bins):
         wanted = (1, geometry.views, geometry.bins)
         raise ValueError(f"sinogram is {tuple(sinogram.shape)}, the geometry wants (B, *{wanted})")
-    filtered = filter_views(sinogram, geometry, kernel)
+    # In pixels, series of any pixel size share one matrix.
+    geometry, pixel, grid = geometry.scaled(1 / grid.pixel), grid.pixel, grid.in_pixels()
+    filtered = filter_views(sinogram, geometry, kernel) / pixel
     entries = 2 * geometry.views * grid.squared()[0].width ** 2
     small = 8 * entries / turns(geometry) <= MATRIX_LIMIT
     if backend == "matrix" or (backend == "auto" and small):
@@ -72,7 +74,7 @@ def _response(geometry: Geometry, kernel: Kernel, length: int) -> Tensor:
 # --- by a matrix -------------------------------------------------------------------------------
 
 
-@lru_cache(maxsize=4)
+@lru_cache(maxsize=2)
 def smear_matrix(
     geometry: Geometry,
     grid: Grid,
@@ -84,25 +86,17 @@ def smear_matrix(
     square, _ = grid.squared()
     views = geometry.views // turns(geometry)
     angle = angles(geometry)[:views]
-    columns, values, counts = [], [], []
-    y_all, x = square.y(), square.x()
-    for y in y_all.split(max(1, CHUNK // (4 * views * square.width))):
+    rows = Rows(2 * square.width**2 * views, dtype)
+    x = square.x()
+    for y in square.y().split(max(1, CHUNK // (4 * views * square.width))):
         place, weight = geometry.locate(x[None, :, None], y[:, None, None], angle)
         first = place.floor().long()
         index = torch.stack([first, first + 1], -1)
         share = torch.stack([1 - (place - first), place - first], -1) * weight[..., None]
         column = torch.arange(views)[:, None] * geometry.bins + index
         met = (index >= 0) & (index < geometry.bins) & (share > 0)
-        counts.append(met.sum((2, 3)).flatten())
-        columns.append(column[met].int())
-        values.append(share[met].to(dtype))
-    start = torch.cat([torch.zeros(1, dtype=torch.long), torch.cat(counts).cumsum(0)])
-    return csr(
-        start.int().to(device),
-        torch.cat(columns).to(device),
-        torch.cat(values).to(device),
-        (square.width**2, views * geometry.bins),
-    )
+        rows.add(met.sum((2, 3)).flatten(), column[met].int(), share[met].to(dtype))
+    return rows.matrix(views * geometry.bins, device)
 
 
 class _Smear(torch.autograd.Function):

@@ -16,9 +16,9 @@ and rotates about pixel N // 2; ASTRA's angles start a quarter turn later and it
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Protocol
+from typing import Protocol, Self
 
 import torch
 from torch import Tensor
@@ -56,6 +56,10 @@ class Grid:
         columns = max(column, self.width - 1 - column) + 0.5
         return math.hypot(rows, columns) * self.pixel
 
+    def in_pixels(self) -> "Grid":
+        """The same grid with a pixel as the unit of length."""
+        return replace(self, pixel=1.0)
+
     def squared(self) -> tuple["Grid", tuple[int, int, int, int]]:
         """The smallest square grid about the same axis that a quarter turn maps onto itself, and
         the padding (left, right, top, bottom) that takes this grid to it."""
@@ -81,6 +85,11 @@ class Geometry(Protocol):
     @property
     def span(self) -> float:
         """Angle that the views cover, radians."""
+
+    def scaled(self, factor: float) -> "Geometry":
+        """The same geometry with every length multiplied."""
+
+    def __hash__(self) -> int: ...
 
     def rays(self) -> tuple[Tensor, Tensor]:
         """theta (radians) and t (cm) of every ray, float64 `[views bins]` each."""
@@ -131,6 +140,10 @@ class Parallel:
         """Half a turn."""
         return math.pi
 
+    def scaled(self, factor: float) -> Self:
+        """See `Geometry.scaled`."""
+        return replace(self, pitch=self.pitch * factor)
+
     def rays(self) -> tuple[Tensor, Tensor]:
         """See `Geometry.rays`."""
         theta, t = torch.broadcast_tensors(
@@ -173,6 +186,10 @@ class FanArc:
     def span(self) -> float:
         """A whole turn."""
         return 2 * math.pi
+
+    def scaled(self, factor: float) -> Self:
+        """See `Geometry.scaled`."""
+        return replace(self, source=self.source * factor)
 
     def rays(self) -> tuple[Tensor, Tensor]:
         """See `Geometry.rays`."""
@@ -217,6 +234,15 @@ class FanFlat:
     def span(self) -> float:
         """A whole turn."""
         return 2 * math.pi
+
+    def scaled(self, factor: float) -> Self:
+        """See `Geometry.scaled`."""
+        return replace(
+            self,
+            pitch=self.pitch * factor,
+            source=self.source * factor,
+            detector=self.detector * factor,
+        )
 
     @property
     def pitch_at_axis(self) -> float:

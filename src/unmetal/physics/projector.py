@@ -22,8 +22,8 @@ CPU = torch.device("cpu")
 
 Backend = Literal["auto", "matrix", "rays"]
 
-MATRIX_LIMIT = 3 * 2**30
-"""Bytes above which `auto` does without a matrix."""
+MATRIX_LIMIT = 1.5 * 2**30
+"""Bytes above which `auto` does without a matrix; two of each kind are kept."""
 
 CHUNK = 2**23
 """Sample points that are alive at once: 8 M points are 64 MB of coordinates."""
@@ -38,7 +38,7 @@ def project(image: Tensor, geometry: Geometry, grid: Grid, backend: Backend = "a
     The unit of the image times cm: 1/cm becomes dimensionless, a mask becomes cm.
     """
     _check(image, (grid.height, grid.width), "image")
-    return _Linear.apply(image, geometry, grid, _choose(backend, geometry, grid), False)
+    return _apply(image, geometry, grid, backend, transposed=False)
 
 
 def backproject(
@@ -46,7 +46,16 @@ def backproject(
 ) -> Tensor:
     """The adjoint of `project`: `[B 1 V D]` -> `[B 1 H W]`; differentiable. Not an inverse."""
     _check(sinogram, (geometry.views, geometry.bins), "sinogram")
-    return _Linear.apply(sinogram, geometry, grid, _choose(backend, geometry, grid), True)
+    return _apply(sinogram, geometry, grid, backend, transposed=True)
+
+
+def _apply(
+    x: Tensor, geometry: Geometry, grid: Grid, backend: Backend, *, transposed: bool
+) -> Tensor:
+    # In pixels, series of any pixel size share one matrix.
+    geometry, pixel, grid = geometry.scaled(1 / grid.pixel), grid.pixel, grid.in_pixels()
+    chosen = _choose(backend, geometry, grid)
+    return _Linear.apply(x, geometry, grid, chosen, transposed) * pixel
 
 
 class _Linear(torch.autograd.Function):
@@ -81,7 +90,7 @@ def _choose(backend: Backend, geometry: Geometry, grid: Grid) -> Literal["matrix
     if backend != "auto":
         return backend
     entries = geometry.views * geometry.bins * 2 * grid.squared()[0].width
-    return "matrix" if 16 * entries / turns(geometry) <= MATRIX_LIMIT else "rays"
+    return "matrix" if 8 * entries / turns(geometry) <= MATRIX_LIMIT else "rays"
 
 
 # --- where a ray meets pixels ------------------------------------------------------------------
@@ -136,7 +145,7 @@ def turns(geometry: Geometry) -> int:
     return quarters if geometry.views % quarters == 0 else 1
 
 
-@lru_cache(maxsize=8)
+@lru_cache(maxsize=2)
 def system_matrix(
     geometry: Geometry,
     grid: Grid,
@@ -152,19 +161,35 @@ def system_matrix(
         return _transpose(system_matrix(geometry, grid, False, dtype, device))
     square, _ = grid.squared()
     theta, t = (rays[: geometry.views // turns(geometry)].flatten() for rays in geometry.rays())
-    counts, columns, values = [], [], []
+    rows = Rows(2 * len(t) * square.width, dtype)
     for some in torch.arange(len(t)).split(max(1, CHUNK // (4 * square.width))):
-        count, column, value = _weights(theta[some], t[some], square)
-        counts.append(count)
-        columns.append(column)
-        values.append(value.to(dtype))
-    start = torch.cat([torch.zeros(1, dtype=torch.long), torch.cat(counts).cumsum(0)])
-    return csr(
-        start.int().to(device),
-        torch.cat(columns).to(device),
-        torch.cat(values).to(device),
-        (len(t), square.width**2),
-    )
+        rows.add(*_weights(theta[some], t[some], square))
+    return rows.matrix(square.width**2, device)
+
+
+class Rows:
+    """Rows of a sparse matrix, collected some at a time without ever holding them twice."""
+
+    def __init__(self, most: int, dtype: torch.dtype) -> None:
+        # Memory that is not written to is not taken.
+        self.columns = torch.empty(most, dtype=torch.int32)
+        self.values = torch.empty(most, dtype=dtype)
+        self.counts: list[Tensor] = []
+        self.filled = 0
+
+    def add(self, count: Tensor, column: Tensor, value: Tensor) -> None:
+        """Entries of each row `[r]`, and of all of them the columns and the values `[n]`."""
+        there = slice(self.filled, self.filled + len(column))
+        self.columns[there], self.values[there] = column, value
+        self.counts.append(count)
+        self.filled += len(column)
+
+    def matrix(self, columns: int, device: torch.device) -> Tensor:
+        """The rows as CSR `[rows columns]`."""
+        count = torch.cat(self.counts)
+        start = torch.cat([torch.zeros(1, dtype=torch.long), count.cumsum(0)])
+        index, value = self.columns[: self.filled], self.values[: self.filled]
+        return csr(start.to(device), index.to(device), value.to(device), (len(count), columns))
 
 
 def _weights(theta: Tensor, t: Tensor, grid: Grid) -> tuple[Tensor, Tensor, Tensor]:
@@ -191,7 +216,7 @@ def _quarters_matrix(
 ) -> Tensor:
     """CSR `[pixels, V/n D]`: the transpose, because a pixel's bins are known in order."""
     angle = angles(geometry)[: geometry.views // turns(geometry)]
-    columns, values, counts = [], [], []
+    rows = Rows(4 * grid.width**2 * len(angle), dtype)
     for y in grid.y().split(16):
         where = geometry.locate(grid.x()[None, :, None], y[:, None, None], angle)[0]
         shift = (grid.pixel / geometry.pitch / 4) * torch.stack([angle.cos(), angle.sin()])
@@ -205,13 +230,10 @@ def _quarters_matrix(
                 share += (1 - (place[..., None] - bins).abs()).clamp_min(0)
         met = (share > 1e-12) & (bins >= 0) & (bins < geometry.bins)
         column = torch.arange(len(angle))[:, None] * geometry.bins + bins.int()
-        counts.append(met.sum((2, 3)).flatten())
-        columns.append(column[met].int())
         # The mass of a pixel is its area; a bin sees it over one pitch.
-        values.append((share[met] / 4 * (grid.pixel**2 / geometry.pitch)).to(dtype))
-    start = torch.cat([torch.zeros(1, dtype=torch.long), torch.cat(counts).cumsum(0)])
-    size = (grid.width**2, len(angle) * geometry.bins)
-    return csr(start.to(device), torch.cat(columns).to(device), torch.cat(values).to(device), size)
+        value = share[met] / 4 * (grid.pixel**2 / geometry.pitch)
+        rows.add(met.sum((2, 3)).flatten(), column[met].int(), value)
+    return rows.matrix(len(angle) * geometry.bins, device)
 
 
 def _transpose(matrix: Tensor) -> Tensor:

@@ -39,6 +39,14 @@ class CT:
             (gradient,) = torch.autograd.grad(self.project(image), image, sinogram)
         return gradient
 
+    def trace(self, metal: Tensor) -> Tensor:
+        """Rays that meet the metal: bool `[B 1 H W]` -> bool `[B 1 V D]`."""
+        return self.met(self.project(metal.to(torch.float32)))
+
+    def met(self, length: Tensor) -> Tensor:
+        """Which path lengths (cm) are metal and not rounding: a thousandth of a pixel and more."""
+        return length > 1e-3 * self.grid.pixel
+
     def reconstruct(self, sinogram: Tensor) -> Tensor:
         """Filtered backprojection: `[B 1 V D]` -> `[B 1 H W]` in 1/cm."""
         geometry = self.geometry
@@ -54,11 +62,6 @@ class CT:
         # The bins of MATLAB's radon: the half diagonal and a margin, in pixels.
         bins = 2 * math.ceil(math.sqrt(2) * max(self.grid.height, self.grid.width) / 2) + 3
         return Quarters(fan.views // 2, bins, self.grid.pixel), fan
-
-    @property
-    def touch(self) -> float:
-        """cm of metal below which a ray counts as having missed it: rounding, not metal."""
-        return 1e-3 * self.grid.pixel
 
 
 def adn(size: int = 256) -> CT:

@@ -97,7 +97,7 @@ def simulate(
     parts = torch.cat([*split_tissue(tissue), metal], 1)
     paths = scanner.project(parts.flatten(0, 1)[:, None]).unflatten(0, parts.shape[:2])[:, :, 0]
     lengths = paths[:, 2:]
-    trace = (lengths > scanner.touch).any(1, keepdim=True)
+    trace = scanner.met(lengths).any(1, keepdim=True)
     integrals = torch.cat([paths[:, :2], _at_70_kev(lengths, trace, materials, protocol)], 1)
 
     free = paths[:, :2]

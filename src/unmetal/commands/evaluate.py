@@ -1,0 +1,42 @@
+"""`unmetal evaluate`: a table of methods on data with a known truth."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import tyro
+
+
+@dataclass(frozen=True)
+class Evaluate:
+    """A table of methods on data with a known truth, as csv and Markdown.
+
+    Beside every method stand the input and the ceiling: what a perfect sinogram would give.
+    """
+
+    methods: tyro.conf.Positional[tuple[str, ...]]
+    """See `unmetal methods`."""
+
+    data: Path
+    """Folder with deeplesion_test_256.npz and masks/cnnmar_test_10x512.npz: every slice with every
+    mask, by the paper's protocol. Or an .npz of pairs: ma_x4, clean_x4, mask, body, spacing,
+    names."""
+
+    out: Path
+    """Folder for rows.csv, table.csv and table.md."""
+
+    metal: Literal["ti", "fe", "cu", "au", "cocr", "amalgam"] = "ti"
+    """What the masks are made of."""
+
+    seed: int = 0
+    """Of the photon noise."""
+
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    """Where to compute."""
+
+    force: bool = False
+    """Replace tables that are there."""
+
+    def run(self) -> None:
+        """Evaluate and write; raises `InputError`."""
+        raise NotImplementedError

@@ -1,0 +1,279 @@
+"""Pictures of what a method changed: arrays in, a matplotlib `Figure` out.
+
+Nothing here opens a window or touches pyplot's global state: a `Figure` made directly draws with
+Agg. The layout is in inches, so that pixels keep their shape whatever the slice's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.cm import ScalarMappable
+from matplotlib.colors import LinearSegmentedColormap, Normalize
+from matplotlib.figure import Figure
+
+LABEL = "RESEARCH USE ONLY"
+"""Burned into every panel, so that a cropped picture still says it."""
+
+PAPER = "black"
+INK = "0.85"
+METAL = "#ff3b30"
+WARNING = "#ffcc00"
+FELL, ROSE, STILL = ("#4da6ff", "#ffb000", "0.10")
+"""Colours of HU that fell, rose and stayed: apart for the colour-blind, and from the red metal."""
+
+PANEL, GAP, HEAD, FOOT, BAR, RIM = (4.4, 0.10, 0.42, 0.34, 0.12, 0.95)
+"""inches: width of a panel, between panels, above all, below all, width of the colour bar, room
+for it and its label."""
+
+
+class Edges(NamedTuple):
+    """Where in the patient the edges of a picture point: R, L, A, P, H or F each."""
+
+    left: str
+    right: str
+    top: str
+    bottom: str
+
+
+AXIAL = Edges("R", "L", "A", "P")
+"""An axial slice as radiologists read it: the patient's right at the picture's left."""
+
+
+class Window(NamedTuple):
+    """HU that grey values show, as radiologists state it."""
+
+    width: float = 400
+    level: float = 40
+
+    @property
+    def limits(self) -> tuple[float, float]:
+        """HU of black and of white."""
+        return self.level - self.width / 2, self.level + self.width / 2
+
+
+class Box(NamedTuple):
+    """A part of a slice in pixels; the ends are outside."""
+
+    top: int
+    bottom: int
+    left: int
+    right: int
+
+
+@dataclass(frozen=True)
+class Look:
+    """How all panels of a figure are drawn."""
+
+    box: Box
+    """What of the slice is shown."""
+    pixel: tuple[float, float] = (1.0, 1.0)
+    """mm between rows and between columns."""
+    window: Window = Window()
+    limit: float = 200
+    """HU at the ends of the difference's scale, which is symmetric."""
+    dead: float = 20
+    """HU of change below which a difference is not coloured."""
+    edges: Edges | None = AXIAL
+    """None draws no letters: the orientation is not known."""
+
+    @property
+    def height(self) -> float:
+        """inches of a panel."""
+        rows, columns = self.box.bottom - self.box.top, self.box.right - self.box.left
+        return PANEL * rows * self.pixel[0] / (columns * self.pixel[1])
+
+
+def edges_of(orientation: Sequence[float]) -> Edges:
+    """Letters of the edges from the direction cosines of a row and of a column (6 numbers, LPS).
+
+    Source: DICOM PS3.3 C.7.6.2.1.1, Image Orientation (Patient).
+    """
+    right, left = _letters(orientation[:3])
+    bottom, top = _letters(orientation[3:])
+    return Edges(left, right, top, bottom)
+
+
+def _letters(cosines: Sequence[float]) -> tuple[str, str]:
+    """Where a direction in LPS points most, and its opposite."""
+    axis = int(np.argmax(np.abs(cosines)))
+    pair = (("L", "R"), ("P", "A"), ("H", "F"))[axis]
+    return pair if cosines[axis] > 0 else pair[::-1]
+
+
+def box_around(mask: np.ndarray, margin: int = 8) -> Box:
+    """The smallest box around a mask, bool `[H W]`, and `margin` pixels more where there are any;
+    the whole slice around an empty one."""
+    if not mask.any():
+        return Box(0, mask.shape[0], 0, mask.shape[1])
+    rows, columns = (np.flatnonzero(mask.any(axis)) for axis in (1, 0))
+    return Box(
+        max(0, int(rows[0]) - margin),
+        min(mask.shape[0], int(rows[-1]) + 1 + margin),
+        max(0, int(columns[0]) - margin),
+        min(mask.shape[1], int(columns[-1]) + 1 + margin),
+    )
+
+
+def around(mask: np.ndarray, like: Box, zoom: float = 3.0) -> Box:
+    """A box of `like`'s proportions, `zoom` times smaller, about the middle of a mask, bool
+    `[H W]`, and inside the slice."""
+    rows, columns = np.nonzero(mask)
+    tall = round((like.bottom - like.top) / zoom)
+    wide = round((like.right - like.left) / zoom)
+    top = int(np.clip(round(rows.mean()) - tall // 2, 0, mask.shape[0] - tall))
+    left = int(np.clip(round(columns.mean()) - wide // 2, 0, mask.shape[1] - wide))
+    return Box(top, top + tall, left, left + wide)
+
+
+def comparison(
+    before: np.ndarray,
+    after: np.ndarray,
+    metal: np.ndarray,
+    look: Look,
+    *,
+    title: str = "",
+    names: tuple[str, str] = ("before", "after"),
+    body: np.ndarray | None = None,
+    close_up: Box | None = None,
+    truth: np.ndarray | None = None,
+) -> Figure:
+    """Before, after and the difference, metal outlined in red; HU `[H W]`, masks bool `[H W]`.
+
+    body: drawn as a thin line on the differences, where grey values give no bearings.
+    close_up: adds a row that shows this part of the first one larger.
+    truth: HU `[H W]`; adds a row with it and what is wrong before and after.
+    """
+    first, second = names
+    rows = [[(before, first), (after, second), (after - before, f"{second} − {first}")]]
+    looks = [look]
+    if close_up is not None:
+        rows.append([(image, f"{name}, close up") for image, name in rows[0]])
+        looks.append(_close(look, close_up))
+    if truth is not None:
+        wrong = [(x - truth, f"{name} − truth") for x, name in ((before, first), (after, second))]
+        rows.append([(truth, "truth: the same scan without metal"), *wrong])
+        looks.append(look)
+
+    figure = _sheet(looks, title)
+    top = HEAD
+    for number, (panels, its) in enumerate(zip(rows, looks, strict=True)):
+        for place, (image, name) in enumerate(panels):
+            axes = _panel(figure, place, top, its, name)
+            if "−" in name:
+                _difference(axes, image, its, body)
+            else:
+                axes.imshow(image, cmap="gray", clim=its.window.limits, aspect="auto")
+            _outline(axes, metal, METAL, 1.0)
+            _crop(axes, its.box)
+            if number == 0 and close_up is not None:
+                _frame(axes, close_up)
+        _scale_bar(figure.axes[-3], its)
+        _colour_bar(figure, top, its)
+        top += its.height + GAP
+    return figure
+
+
+def _close(look: Look, box: Box) -> Look:
+    return Look(box, look.pixel, look.window, look.limit, look.dead, look.edges)
+
+
+def _sheet(looks: list[Look], title: str) -> Figure:
+    """An empty figure with its head and foot, as large as its panels need."""
+    width = GAP + 3 * (PANEL + GAP) + RIM
+    height = HEAD + sum(look.height + GAP for look in looks) + FOOT
+    figure = Figure(figsize=(width, height), dpi=120, facecolor=PAPER)
+    window, look = looks[0].window, looks[0]
+    figure.text(GAP / width, 1 - 0.13 / height, title, color="white", size=13, va="top")
+    figure.text(
+        1 - GAP / width, 1 - 0.15 / height, LABEL, color=WARNING, size=11, va="top", ha="right"
+    )
+    note = (
+        f"Window W {window.width:g} L {window.level:g} HU.   Metal outlined in red.   "
+        f"Differences from −{look.limit:g} to +{look.limit:g} HU; "
+        f"less than {look.dead:g} HU is not coloured."
+    )
+    figure.text(GAP / width, 0.11 / height, note, color=INK, size=10, va="bottom")
+    return figure
+
+
+def _panel(figure: Figure, place: int, top: float, look: Look, name: str) -> Axes:
+    """Axes for the picture at column `place`, `top` inches below the upper edge, with texts."""
+    width, height = figure.get_size_inches()
+    left = GAP + place * (PANEL + GAP)
+    at = (left / width, 1 - (top + look.height) / height, PANEL / width, look.height / height)
+    axes = figure.add_axes(at, xticks=[], yticks=[], facecolor=PAPER)
+    for spine in axes.spines.values():
+        spine.set_edgecolor("0.35")
+    _write(axes, 0.02, 0.97, name, color="white", va="top", size=11)
+    _write(axes, 0.02, 0.02, LABEL.lower(), color=WARNING, va="bottom", size=7.5)
+    if look.edges:
+        _write(axes, 0.015, 0.5, look.edges.left, va="center")
+        _write(axes, 0.985, 0.5, look.edges.right, va="center", ha="right")
+        _write(axes, 0.5, 0.98, look.edges.top, va="top", ha="center")
+        _write(axes, 0.5, 0.02, look.edges.bottom, va="bottom", ha="center")
+    return axes
+
+
+def _write(axes: Axes, x: float, y: float, text: str, **style: object) -> None:
+    axes.text(x, y, text, transform=axes.transAxes, **({"color": INK, "size": 10} | style))
+
+
+def difference_colours(look: Look) -> ScalarMappable:
+    """HU of change to colour: nothing within `dead`, full at `limit`, on either side of zero."""
+    quiet = look.dead / look.limit / 2
+    stops = [(0, FELL), (0.5 - quiet, STILL), (0.5 + quiet, STILL), (1, ROSE)]
+    colours = LinearSegmentedColormap.from_list("difference", stops, N=801)
+    return ScalarMappable(Normalize(-look.limit, look.limit), colours)
+
+
+def _difference(axes: Axes, change: np.ndarray, look: Look, body: np.ndarray | None) -> None:
+    colours = difference_colours(look)
+    axes.imshow(change, cmap=colours.cmap, norm=colours.norm, aspect="auto")
+    if body is not None:
+        _outline(axes, body, "0.55", 0.5)
+
+
+def _outline(axes: Axes, mask: np.ndarray, colour: str, width: float) -> None:
+    """A line around what is True, bool `[H W]`, half a pixel outside of it."""
+    if mask.any() and not mask.all():
+        axes.contour(mask.astype(float), levels=[0.5], colors=colour, linewidths=width)
+
+
+def _crop(axes: Axes, box: Box) -> None:
+    axes.set_xlim(box.left - 0.5, box.right - 0.5)
+    axes.set_ylim(box.bottom - 0.5, box.top - 0.5)
+
+
+def _frame(axes: Axes, box: Box) -> None:
+    """The part that is shown larger below."""
+    x = [box.left, box.right, box.right, box.left, box.left]
+    y = [box.top, box.top, box.bottom, box.bottom, box.top]
+    axes.plot(x, y, color=INK, linewidth=0.7, linestyle=(0, (4, 3)))
+
+
+def _scale_bar(axes: Axes, look: Look) -> None:
+    """A bar of 5 cm, or of 1 cm in a close-up."""
+    columns = look.box.right - look.box.left
+    cm = 5 if columns * look.pixel[1] > 200 else 1
+    length = 10 * cm / look.pixel[1] / columns
+    axes.plot([0.97 - length, 0.97], [0.035] * 2, color="white", lw=2, transform=axes.transAxes)
+    _write(axes, 0.97 - length / 2, 0.05, f"{cm} cm", va="bottom", ha="center", size=8)
+
+
+def _colour_bar(figure: Figure, top: float, look: Look) -> None:
+    """The scale of the differences, beside the row that begins `top` inches down."""
+    width, height = figure.get_size_inches()
+    left = GAP + 3 * (PANEL + GAP) + 0.02
+    at = (left / width, 1 - (top + look.height) / height, BAR / width, look.height / height)
+    axes = figure.add_axes(at)
+    ticks = [-look.limit, -look.limit / 2, -look.dead, look.dead, look.limit / 2, look.limit]
+    bar = figure.colorbar(difference_colours(look), cax=axes, ticks=ticks)
+    bar.ax.set_yticklabels([f"{tick:+g}".replace("-", "−") for tick in ticks])
+    bar.ax.tick_params(colors=INK, labelsize=9, length=2)
+    bar.outline.set_edgecolor("0.35")
+    bar.set_label("difference (HU)", color=INK, size=9, labelpad=1)
