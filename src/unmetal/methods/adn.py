@@ -25,6 +25,9 @@ class Config:
 
     architecture: Architecture = field(default_factory=Architecture)
 
+    size: int = 256
+    """Side in pixels of the slices it is trained on, which the body fills."""
+
     adv_clean: float = 1.0
     """Weight of equation (3): corrected slices look clean."""
 
@@ -59,6 +62,7 @@ class ADN(Method):
     def __init__(self, config: Config | None = None) -> None:
         super().__init__()
         self.config = config = config or Config()
+        self.trained_at = config.size
         self.generator = Generator(config.architecture)
         self.critic = nn.ModuleDict(
             {name: Critic(config.architecture.critic_width) for name in ("clean", "spoilt")}

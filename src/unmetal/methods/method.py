@@ -24,6 +24,10 @@ class Method(nn.Module):
     studies: ClassVar[frozenset[str]] = frozenset()
     """Fields of `Scan` that `learn` needs; empty where there is nothing to train."""
 
+    trained_at: int | None = None
+    """Side in pixels of the frames, filled by the body, that a network knows; None for methods
+    that take any slice as it is. `engine.native` brings slices to it and the result back."""
+
     def reduce(self, scan: Scan) -> Tensor:
         """The slices without artifacts, `[B 1 H W]` in 1/cm.
 

@@ -1,0 +1,49 @@
+"""Put a run's weights into the package: python recipes/release.py RUN NAME [TABLE.md]
+
+Only the generator is kept, in half precision, in parts under 16 MiB; the card says what made it.
+"""
+
+import json
+import sys
+from pathlib import Path
+
+from unmetal.engine import weights
+from unmetal.engine.load import RELEASED
+
+CARD = """# {name}
+
+{method} for metal artifact reduction in CT, trained without pairs. **Research use only.**
+
+| | |
+|---|---|
+| network | width {width}, {downs} halvings, {residuals} residual blocks |
+| samples seen | {samples} |
+| input on validation patients | {before[psnr]:.2f} dB, SSIM {before[ssim]:.3f} |
+| output on validation patients | {validation[psnr]:.2f} dB, SSIM {validation[ssim]:.3f} |
+| commit | {commit} |
+
+The numbers are the ADN paper's metrics (window 0 to 0.5 per cm) on simulated titanium in {held}
+slices of patients that took no part in the training. Learned from simulated affected slices of one
+half of the patients and clean slices of the other; see `recipes/adn-syn.sh`. Do not read the
+integrity of hardware, bone density or dose from its output.
+"""
+
+
+def main(run: Path, name: str, table: Path | None = None) -> None:
+    state, card = weights.load(run / "weights")
+    config = json.loads((run / "config.json").read_text())
+    half = {key: value.half() for key, value in state.items() if key.startswith("generator.")}
+    card |= {"name": name, "patients": {k: len(v) for k, v in config["data"].items()}}
+    folder = RELEASED / name
+    for path in weights.save(folder / name, half, card):
+        print(path, f"{path.stat().st_size / 2**20:.1f} MiB")
+    architecture = card["learns"]["architecture"]
+    held = f"the {card['patients']['validation']} patients'"
+    text = CARD.format(**card, **architecture, held=held)
+    if table is not None:
+        text += f"\n{table.read_text()}"
+    (folder / "card.md").write_text(text)
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), sys.argv[2], *map(Path, sys.argv[3:]))
