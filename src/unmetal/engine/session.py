@@ -63,7 +63,7 @@ def train(
             report.tick(losses, pace(training.seen - begun, since))
             if minutes is not None and time.monotonic() - started > 60 * minutes:
                 break
-        return report.validate()
+        return report.latest if report.validated == training.seen else report.validate()
 
 
 class Report:
@@ -74,7 +74,7 @@ class Report:
     ) -> None:
         self.run, self.training, self.validation = run, training, validation
         self.experiment, self.config = experiment, training.config
-        self.validated = training.seen
+        self.validated, self.latest = training.seen, validation.before
         self.bar = Progress(
             TextColumn("{task.completed:>7.0f} samples"),
             BarColumn(),
@@ -107,7 +107,7 @@ class Report:
         """Validate, log, save."""
         self.validated = seen = self.training.seen
         result = self.training.result
-        found = self.validation(result)
+        self.latest = found = self.validation(result)
         self.bar.update(self.task, psnr=found["psnr"])
         self.run.log(samples=seen, validation=found)
         if self.run.writes and self.bar.disable:
