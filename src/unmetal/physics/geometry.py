@@ -33,12 +33,21 @@ class Grid:
     pixel: float
     """Edge of a square pixel, cm."""
     axis: tuple[float, float] | None = None
-    """(row, column) of the axis of rotation in pixel indices; the middle when None."""
+    """(row, column) of the axis of rotation in pixel indices, both on pixels or both between
+    them, so that a quarter turn maps pixels onto pixels. None: the middle of the image, or half a
+    pixel below it where one side is odd and the other even."""
+
+    def __post_init__(self) -> None:
+        row, column = (2 * place for place in self.centre)
+        if not (row.is_integer() and column.is_integer() and (row - column) % 2 == 0):
+            raise ValueError(f"axis {self.axis}: both on pixels or both between them")
 
     @cached_property
     def centre(self) -> tuple[float, float]:
         """(row, column) of the axis of rotation."""
-        return self.axis or ((self.height - 1) / 2, (self.width - 1) / 2)
+        if self.axis is not None:
+            return self.axis
+        return (self.height - 1 + (self.width - self.height) % 2) / 2, (self.width - 1) / 2
 
     def x(self) -> Tensor:
         """`[W]` float64, cm: column centres."""

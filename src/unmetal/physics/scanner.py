@@ -74,8 +74,8 @@ def adn(size: int = 256) -> CT:
     Another `size` keeps the field of view and the scanner and changes the pixels.
     """
     fan = FanArc(views=320, bins=197, pitch=math.radians(0.1), source=1075 * 0.06)
-    axis = ((size + 1) // 2 - 1, (size + 1) // 2 - 1)
-    return CT(fan, Grid(size, size, 0.06 * 256 / size, axis), matlab=True)
+    axis = float((size + 1) // 2 - 1)
+    return CT(fan, Grid(size, size, 0.06 * 256 / size, (axis, axis)), matlab=True)
 
 
 def syndeeplesion(size: int = 416) -> CT:
