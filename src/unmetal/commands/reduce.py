@@ -25,7 +25,10 @@ class Reduce:
     """Where to write it, in the input's format."""
 
     method: str = "nmar"
-    """See `unmetal methods`."""
+    """See `unmetal methods`; or the path of a run folder or of weights."""
+
+    weights: Annotated[str | None, tyro.conf.arg(metavar="NAME|PATH")] = None
+    """Weights of a learned method: see `unmetal weights`; its default ones otherwise."""
 
     device: Literal["auto", "cpu", "cuda"] = "auto"
     """Where to compute; auto takes a GPU when there is one."""
@@ -43,12 +46,13 @@ class Reduce:
         """Read, reduce, write; raises `InputError`."""
         from unmetal import data  # noqa: PLC0415
         from unmetal.engine.device import choose_device  # noqa: PLC0415
+        from unmetal.engine.load import load_method  # noqa: PLC0415
         from unmetal.engine.reduce import reduce_volume  # noqa: PLC0415
-        from unmetal.methods import load  # noqa: PLC0415
 
         console_log()
         log = logging.getLogger("unmetal")
-        method, device = load(self.method), choose_device(self.device)
+        device = choose_device(self.device)
+        method = load_method(self.method, self.weights).to(device)
         volume = data.read(self.input, spacing=self.spacing)
         data.check_output(volume, self.output, force=self.force)
         with progress_bar("slices") as progress:

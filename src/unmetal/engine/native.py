@@ -68,7 +68,9 @@ def reduce_native(
     `restore` takes the network's offset in each tissue back out. What is above the network's
     window is left as it was.
     """
-    if way == "network" or method.trained_at is None:
+    if method.trained_at is None:
+        return method.reduce(scan)
+    if way == "network":
         result = method.reduce(scan)
         return restored(result, scan.image) if restore else result
     image, size = scan.image, method.trained_at

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from unmetal.engine.native import reduce_native
 from unmetal.errors import InputError
 from unmetal.methods.method import Method
 from unmetal.physics.derive import METAL_HU, complete, metal_mask
@@ -105,7 +106,7 @@ def _reduce_slices(
     image = hu_to_mu(batch(hu))
     with torch.inference_mode():
         scan = complete(Scan(image, scanner, batch(metal)), method.reads, pixel)
-        result = method.reduce(scan)
+        result = reduce_native(method, scan, pixel)
         if "sinogram" in method.reads:
             result = restore_detail(result, scan.image, image)
         return mu_to_hu(result)[:, 0].cpu().numpy()
