@@ -26,11 +26,9 @@ class Weights:
             path: Path = found(name)
             card = weights.load(path)[1] if self.verify else weights.read_card(path)
             size = sum(part.stat().st_size for part in weights.parts_of(path)) / 2**20
-            default = "  (default)" if name in DEFAULT.values() else ""
-            checked = "  verified" if self.verify else ""
-            print(
-                f"{name}  {card['method']}, {card['samples']} samples, {size:.1f} MiB{default}{checked}"
-            )
+            said = [card["method"], f"{card['samples']} samples", f"{size:.1f} MiB"]
+            said += ["default"] * (name in DEFAULT.values()) + ["verified"] * self.verify
+            print(f"{name}  {', '.join(said)}")
         if self.name is not None and not self.verify:
             text = path / "card.md"
             print(text.read_text() if text.is_file() else card)

@@ -10,6 +10,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from unmetal.engine.native import reduce_native
+from unmetal.engine.unusual import unusual
 from unmetal.errors import InputError
 from unmetal.methods.method import Method
 from unmetal.physics.derive import METAL_HU, complete, metal_mask
@@ -77,6 +78,9 @@ def reduce_volume(
     _, height, width = volume.hu.shape
     scanner = reprojection(height, width, pixel / 10)
     source = without_padding(volume)
+    if method.trained_at is not None:
+        for warning in unusual(source[affected], pixel):
+            log.warning("%s: unlike the training data: %s", volume.path, warning)
     result = volume.hu.copy()
     progress(0, len(affected))
     for start in range(0, len(affected), BATCH):
