@@ -13,16 +13,8 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from unmetal.physics.geometry import Geometry, Grid, angles
-from unmetal.physics.projector import (
-    CHUNK,
-    COLUMNS,
-    CPU,
-    MATRIX_LIMIT,
-    Backend,
-    Rows,
-    turns,
-    unturned,
-)
+from unmetal.physics.projector import CHUNK, CPU, MATRIX_LIMIT, Backend, Rows, add_up
+from unmetal.physics.symmetry import Symmetry
 
 Kernel = Literal["ram-lak", "hann"]
 """`ram-lak` is the ramp itself (sharp, what the published protocols use); `hann` rolls it off to
@@ -43,8 +35,8 @@ def reconstruct(
     # In pixels, series of any pixel size share one matrix.
     geometry, pixel, grid = geometry.scaled(1 / grid.pixel), grid.pixel, grid.in_pixels()
     filtered = filter_views(sinogram, geometry, kernel) / pixel
-    entries = 2 * geometry.views * grid.squared()[0].width ** 2
-    small = 8 * entries / turns(geometry) <= MATRIX_LIMIT
+    entries = 2 * Symmetry.of(geometry).stored * grid.squared()[0].width ** 2
+    small = 8 * entries <= MATRIX_LIMIT
     if backend == "matrix" or (backend == "auto" and small):
         return _matrix_smear(filtered, geometry, grid)
     return _smear(filtered, geometry, grid)
@@ -81,10 +73,9 @@ def smear_matrix(
     dtype: torch.dtype = torch.float32,
     device: torch.device = CPU,
 ) -> Tensor:
-    """CSR `[pixels, V/n D]` that adds filtered views up; the quarter turns are left to the
-    caller, as in `projector.system_matrix`."""
+    """CSR `[pixels, stored D]` that adds filtered views up, as `projector.system_matrix`."""
     square, _ = grid.squared()
-    views = geometry.views // turns(geometry)
+    views = Symmetry.of(geometry).stored
     angle = angles(geometry)[:views]
     rows = Rows(2 * square.width**2 * views, dtype)
     x = square.x()
@@ -106,14 +97,7 @@ class _Smear(torch.autograd.Function):
     def forward(ctx, views, geometry, grid):  # type: ignore[no-untyped-def]
         ctx.set = (geometry, grid, views.shape)
         matrix = smear_matrix(geometry, grid, views.dtype, views.device)
-        quarters = turns(geometry)
-        square, (left, _, top, _) = grid.squared()
-        parts = []
-        for some in views.split(max(1, COLUMNS // quarters)):
-            rays = some.reshape(len(some), quarters, -1).permute(2, 1, 0).flatten(1)
-            image = unturned(matrix @ rays.contiguous(), quarters, square.width)
-            parts.append(image[..., top : top + grid.height, left : left + grid.width])
-        return torch.cat(parts)
+        return add_up(matrix, views, Symmetry.of(geometry), grid)
 
     @staticmethod
     def backward(ctx, gradient):  # type: ignore[no-untyped-def]

@@ -6,7 +6,6 @@ sparse matrix and is the faster one from the second slice on; `rays` recomputes 
 memory. They agree to float32 rounding.
 """
 
-import math
 import warnings
 from dataclasses import dataclass
 from functools import lru_cache
@@ -17,6 +16,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from unmetal.physics.geometry import Geometry, Grid, Quarters, angles
+from unmetal.physics.symmetry import Symmetry
 
 CPU = torch.device("cpu")
 
@@ -89,8 +89,8 @@ def _choose(backend: Backend, geometry: Geometry, grid: Grid) -> Literal["matrix
         return "matrix"
     if backend != "auto":
         return backend
-    entries = geometry.views * geometry.bins * 2 * grid.squared()[0].width
-    return "matrix" if 8 * entries / turns(geometry) <= MATRIX_LIMIT else "rays"
+    entries = Symmetry.of(geometry).stored * geometry.bins * 2 * grid.squared()[0].width
+    return "matrix" if 8 * entries <= MATRIX_LIMIT else "rays"
 
 
 # --- where a ray meets pixels ------------------------------------------------------------------
@@ -135,14 +135,7 @@ def by_row_and_column(theta: Tensor, t: Tensor, grid: Grid) -> tuple[Steps, Step
     return by_row, by_column
 
 
-# --- a sparse matrix, a quarter of it stored ---------------------------------------------------
-
-
-def turns(geometry: Geometry) -> int:
-    """Quarter turns of the image that map views onto views: view k + V/n of f is view k of f
-    turned by -90 degrees, so 1/n of the rows say everything."""
-    quarters = round(geometry.span / (math.pi / 2))
-    return quarters if geometry.views % quarters == 0 else 1
+# --- a sparse matrix, an eighth of it stored ---------------------------------------------------
 
 
 @lru_cache(maxsize=2)
@@ -153,14 +146,15 @@ def system_matrix(
     dtype: torch.dtype = torch.float32,
     device: torch.device = CPU,
 ) -> Tensor:
-    """CSR `[V/n D, pixels]` of the squared grid in cm, or its explicit transpose."""
+    """CSR `[stored D, pixels]` of the squared grid in cm, or its explicit transpose; the views
+    that are stored are those of `Symmetry`."""
     if isinstance(geometry, Quarters):
         matrix = _quarters_matrix(geometry, grid.squared()[0], dtype, device)
         return matrix if transposed else _transpose(matrix)
     if transposed:
         return _transpose(system_matrix(geometry, grid, False, dtype, device))
     square, _ = grid.squared()
-    theta, t = (rays[: geometry.views // turns(geometry)].flatten() for rays in geometry.rays())
+    theta, t = (rays[: Symmetry.of(geometry).stored].flatten() for rays in geometry.rays())
     rows = Rows(2 * len(t) * square.width, dtype)
     for some in torch.arange(len(t)).split(max(1, CHUNK // (4 * square.width))):
         rows.add(*_weights(theta[some], t[some], square))
@@ -214,8 +208,8 @@ def _weights(theta: Tensor, t: Tensor, grid: Grid) -> tuple[Tensor, Tensor, Tens
 def _quarters_matrix(
     geometry: Quarters, grid: Grid, dtype: torch.dtype, device: torch.device
 ) -> Tensor:
-    """CSR `[pixels, V/n D]`: the transpose, because a pixel's bins are known in order."""
-    angle = angles(geometry)[: geometry.views // turns(geometry)]
+    """CSR `[pixels, stored D]`: the transpose, because a pixel's bins are known in order."""
+    angle = angles(geometry)[: Symmetry.of(geometry).stored]
     rows = Rows(4 * grid.width**2 * len(angle), dtype)
     for y in grid.y().split(16):
         where = geometry.locate(grid.x()[None, :, None], y[:, None, None], angle)[0]
@@ -253,40 +247,32 @@ def csr(start: Tensor, column: Tensor, value: Tensor, size: tuple[int, int]) -> 
         )
 
 
-def turned(image: Tensor, quarters: int) -> Tensor:
-    """`[B 1 N N]` -> `[N*N, n*B]`: the image turned by 0, -90, ... degrees, as columns."""
-    copies = [torch.rot90(image, -k, (2, 3)) for k in range(quarters)]
-    return torch.stack(copies).flatten(3).flatten(0, 2).T
-
-
-def unturned(columns: Tensor, quarters: int, size: int) -> Tensor:
-    """The transpose of `turned`: `[N*N, n*B]` -> `[B 1 N N]`, turned back and added."""
-    copies = columns.T.reshape(quarters, -1, 1, size, size)
-    return torch.stack([torch.rot90(copies[k], k, (2, 3)) for k in range(quarters)]).sum(0)
-
-
 def _matrix_project(image: Tensor, geometry: Geometry, grid: Grid) -> Tensor:
     matrix = system_matrix(geometry, grid, False, image.dtype, image.device)
-    quarters = turns(geometry)
-    _, padding = grid.squared()
-    parts = []
-    for some in image.split(max(1, COLUMNS // quarters)):
-        product = matrix @ turned(F.pad(some, padding), quarters).contiguous()
-        views = product.reshape(-1, geometry.bins, quarters, len(some)).permute(3, 2, 0, 1)
-        parts.append(views.reshape(len(some), 1, geometry.views, geometry.bins))
-    return torch.cat(parts)
+    symmetry, (_, padding) = Symmetry.of(geometry), grid.squared()
+    return torch.cat(
+        [
+            symmetry.spread(
+                matrix @ symmetry.copy(F.pad(some, padding)).contiguous(), geometry.bins
+            )
+            for some in image.split(max(1, COLUMNS // symmetry.copies))
+        ]
+    )
 
 
 def _matrix_backproject(sinogram: Tensor, geometry: Geometry, grid: Grid) -> Tensor:
     matrix = system_matrix(geometry, grid, True, sinogram.dtype, sinogram.device)
-    quarters = turns(geometry)
+    return add_up(matrix, sinogram, Symmetry.of(geometry), grid)
+
+
+def add_up(matrix: Tensor, sinogram: Tensor, symmetry: Symmetry, grid: Grid) -> Tensor:
+    """`matrix` (CSR `[pixels, stored D]`) times the views of `sinogram` `[B 1 V D]`, on `grid`."""
     square, (left, _, top, _) = grid.squared()
-    parts = []
-    for some in sinogram.split(max(1, COLUMNS // quarters)):
-        rays = some.reshape(len(some), quarters, -1).permute(2, 1, 0).flatten(1)
-        image = unturned(matrix @ rays.contiguous(), quarters, square.width)
-        parts.append(image[..., top : top + grid.height, left : left + grid.width])
-    return torch.cat(parts)
+    images = [
+        symmetry.merge(matrix @ symmetry.gather(some).contiguous(), square.width)
+        for some in sinogram.split(max(1, COLUMNS // symmetry.copies))
+    ]
+    return torch.cat(images)[..., top : top + grid.height, left : left + grid.width]
 
 
 # --- no matrix ---------------------------------------------------------------------------------
