@@ -44,6 +44,10 @@ def plain(method):
         ours = decoder.to_image[0]
         assert isinstance(ours, ToOneChannel)
         decoder.to_image[0] = nn.Conv2d(ours.in_channels, 1, 7, padding=3, padding_mode="reflect")
+        for doubling in decoder.doublings:
+            c, outputs = doubling[0].in_channels, doubling[0].out_channels
+            convolution = nn.Conv2d(c, outputs, 5, padding=2, padding_mode="reflect")
+            doubling[0] = nn.Sequential(nn.Upsample(scale_factor=2, mode="nearest"), convolution)
     return method
 
 

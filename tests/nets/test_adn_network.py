@@ -9,6 +9,7 @@ from unmetal.nets.adn import (
     ArtifactEncoder,
     Critic,
     Decoder,
+    Doubling,
     Encoder,
     Generator,
     ToOneChannel,
@@ -186,3 +187,16 @@ def test_convolution_to_one_channel_is_a_convolution():
     plain = nn.Conv2d(5, 1, 7, padding=3, padding_mode="reflect")
     plain.load_state_dict(ours.state_dict())
     torch.testing.assert_close(ours(x), plain(x))
+
+
+@pytest.mark.parametrize(("height", "width"), [(2, 2), (3, 7), (8, 5)])
+def test_doubling_is_nearest_neighbour_reflection_and_convolution(height, width):
+    torch.manual_seed(0)
+    ours, x = Doubling(3, 4).double(), torch.rand(2, 3, height, width).double()
+    plain = nn.Conv2d(3, 4, 5, padding=2, padding_mode="reflect").double()
+    plain.load_state_dict(ours.state_dict())
+    expected = plain(nn.functional.interpolate(x, scale_factor=2, mode="nearest"))
+    torch.testing.assert_close(ours(x), expected)
+    mine, theirs = (torch.autograd.grad(f.square().sum(), n.weight)[0] for f, n in
+                    ((ours(x), ours), (expected, plain)))  # fmt: skip
+    torch.testing.assert_close(mine, theirs)

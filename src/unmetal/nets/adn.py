@@ -151,6 +151,46 @@ class ToOneChannel(nn.Conv2d):
         )
 
 
+class Doubling(nn.Conv2d):
+    """Nearest neighbour to twice the size, reflection padding and a 5x5 convolution, in one.
+
+    Each pixel of the small image is seen by the kernel as a block of equal ones, so the four
+    pixels that it becomes are four 3x3 convolutions of the small image: 9 multiplications for 25,
+    and the large image in between is never made.
+    """
+
+    FOLD = ([[1, 1, 0, 0, 0], [0, 0, 1, 1, 0], [0, 0, 0, 0, 1]],
+            [[1, 0, 0, 0, 0], [0, 1, 1, 0, 0], [0, 0, 0, 1, 1]])  # fmt: skip
+    """Which of 5 taps meet the small image's last, same and next pixel, at an even and an odd
+    pixel of the large one."""
+
+    def __init__(self, inputs: int, outputs: int) -> None:
+        super().__init__(inputs, outputs, 5)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """`[B C H W]` to `[B C' 2H 2W]`."""
+        fold = x.new_tensor(self.FOLD, dtype=self.weight.dtype)
+        weight = torch.einsum("prk,qsl,oikl->opqirs", fold, fold, self.weight).flatten(0, 2)
+        assert self.bias is not None
+        bias = self.bias.repeat_interleave(4)
+        small = functional.conv2d(functional.pad(x, (1, 1, 1, 1), mode="replicate"), weight, bias)
+        return self.with_reflected_edges(functional.pixel_shuffle(small, 2), x)
+
+    def with_reflected_edges(self, out: Tensor, x: Tensor) -> Tensor:
+        """Correct the outermost pixels from replication, which folds, to reflection of the large
+        image, which does not: only the outermost tap of the outermost pixel meets the difference.
+        """
+        w = self.weight
+        for edge, inner, tap in ((0, 1, 0), (-1, -2, 4)):
+            rows = (x[:, :, inner] - x[:, :, edge]).repeat_interleave(2, -1)[:, :, None]
+            rows = functional.pad(rows, (2, 2, 0, 0), mode="reflect")
+            out[:, :, edge] += functional.conv2d(rows, w[:, :, tap : tap + 1])[:, :, 0]
+            columns = (x[..., inner] - x[..., edge]).repeat_interleave(2, -1)[..., None]
+            columns = functional.pad(columns, (0, 0, 2, 2), mode="replicate")
+            out[..., edge] += functional.conv2d(columns, w[..., tap : tap + 1])[..., 0]
+        return out
+
+
 class Generator(nn.Module):
     """Everything of ADN but the discriminators: E_Ia, E_I, E_a, G_I and G_Ia of Figure 1."""
 
@@ -237,10 +277,7 @@ def halvings(architecture: Architecture) -> list[nn.Sequential]:
 
 def doubling(inputs: int, outputs: int) -> nn.Sequential:
     """One step up in a generator: nearest neighbour, 5x5, layer normalisation."""
-    return nn.Sequential(
-        nn.Upsample(scale_factor=2, mode="nearest"),
-        convolution(inputs, outputs, 5, norm=layer_norm(outputs), activation=nn.LeakyReLU(0.2)),
-    )
+    return nn.Sequential(Doubling(inputs, outputs), layer_norm(outputs), nn.LeakyReLU(0.2))
 
 
 def instance_norm(channels: int) -> nn.Module:

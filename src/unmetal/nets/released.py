@@ -25,9 +25,9 @@ RENAMED = {
     r"^decoder": "decode_clean",
     r"\.res(\d+)\.model\.(\d)\.conv": r".residual.\1.body.\2.0",
     r"^(encode_\w+)\.conv(\d+)\.conv": r"\1.down.\2.0",
-    r"^(decode_\w+)\.conv(\d+)\.1\.conv": r"\1.doublings.\2.1.0",
-    r"^(decode_\w+)\.conv(\d+)\.1\.norm\.gamma": r"\1.doublings.\2.1.1.weight",
-    r"^(decode_\w+)\.conv(\d+)\.1\.norm\.beta": r"\1.doublings.\2.1.1.bias",
+    r"^(decode_\w+)\.conv(\d+)\.1\.conv": r"\1.doublings.\2.0",
+    r"^(decode_\w+)\.conv(\d+)\.1\.norm\.gamma": r"\1.doublings.\2.1.weight",
+    r"^(decode_\w+)\.conv(\d+)\.1\.norm\.beta": r"\1.doublings.\2.1.bias",
     r"^(decode_\w+)\.conv\d+\.conv": r"\1.to_image.0",
 }
 """Applied in this order: whose network it is, then which layer."""
