@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import numpy as np
+from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import LinearSegmentedColormap, Normalize
@@ -261,9 +262,9 @@ def _paint(
     """The picture and the lines on it."""
     if panel.difference:
         colours = difference_colours(look)
-        cmap, clim = colours.cmap, colours.get_clim()
+        cmap, clim = colours.get_cmap(), colours.get_clim()
     else:
-        cmap, clim = "gray", look.window.limits
+        cmap, clim = colormaps["gray"], look.window.limits
     axes.imshow(panel.hu, cmap=cmap, clim=clim, aspect="auto", interpolation="bilinear")
     if panel.difference and body is not None:
         _outline(axes, body, "0.55", 0.5)
