@@ -1,1 +1,124 @@
-"""unmetal: metal artifact reduction for CT."""
+"""unmetal: metal artifact reduction for CT.
+
+The same verbs as on the command line: `reduce`, `simulate`, `load`. They import torch when they
+are called, not before.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar, cast
+
+from unmetal.errors import InputError
+from unmetal.scan import Scan, Volume
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from unmetal.methods.method import Method
+
+__all__ = ["InputError", "Scan", "Volume", "load", "read", "reduce", "simulate", "write"]
+
+Series = TypeVar("Series", "Volume", "np.ndarray")
+
+
+def load(name: str) -> Method:
+    """A method by its name; `unmetal methods` lists them. Raises `InputError`."""
+    from unmetal import methods  # noqa: PLC0415
+
+    return methods.load(name)
+
+
+def read(path: str | Path, *, spacing: float | None = None) -> Volume:
+    """What a file or folder holds, in HU; see `unmetal.data.read`. Raises `InputError`."""
+    from unmetal import data  # noqa: PLC0415
+
+    return data.read(Path(path), spacing=spacing)
+
+
+def write(volume: Volume, path: str | Path, *, force: bool = False) -> None:
+    """A volume back to a file; see `unmetal.data.write`. Raises `InputError`."""
+    from unmetal import data  # noqa: PLC0415
+
+    data.write(volume, Path(path), force=force)
+
+
+def reduce(
+    series: Series,
+    method: str | Method = "nmar",
+    *,
+    spacing: float | None = None,
+    metal_hu: float = 2500.0,
+    device: str = "auto",
+) -> Series:
+    """The series with its metal artifacts reduced; the metal and slices without any stay.
+
+    Args:
+        series: a `Volume`, or HU `[H W]` or `[slices H W]` as an array.
+        method: a name, or what `load` gave.
+        spacing: pixel size in mm of an array; 384 mm / width when None.
+        metal_hu: HU above which a pixel inside the body is metal.
+        device: `auto`, `cpu` or `cuda`.
+
+    Returns:
+        What was given: a `Volume`, or float32 HU of the array's shape.
+
+    Raises:
+        InputError: an unknown method or device, pixels that are not square, values not finite.
+    """
+    from unmetal.engine.device import choose_device  # noqa: PLC0415
+    from unmetal.engine.reduce import reduce_volume  # noqa: PLC0415
+
+    chosen = load(method) if isinstance(method, str) else method
+    volume = series if isinstance(series, Volume) else as_volume(series, spacing)
+    where = choose_device(device)
+    reduced = reduce_volume(volume, chosen, threshold=metal_hu, device=where).volume
+    if isinstance(series, Volume):
+        return cast("Series", reduced)
+    return cast("Series", reduced.hu.reshape(series.shape))
+
+
+def simulate(
+    series: Series,
+    mask: np.ndarray | None = None,
+    *,
+    protocol: str = "adn",
+    metal: str = "ti",
+    seed: int = 0,
+    native: bool = False,
+    spacing: float | None = None,
+) -> dict[str, np.ndarray]:
+    """Put metal and its artifacts into clean slices.
+
+    Args:
+        series: a `Volume`, or HU `[H W]` or `[slices H W]` as an array.
+        mask: bool `[h w]`, any size; None draws implants inside the body.
+        protocol: `adn` or `syndeeplesion`.
+        metal: `ti`, `fe`, `cu`, `au`, `cocr` or `amalgam`.
+        seed: of implants and noise.
+        native: keep the series' own matrix and pixel size.
+        spacing: pixel size in mm of an array; 384 mm / width when None.
+
+    Returns:
+        What `unmetal.engine.simulate.simulate_volume` returns: `image`, `truth`, `free` (HU
+        `[slices H W]`), `metal`, `sinogram`, `free_sinogram` and `trace`.
+
+    Raises:
+        InputError: slices that are not square where the protocol wants them so.
+    """
+    from unmetal.engine.simulate import setting_of, simulate_volume  # noqa: PLC0415
+
+    volume = series if isinstance(series, Volume) else as_volume(series, spacing)
+    setting, pixel = setting_of(volume, protocol, native=native)
+    return simulate_volume(volume, mask, setting, pixel, metal, seed)
+
+
+def as_volume(hu: np.ndarray, spacing: float | None = None) -> Volume:
+    """HU `[H W]` or `[slices H W]` as a volume; `spacing` in mm, 384 mm / width when None."""
+    import numpy as np  # noqa: PLC0415
+
+    if hu.ndim not in {2, 3} or not np.isfinite(hu).all():
+        raise InputError(f"an array {hu.shape}: give finite HU [H W] or [slices H W]")
+    pixel = 384 / hu.shape[-1] if spacing is None else spacing
+    values = np.asarray(hu, dtype=np.float32).reshape(-1, *hu.shape[-2:])
+    return Volume(values, (pixel, pixel, pixel), spacing_known=spacing is not None)

@@ -6,6 +6,8 @@ from typing import Literal
 
 import tyro
 
+from unmetal.console import console_log, progress_bar
+
 
 @dataclass(frozen=True)
 class Evaluate:
@@ -39,4 +41,26 @@ class Evaluate:
 
     def run(self) -> None:
         """Evaluate and write; raises `InputError`."""
-        raise NotImplementedError
+        from unmetal import methods  # noqa: PLC0415
+        from unmetal.data.cases import load_cases  # noqa: PLC0415
+        from unmetal.engine.device import choose_device  # noqa: PLC0415
+        from unmetal.engine.evaluate import caption, evaluate  # noqa: PLC0415
+        from unmetal.report.evaluation import check_folder, write_evaluation  # noqa: PLC0415
+
+        console_log()
+        chosen = {name: methods.load(name) for name in self.methods}
+        device = choose_device(self.device)
+        check_folder(self.out, force=self.force)
+        cases = load_cases(self.data)
+        with progress_bar("slices") as progress:
+            rows = list(
+                evaluate(
+                    chosen,
+                    cases,
+                    metal=self.metal,
+                    seed=self.seed,
+                    device=device,
+                    progress=progress,
+                )
+            )
+        print(write_evaluation(rows, self.out, caption(cases, self.metal, self.seed)))

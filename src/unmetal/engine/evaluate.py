@@ -119,6 +119,24 @@ def on_pairs(
     progress(len(cases.names), len(cases.names))
 
 
+def caption(cases: Clean | Pairs, metal: str, seed: int) -> str:
+    """What a table of these cases shows, in words."""
+    if isinstance(cases, Pairs):
+        return (
+            f"{len(cases.names)} slices of a scanner with a known truth. Each goes through what "
+            "`unmetal reduce` does, from the image alone; `METHOD, true mask` was told where the "
+            "metal is. HU clipped to [-1000, 2000], inside the body, farther than 2 px from metal; "
+            "PSNR for a range of 3000 HU, SSIM with a Gaussian window. Intervals: 95 %, bootstrap "
+            "over slices."
+        )
+    return (
+        f"{len(cases.hu)} slices x {len(cases.masks)} masks of {metal}, simulated and scored as "
+        f"the ADN paper does (window 0 to 0.5/cm, metal masked), noise from seed {seed}. `ceiling` "
+        "is the reconstruction of the sinogram without metal. RMSE below 0.5/cm only. Intervals: "
+        "95 %, bootstrap over patients, or over slices where patients are not known."
+    )
+
+
 def dice(a: np.ndarray, b: np.ndarray) -> float:
     """Overlap of two masks: 1 the same, 0 disjoint; 1 when both are empty."""
     total = int(a.sum()) + int(b.sum())

