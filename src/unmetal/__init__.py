@@ -73,9 +73,10 @@ def reduce(
     volume = series if isinstance(series, Volume) else as_volume(series, spacing)
     where = choose_device(device)
     reduced = reduce_volume(volume, chosen, threshold=metal_hu, device=where).volume
-    if isinstance(series, Volume):
-        return cast("Series", reduced)
-    return cast("Series", reduced.hu.reshape(series.shape))
+    result: Volume | np.ndarray = reduced
+    if not isinstance(series, Volume):
+        result = reduced.hu.reshape(series.shape)
+    return cast("Series", result)
 
 
 def simulate(

@@ -6,13 +6,19 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 
+class StandardError(logging.Handler):
+    """A plain line a message, to whatever standard error is at the time."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Print one message."""
+        print(record.getMessage(), file=sys.stderr)
+
+
 def console_log() -> None:
-    """Send the log of unmetal to standard error, one plain line a message."""
+    """Send the log of unmetal to standard error."""
     log = logging.getLogger("unmetal")
     if not log.handlers:
-        handler = logging.StreamHandler()
-        handler.setFormatter(logging.Formatter("%(message)s"))
-        log.addHandler(handler)
+        log.addHandler(StandardError())
     log.setLevel(logging.INFO)
 
 

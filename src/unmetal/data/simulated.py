@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 
 from unmetal.data import check_output, write
-from unmetal.data.forms import suffix_of
 from unmetal.data.place import refuse_to_lose, staged
 from unmetal.data.reasons import why
 from unmetal.errors import InputError
@@ -23,7 +22,7 @@ def check_simulated(volume: Volume, path: Path, size: tuple[int, int], *, force:
     Raises:
         InputError: as `unmetal.data.check_output`, or a series whose matrix would change.
     """
-    if suffix_of(path) == ".npz":
+    if path.suffix.lower() == ".npz":
         refuse_to_lose(path, folder=False, source=volume.path, force=force)
     else:
         like = _resized(volume, np.zeros((len(volume.hu), *size), np.float32))
@@ -39,7 +38,7 @@ def write_simulated(
         InputError: as `check_simulated`.
     """
     image = arrays["image"].astype(np.float32)
-    if suffix_of(path) != ".npz":
+    if path.suffix.lower() != ".npz":
         what = "Simulated metal artifacts, not a patient's"
         resized = _resized(volume, image)
         write(resized, path, force=force, method="SIMULATED", description=what, kind="SIMULATED")

@@ -1,0 +1,135 @@
+"""Write the file tree at the end of README.md anew, from the first line of each file.
+
+    python recipes/readme_tree.py
+
+A Python file explains itself by the first line of its docstring, a package by that of its
+`__init__.py`; what cannot is named here.
+"""
+
+import ast
+import subprocess
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+
+BEGIN, END = "```text tree\n", "```\n"
+"""What encloses the tree in README.md."""
+
+LISTED = ("src", "recipes", "benchmarks", "examples", "docs")
+"""Folders whose files are named one by one. Tests are named by folder, as they mirror src."""
+
+NOTES = {
+    ".ci/run": "What continuous integration runs: `make test`.",
+    ".gitignore": "What git does not keep.",
+    "CHANGELOG.md": "What changed, release by release.",
+    "CITATION.cff": "How to cite this software and the papers it stands on.",
+    "LICENSE": "Apache-2.0.",
+    "Makefile": "`make demo`, `make test`, `make benchmarks`: set-up included.",
+    "README.md": "This page.",
+    "pyproject.toml": "Dependencies, and the rules of the linters and of the layers.",
+    "benchmarks": "Each prints one table.",
+    "docs": "What does not fit into a docstring.",
+    "docs/images": "Pictures that the demo made.",
+    "docs/physics.md": "Conventions of geometry and units; the ADN protocol step by step.",
+    "examples": "Small real data, each with its licence.",
+    "examples/chest_port": "12 DICOM slices with an implanted port, and their licence.",
+    "examples/pelvis.LICENSE.txt": "Where the pelvis comes from.",
+    "examples/pelvis.nii.gz": "A slice at the height of the femoral heads, without metal.",
+    "recipes": "Whole reproductions, and what made the files that come with the package.",
+    "src/unmetal/physics/tables": "The only data in the package.",
+    "src/unmetal/physics/tables/attenuation.csv": "Mass attenuation, 20 to 140 keV.",
+    "src/unmetal/physics/tables/spectra.csv": "Spectra of the tube, 80 to 140 kVp.",
+    "src/unmetal/py.typed": "The package has type hints.",
+    "tests": "Mirrors src/unmetal.",
+    "tests/commands": "The commands as a user types them.",
+    "tests/data": "Every format both ways, and every way a file can be wrong.",
+    "tests/engine": "Volumes and evaluations.",
+    "tests/methods": "Each method on a small phantom, and the order among them.",
+    "tests/metrics": "Against scikit-image, and against published scores.",
+    "tests/physics": "Theorems: exact integrals, transposes, tables, interpolation.",
+    "tests/report": "Figures and tables.",
+}
+"""What a docstring cannot say: folders, and files that are not Python."""
+
+WHOLE = ("examples/chest_port", "docs/images")
+"""Folders that stand for their files."""
+
+
+def main() -> None:
+    readme = ROOT / "README.md"
+    before, _, rest = readme.read_text().partition(BEGIN)
+    after = rest.partition(END)[2]
+    readme.write_text(f"{before}{BEGIN}{tree(tracked())}{END}{after}")
+
+
+def tracked() -> list[str]:
+    """Paths of the project's files from its root: what git knows, or all without a git."""
+    try:
+        command = ["git", "ls-files", "--cached", "--others", "--exclude-standard"]
+        listed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+        return sorted(path for path in listed.stdout.splitlines() if (ROOT / path).is_file())
+    except (OSError, subprocess.CalledProcessError):
+        found = (path for top in LISTED for path in (ROOT / top).rglob("*") if path.is_file())
+        paths = (path.relative_to(ROOT).as_posix() for path in found)
+        return sorted(path for path in paths if "__pycache__" not in path)
+
+
+def shown(paths: list[str]) -> list[str]:
+    """What the tree must name, of the project's files: each file in `LISTED`, packages, folders in
+    `WHOLE` and of tests, files at the root."""
+    names = set()
+    for path in paths:
+        parts = path.split("/")
+        whole = next((folder for folder in WHOLE if path.startswith(folder + "/")), None)
+        if whole:
+            names.add(whole)
+        elif parts[-1] == "__init__.py":
+            names.add("/".join(parts[:-1]))
+        elif parts[0] == "tests":
+            names.add("/".join(parts[: min(2, len(parts) - 1)]))
+        elif parts[0] in LISTED or len(parts) == 1 or path in NOTES:
+            names.add(path)
+    return sorted(names)
+
+
+def tree(paths: list[str]) -> str:
+    """The commented tree as text."""
+    names = shown(paths)
+    folders = {parent for name in names for parent in parents(name)}
+    is_folder = folders | {name for name in names if (ROOT / name).is_dir()}
+    names = sorted({*names, *folders}, key=lambda name: sort_key(name, is_folder))
+    rows = []
+    for name in names:
+        indent = "    " * name.count("/")
+        label = name.rsplit("/", 1)[-1] + ("/" if name in is_folder else "")
+        rows.append((indent + label, note(name)))
+    width = max(len(label) for label, _ in rows) + 2
+    return "".join(f"{label:<{width}}{text}".rstrip() + "\n" for label, text in rows)
+
+
+def sort_key(name: str, folders: set[str]) -> list[tuple[bool, str]]:
+    """Folders before files, at every depth."""
+    parts = name.split("/")
+    steps = ("/".join(parts[: depth + 1]) for depth in range(len(parts)))
+    return [(step not in folders, step) for step in steps]
+
+
+def parents(name: str) -> list[str]:
+    """`a/b/c` -> `a`, `a/b`."""
+    parts = name.split("/")
+    return ["/".join(parts[:depth]) for depth in range(1, len(parts))]
+
+
+def note(name: str) -> str:
+    """One line about a file or folder."""
+    if name in NOTES:
+        return NOTES[name]
+    path = ROOT / name
+    path = path / "__init__.py" if path.is_dir() else path
+    if path.suffix == ".py" and path.is_file() and path.read_text().strip():
+        return (ast.get_docstring(ast.parse(path.read_text())) or "").partition("\n")[0]
+    return ""
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,85 @@
+"""The rules of the house that no linter checks."""
+
+import ast
+import dataclasses
+import subprocess
+import sys
+import time
+from importlib import import_module
+from importlib.metadata import requires
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+
+from unmetal.commands import COMMANDS
+
+ROOT = Path(__file__).resolve().parent.parent
+SOURCE = ROOT / "src" / "unmetal"
+
+SLOW = {"torch", "SimpleITK", "pydicom", "scipy", "skimage", "matplotlib"}
+"""What takes too long to import for a command that answers at once."""
+
+QUICK = [["--help"], ["methods"]]
+
+
+@pytest.mark.parametrize("arguments", QUICK, ids=" ".join)
+def test_help_and_methods_answer_in_half_a_second(arguments) -> None:
+    times = []
+    for _ in range(3):
+        begun = time.perf_counter()
+        command = [sys.executable, "-m", "unmetal", *arguments]
+        subprocess.run(command, check=True, capture_output=True)
+        times.append(time.perf_counter() - begun)
+    assert min(times) < 0.5
+
+
+@pytest.mark.parametrize("arguments", QUICK, ids=" ".join)
+def test_help_and_methods_import_nothing_slow(arguments) -> None:
+    program = (
+        f"import sys; from unmetal.__main__ import main; main({arguments!r}); "
+        "print('\\n'.join(sys.modules), file=sys.stderr)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], check=True, capture_output=True, text=True
+    )
+    assert not SLOW & set(done.stderr.split())
+
+
+def test_torchvision_is_neither_required_nor_there() -> None:
+    """It fails to import beside torch for CPUs, and then breaks others."""
+    assert not [line for line in requires("unmetal") or [] if "torchvision" in line]
+    assert find_spec("torchvision") is None
+
+
+def test_no_file_is_named_for_having_no_theme() -> None:
+    banned = {"utils", "util", "common", "misc", "helpers", "helper", "trainer"}
+    assert not [path for path in SOURCE.rglob("*") if path.stem.lower() in banned]
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_a_command_is_a_dataclass_with_run_in_at_most_sixty_lines(name) -> None:
+    module = import_module(f"unmetal.commands.{name}")
+    command = getattr(module, name.capitalize())
+    assert dataclasses.is_dataclass(command)
+    assert callable(command.run)
+    assert command.__doc__
+    assert code_lines(Path(str(module.__file__))) <= 60
+
+
+def test_every_command_is_listed() -> None:
+    files = {path.stem for path in (SOURCE / "commands").glob("*.py")}
+    assert files - {"__init__"} == set(COMMANDS)
+
+
+def code_lines(path: Path) -> int:
+    """Lines of a file that are neither blank nor help texts: strings that stand alone."""
+    text = path.read_text()
+    help_lines = {
+        line
+        for node in ast.walk(ast.parse(text))
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
+        for line in range(node.lineno, (node.end_lineno or node.lineno) + 1)
+    }
+    lines = enumerate(text.splitlines(), 1)
+    return sum(bool(line.strip()) and number not in help_lines for number, line in lines)

@@ -1,0 +1,62 @@
+"""The README ends in the tree of files, and the tree is true."""
+
+from importlib.util import module_from_spec, spec_from_file_location
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+README = (ROOT / "README.md").read_text()
+
+
+@pytest.fixture(scope="module")
+def recipe() -> ModuleType:
+    """`recipes/readme_tree.py`, which writes the tree."""
+    spec = spec_from_file_location("readme_tree", ROOT / "recipes" / "readme_tree.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture(scope="module")
+def named(recipe) -> dict[str, str]:
+    """Path from the root -> its line, of what the README's tree names."""
+    tree = README.partition(recipe.BEGIN)[2].removesuffix(recipe.END)
+    folders: list[str] = []
+    lines = {}
+    for line in tree.splitlines():
+        depth = (len(line) - len(line.lstrip())) // 4
+        name, _, note = line.strip().partition(" ")
+        folders[depth:] = [name.rstrip("/")]
+        lines["/".join(folders)] = note.strip()
+    return lines
+
+
+def test_the_tree_is_the_end_of_the_readme(recipe) -> None:
+    assert README.count(recipe.BEGIN) == 1
+    assert README.endswith(recipe.END)
+    assert recipe.END not in README.partition(recipe.BEGIN)[2].removesuffix(recipe.END)
+
+
+def test_every_file_is_in_the_tree(recipe, named) -> None:
+    missing = [path for path in recipe.shown(recipe.tracked()) if path not in named]
+    assert not missing, "run python recipes/readme_tree.py"
+
+
+def test_the_tree_names_nothing_that_is_not_there(named) -> None:
+    assert not [path for path in named if not (ROOT / path).exists()]
+
+
+def test_every_line_says_what_it_is_for(named) -> None:
+    assert not [path for path, note in named.items() if not note and path not in {"src", ".ci"}]
+    assert all(len(note) <= 110 for note in named.values())
+
+
+def test_pictures_and_links_of_the_pages_lead_somewhere() -> None:
+    for page in (ROOT / "README.md", *(ROOT / "docs").glob("*.md")):
+        targets = [part.partition(")")[0] for part in page.read_text().split("](")[1:]]
+        files = [target for target in targets if not target.startswith(("http", "#"))]
+        assert not [target for target in files if not (page.parent / target).exists()]
