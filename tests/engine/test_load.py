@@ -49,5 +49,5 @@ def test_a_checkpoint_is_never_executed(tmp_path, capsys):
 
 
 def test_unknown_names_say_what_there_is():
-    with pytest.raises(InputError, match=r"nothing: no such weights.*nmar"):
+    with pytest.raises(InputError, match=r"no method 'nothing'.*nmar"):
         load_method("nothing")

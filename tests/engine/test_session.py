@@ -111,7 +111,7 @@ def test_artifacts_are_transferred_between_files(run, tmp_path):
         (["train", "nothing", "--data", "x", "--out", "y"], "no experiment"),
         (["train", "tiny", "--data", "nowhere", "--out", "y"], "not a cohort"),
         (["train", "tiny", "--data", "x"], "say where"),
-        (["weights", "nothing"], "no such weights"),
+        (["weights", "nothing"], "no method 'nothing'"),
     ],
 )
 def test_what_cannot_be_is_said_in_one_line(arguments, reason, capsys, tmp_path, monkeypatch):

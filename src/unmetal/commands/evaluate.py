@@ -17,7 +17,7 @@ class Evaluate:
     """
 
     methods: tyro.conf.Positional[tuple[str, ...]]
-    """See `unmetal methods`."""
+    """See `unmetal methods`; or run folders, or weights."""
 
     data: Path
     """Folder with deeplesion_test_256.npz and masks/cnnmar_test_10x512.npz: every slice with every
@@ -41,14 +41,14 @@ class Evaluate:
 
     def run(self) -> None:
         """Evaluate and write; raises `InputError`."""
-        from unmetal import methods  # noqa: PLC0415
         from unmetal.data.cases import load_cases  # noqa: PLC0415
         from unmetal.engine.device import choose_device  # noqa: PLC0415
         from unmetal.engine.evaluate import caption, evaluate  # noqa: PLC0415
+        from unmetal.engine.load import load_method  # noqa: PLC0415
         from unmetal.report.evaluation import check_folder, write_evaluation  # noqa: PLC0415
 
         console_log()
-        chosen = {name: methods.load(name) for name in self.methods}
+        chosen = {Path(name).name: load_method(name) for name in self.methods}
         device = choose_device(self.device)
         check_folder(self.out, force=self.force)
         cases = load_cases(self.data)

@@ -53,7 +53,7 @@ def found(source: str | Path) -> Path:
     path = Path(source)
     if not path.exists():
         there = ", ".join([*methods.METHODS, *released()])
-        raise InputError(f"{source}: no such weights, run folder or method; there are {there}")
+        raise InputError(f"no method '{source}', weights or run folder; there are {there}")
     return path / "weights" if (path / "weights").is_dir() else path
 
 
