@@ -24,7 +24,7 @@ DETAIL_HU = 20.0
 """Change, HU, at which half of the detail is given back."""
 
 BATCH = 4
-"""Slices at a time; what a sparse product is fastest with, and 512 x 512 fits in any memory."""
+"""Slices at a time; 512 x 512 then fits in any memory."""
 
 Progress = Callable[[int, int], None]
 """Called with (slices done, slices to do)."""
