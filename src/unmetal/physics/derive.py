@@ -85,8 +85,8 @@ a missed pixel of metal leaves its streaks and one too many costs next to nothin
 GROW = 0.8
 """Share of the threshold down to which a piece is followed: 2000 HU, above any bone but enamel."""
 
-HOLLOW_HU = 1000.0
-"""Mean HU above which what metal encloses is the implant's and not the patient's."""
+HOLLOW_HU = 1800.0
+"""Mean HU above which what metal encloses is the implant's: denser than cortical bone."""
 
 SURE_HU = 4000.0
 """HU, a third of solid titanium's: nothing below it is solid metal."""
