@@ -23,7 +23,6 @@ from unmetal.__main__ import main as unmetal
 from unmetal.commands.reduce import Reduce
 from unmetal.engine.reduce import find_metal
 from unmetal.metrics.protocol import hu_protocol
-from unmetal.physics.derive import body_mask
 from unmetal.physics.implants import Implant, draw_implants
 from unmetal.physics.scanner import clinical
 from unmetal.physics.simulate import Protocol, Simulation, simulate
@@ -68,7 +67,7 @@ def chest_port() -> None:
     most = int(metal.sum((1, 2)).argmax())
     title = f"Chest port, slice {most + 1} of {len(metal)}: the one with the most metal"
     pixel = before.spacing[1:]
-    body = patient(after.hu[most], pixel[1])
+    body = patient(after.hu[most])
     edges = orientation(next((EXAMPLES / "chest_port").glob("*.dcm")))
     look = Look(box_around(body | metal[most]), pixel, edges=edges)
     figure = comparison(
@@ -100,7 +99,7 @@ def hips() -> None:
         f"  RMSE in the body, metal left out: {errors[0]:.0f} HU before, {errors[1]:.0f} HU after"
     )
     title = f"Two hip heads, simulated: RMSE {errors[0]:.0f} HU before, {errors[1]:.0f} HU after"
-    body = patient(free.hu[0], pelvis.spacing[1])
+    body = patient(free.hu[0])
     figure = comparison(
         before.hu[0],
         after.hu[0],
@@ -144,7 +143,7 @@ def save(like: Volume, mu: torch.Tensor, path: Path) -> Path:
 
 def rmse(image: Volume, truth: Volume, metal: torch.Tensor) -> float:
     """HU, in the body and more than 2 px from `metal`, bool `[B 1 H W]`."""
-    body = np.stack([patient(slice_, truth.spacing[1]) for slice_ in truth.hu])
+    body = np.stack([patient(slice_) for slice_ in truth.hu])
     output, wanted, inside = (torch.from_numpy(x)[:, None] for x in (image.hu, truth.hu, body))
     return float(hu_protocol(output, wanted, inside, metal)["rmse_hu"].mean())
 
@@ -154,10 +153,12 @@ def orientation(path: Path) -> Edges:
     return edges_of(pydicom.dcmread(path, stop_before_pixels=True).ImageOrientationPatient)
 
 
-def patient(hu: np.ndarray, pixel: float) -> np.ndarray:
-    """bool `[H W]`: the largest piece of the body mask, so no table. HU `[H W]`, pixels in mm."""
-    pieces, _ = ndimage.label(body_mask(hu, pixel))
-    return pieces == np.bincount(pieces[pieces > 0]).argmax()
+def patient(hu: np.ndarray) -> np.ndarray:
+    """bool `[H W]`: the largest dense piece that is thicker than the table's shell, lungs and
+    bowel included. HU `[H W]`."""
+    dense = ndimage.binary_opening(hu > -300, iterations=4)
+    pieces, _ = ndimage.label(dense)
+    return ndimage.binary_fill_holes(pieces == np.bincount(pieces[dense]).argmax())
 
 
 def picture(figure: Figure, path: Path) -> None:

@@ -59,7 +59,7 @@ SCANNERS = {
 }
 
 
-@pytest.mark.parametrize("scanner,bound", SCANNERS.values(), ids=SCANNERS)
+@pytest.mark.parametrize(("scanner", "bound"), SCANNERS.values(), ids=SCANNERS)
 def test_ellipses_project_to_their_exact_integrals(scanner, bound):
     grid, geometry = scanner.grid, scanner.geometry
     exact = ellipses.project(geometry, grid.width * grid.pixel / 2, ellipses.PHANTOM)

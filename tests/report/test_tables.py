@@ -9,6 +9,7 @@ from unmetal.metrics.intervals import bootstrap
 from unmetal.report.tables import (
     COLUMNS,
     Column,
+    case_by_case,
     columns_of,
     crossed,
     grid,
@@ -89,3 +90,10 @@ def test_columns_are_those_any_row_has() -> None:
 def test_a_grid_whose_lines_differ_in_length_is_refused() -> None:
     with pytest.raises(ValueError, match="zip"):
         grid(["a", "b"], [["1"]])
+
+
+def test_case_by_case_has_a_line_a_slice_and_a_column_a_method() -> None:
+    table = case_by_case([row for row in ROWS if row["mask_px"] == 20], PSNR).splitlines()
+    assert len(table) == 2 + 4
+    assert [cell.strip() for cell in table[0].split("|")[1:-1]] == ["PSNR (dB)", "input", "li"]
+    assert [cell.strip() for cell in table[3].split("|")[1:-1]] == ["1", "26.00", "32.00"]

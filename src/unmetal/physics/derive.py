@@ -20,15 +20,15 @@ METAL_HU = 2500.0
 def body_mask(hu: np.ndarray, pixel: float) -> np.ndarray:
     """bool `[H W]`: the patient, without table, leads and wires. HU `[H W]`, pixels of `pixel` mm.
 
-    Pieces above -400 HU that are wider than a centimetre: the largest one, and all others of at
-    least 10 cm2 (arms). Holes are filled (lungs, bowel), and so are dark streaks up to 16 mm wide,
-    which cut the body open where metal lies under the skin.
+    Pieces above -400 HU that are thicker than 6 mm, which the shell of a table is not: the largest
+    one, and all others of at least 10 cm2 (arms). Holes are filled (lungs, bowel), and so are dark
+    streaks up to 16 mm wide, which cut the body open where metal lies under the skin.
     """
-    dense = ndimage.binary_fill_holes(hu > -400)
-    core = _eroded(dense, 5 / pixel)
+    dense = hu > -400
+    core = _eroded(dense, 3 / pixel)
     if not core.any():
         return np.zeros(hu.shape, dtype=bool)
-    pieces, _ = ndimage.label(dense & _dilated(core, 5 / pixel))
+    pieces, _ = ndimage.label(ndimage.binary_fill_holes(dense & _dilated(core, 3 / pixel)))
     areas = np.bincount(pieces.ravel())
     areas[0] = 0
     large = (areas == areas.max()) | (areas * pixel**2 >= 1000)
@@ -71,7 +71,11 @@ def metal_mask(hu: np.ndarray, pixel: float, threshold: float = METAL_HU) -> np.
         edge = np.where(peak == top, np.maximum(edge, min(top - 1, SURE_HU)), edge)
     inside = ndimage.mean(body_mask(hu, pixel), pieces, names)
     edge[(peak <= threshold) | (inside < 0.5)] = np.inf
-    return hu > np.concatenate([[np.inf], edge])[pieces]
+    metal = hu > np.concatenate([[np.inf], edge])[pieces]
+    # What metal encloses and is denser than bone is its hollow (a port, a pacemaker).
+    holes, count = ndimage.label(ndimage.binary_fill_holes(metal) & ~metal)
+    dense = ndimage.mean(hu, holes, np.arange(1, count + 1)) > HOLLOW_HU
+    return metal | np.concatenate([[False], dense])[holes]
 
 
 EDGE = 0.4
@@ -80,6 +84,9 @@ a missed pixel of metal leaves its streaks and one too many costs next to nothin
 
 GROW = 0.8
 """Share of the threshold down to which a piece is followed: 2000 HU, above any bone but enamel."""
+
+HOLLOW_HU = 1800.0
+"""Mean HU above which what metal encloses is the implant's: denser than cortical bone."""
 
 SURE_HU = 4000.0
 """HU, a third of solid titanium's: nothing below it is solid metal."""

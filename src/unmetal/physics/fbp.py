@@ -13,7 +13,8 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from unmetal.physics.geometry import Geometry, Grid, angles
-from unmetal.physics.projector import CHUNK, CPU, MATRIX_LIMIT, Backend, Rows, add_up
+from unmetal.physics.matrix import CHUNK, CPU, Rows, add_up
+from unmetal.physics.projector import MATRIX_LIMIT, Backend
 from unmetal.physics.symmetry import Symmetry
 
 Kernel = Literal["ram-lak", "hann"]

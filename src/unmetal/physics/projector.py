@@ -2,34 +2,25 @@
 
 Both backends weigh pixels as Joseph does (IEEE Trans Med Imaging 1(3), 1982): a ray steps along
 the axis it runs closer to and interpolates linearly across it. `matrix` keeps the weights in a
-sparse matrix and is the faster one from the second slice on; `rays` recomputes them and needs no
-memory. They agree to float32 rounding.
+sparse matrix, which takes seconds to make and is then ten times faster: the one for a series.
+`rays` recomputes them and needs no memory. They agree to float32 rounding.
 """
 
-import warnings
-from dataclasses import dataclass
-from functools import lru_cache
 from typing import Literal
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from unmetal.physics.geometry import Geometry, Grid, Quarters, angles
+from unmetal.physics.geometry import Geometry, Grid, Quarters
+from unmetal.physics.matrix import CHUNK, COLUMNS, add_up, system_matrix
+from unmetal.physics.rays import by_row_and_column
 from unmetal.physics.symmetry import Symmetry
-
-CPU = torch.device("cpu")
 
 Backend = Literal["auto", "matrix", "rays"]
 
 MATRIX_LIMIT = 1.5 * 2**30
 """Bytes above which `auto` does without a matrix; two of each kind are kept."""
-
-CHUNK = 2**23
-"""Sample points that are alive at once: 8 M points are 64 MB of coordinates."""
-
-COLUMNS = 24
-"""Columns of a sparse product. Measured: fastest from 12 to 32, from 48 it falls out of cache."""
 
 
 def project(image: Tensor, geometry: Geometry, grid: Grid, backend: Backend = "auto") -> Tensor:
@@ -93,160 +84,6 @@ def _choose(backend: Backend, geometry: Geometry, grid: Grid) -> Literal["matrix
     return "matrix" if 8 * entries <= MATRIX_LIMIT else "rays"
 
 
-# --- where a ray meets pixels ------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Steps:
-    """Joseph's sample points of rays that all step along the same axis of a square grid.
-
-    Ray r crosses row (or column) i at the fractional column (or row) `start[r] + slope[r] * i`.
-    """
-
-    ray: Tensor
-    """int64 `[R]`: which rays these are."""
-    start: Tensor
-    """float64 `[R]`, pixel index."""
-    slope: Tensor
-    """float64 `[R]`, pixels per step."""
-    length: Tensor
-    """float64 `[R]`, cm per step."""
-
-    def across(self, size: int, dtype: torch.dtype) -> Tensor:
-        """`[R size]`: the fractional pixel index at each step."""
-        step = torch.arange(size, dtype=dtype)
-        return torch.addcmul(self.start[:, None].to(dtype), self.slope[:, None].to(dtype), step)
-
-
-def by_row_and_column(theta: Tensor, t: Tensor, grid: Grid) -> tuple[Steps, Steps]:
-    """Split rays (`[R]` float64: radians, cm) into those that step from row to row and those
-    that step from column to column, whichever they run closer to."""
-    steep = theta.cos().abs() >= theta.sin().abs()
-    row, column = grid.centre
-    rows, columns = steep.nonzero()[:, 0], (~steep).nonzero()[:, 0]
-    # Row i lies at y = (row - i) pixel, and x = (t - y sin) / cos.
-    cos, sin, place = theta[rows].cos(), theta[rows].sin(), t[rows] / grid.pixel
-    by_row = Steps(rows, column + (place - row * sin) / cos, sin / cos, grid.pixel / cos.abs())
-    # Column i lies at x = (i - column) pixel, and y = (t - x cos) / sin counts against rows.
-    cos, sin, place = theta[columns].cos(), theta[columns].sin(), t[columns] / grid.pixel
-    by_column = Steps(
-        columns, row - (place + column * cos) / sin, cos / sin, grid.pixel / sin.abs()
-    )
-    return by_row, by_column
-
-
-# --- a sparse matrix, an eighth of it stored ---------------------------------------------------
-
-
-@lru_cache(maxsize=2)
-def system_matrix(
-    geometry: Geometry,
-    grid: Grid,
-    transposed: bool = False,
-    dtype: torch.dtype = torch.float32,
-    device: torch.device = CPU,
-) -> Tensor:
-    """CSR `[stored D, pixels]` of the squared grid in cm, or its explicit transpose; the views
-    that are stored are those of `Symmetry`."""
-    if isinstance(geometry, Quarters):
-        matrix = _quarters_matrix(geometry, grid.squared()[0], dtype, device)
-        return matrix if transposed else _transpose(matrix)
-    if transposed:
-        return _transpose(system_matrix(geometry, grid, False, dtype, device))
-    square, _ = grid.squared()
-    theta, t = (rays[: Symmetry.of(geometry).stored].flatten() for rays in geometry.rays())
-    rows = Rows(2 * len(t) * square.width, dtype)
-    for some in torch.arange(len(t)).split(max(1, CHUNK // (4 * square.width))):
-        rows.add(*_weights(theta[some], t[some], square))
-    return rows.matrix(square.width**2, device)
-
-
-class Rows:
-    """Rows of a sparse matrix, collected some at a time without ever holding them twice."""
-
-    def __init__(self, most: int, dtype: torch.dtype) -> None:
-        # Memory that is not written to is not taken.
-        self.columns = torch.empty(most, dtype=torch.int32)
-        self.values = torch.empty(most, dtype=dtype)
-        self.counts: list[Tensor] = []
-        self.filled = 0
-
-    def add(self, count: Tensor, column: Tensor, value: Tensor) -> None:
-        """Entries of each row `[r]`, and of all of them the columns and the values `[n]`."""
-        there = slice(self.filled, self.filled + len(column))
-        self.columns[there], self.values[there] = column, value
-        self.counts.append(count)
-        self.filled += len(column)
-
-    def matrix(self, columns: int, device: torch.device) -> Tensor:
-        """The rows as CSR `[rows columns]`."""
-        count = torch.cat(self.counts)
-        start = torch.cat([torch.zeros(1, dtype=torch.long), count.cumsum(0)])
-        index, value = self.columns[: self.filled], self.values[: self.filled]
-        return csr(start.to(device), index.to(device), value.to(device), (len(count), columns))
-
-
-def _weights(theta: Tensor, t: Tensor, grid: Grid) -> tuple[Tensor, Tensor, Tensor]:
-    """Rows of the matrix: entries per ray `[R]`, their pixels (int32) and weights (cm)."""
-    size = grid.width
-    step = torch.arange(size, dtype=torch.int32)[:, None]
-    pixel = torch.empty(len(t), size, 2, dtype=torch.int32)
-    share = torch.empty(len(t), size, 2, dtype=torch.float64)
-    met = torch.empty(len(t), size, 2, dtype=torch.bool)
-    for steps, stride in zip(by_row_and_column(theta, t, grid), (size, 1), strict=True):
-        across = steps.across(size, torch.float64)
-        first = across.floor()
-        part = across - first
-        index = torch.stack([first, first + 1], -1).int()
-        weight = torch.stack([1 - part, part], -1)
-        pixel[steps.ray] = step * stride + index * (size + 1 - stride)
-        share[steps.ray] = weight * steps.length[:, None, None]
-        met[steps.ray] = (index >= 0) & (index < size) & (weight > 0)
-    return met.sum((1, 2)), pixel[met], share[met]
-
-
-def _quarters_matrix(
-    geometry: Quarters, grid: Grid, dtype: torch.dtype, device: torch.device
-) -> Tensor:
-    """CSR `[pixels, stored D]`: the transpose, because a pixel's bins are known in order."""
-    angle = angles(geometry)[: Symmetry.of(geometry).stored]
-    rows = Rows(4 * grid.width**2 * len(angle), dtype)
-    for y in grid.y().split(16):
-        where = geometry.locate(grid.x()[None, :, None], y[:, None, None], angle)[0]
-        shift = (grid.pixel / geometry.pitch / 4) * torch.stack([angle.cos(), angle.sin()])
-        reach = shift.abs().sum(0)
-        first = (where - reach).floor()
-        # Four points no farther apart than 0.71 bins spread over four bins at most.
-        share = torch.zeros(*where.shape, 4, dtype=torch.float64)
-        bins = first[..., None] + torch.arange(4)
-        for point in (shift[0] + shift[1], shift[0] - shift[1]):
-            for place in (where + point, where - point):
-                share += (1 - (place[..., None] - bins).abs()).clamp_min(0)
-        met = (share > 1e-12) & (bins >= 0) & (bins < geometry.bins)
-        column = torch.arange(len(angle))[:, None] * geometry.bins + bins.int()
-        # The mass of a pixel is its area; a bin sees it over one pitch.
-        value = share[met] / 4 * (grid.pixel**2 / geometry.pitch)
-        rows.add(met.sum((2, 3)).flatten(), column[met].int(), value)
-    return rows.matrix(len(angle) * geometry.bins, device)
-
-
-def _transpose(matrix: Tensor) -> Tensor:
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message=".*[Ss]parse.*")
-        columns = matrix.to_sparse_csc()
-    size = (matrix.shape[1], matrix.shape[0])
-    return csr(columns.ccol_indices(), columns.row_indices(), columns.values(), size)
-
-
-def csr(start: Tensor, column: Tensor, value: Tensor, size: tuple[int, int]) -> Tensor:
-    """A sparse matrix without torch's notice that sparse matrices are in beta."""
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message=".*[Ss]parse.*")
-        return torch.sparse_csr_tensor(
-            start.int(), column.int(), value, size=size, check_invariants=False
-        )
-
-
 def _matrix_project(image: Tensor, geometry: Geometry, grid: Grid) -> Tensor:
     matrix = system_matrix(geometry, grid, False, image.dtype, image.device)
     symmetry, (_, padding) = Symmetry.of(geometry), grid.squared()
@@ -263,19 +100,6 @@ def _matrix_project(image: Tensor, geometry: Geometry, grid: Grid) -> Tensor:
 def _matrix_backproject(sinogram: Tensor, geometry: Geometry, grid: Grid) -> Tensor:
     matrix = system_matrix(geometry, grid, True, sinogram.dtype, sinogram.device)
     return add_up(matrix, sinogram, Symmetry.of(geometry), grid)
-
-
-def add_up(matrix: Tensor, sinogram: Tensor, symmetry: Symmetry, grid: Grid) -> Tensor:
-    """`matrix` (CSR `[pixels, stored D]`) times the views of `sinogram` `[B 1 V D]`, on `grid`."""
-    square, (left, _, top, _) = grid.squared()
-    images = [
-        symmetry.merge(matrix @ symmetry.gather(some).contiguous(), square.width)
-        for some in sinogram.split(max(1, COLUMNS // symmetry.copies))
-    ]
-    return torch.cat(images)[..., top : top + grid.height, left : left + grid.width]
-
-
-# --- no matrix ---------------------------------------------------------------------------------
 
 
 def _rays_chunks(geometry: Geometry, grid: Grid) -> list[Tensor]:

@@ -9,6 +9,7 @@ from pathlib import Path
 from unmetal.errors import InputError
 from unmetal.report.tables import (
     Row,
+    case_by_case,
     columns_of,
     crossed,
     markdown,
@@ -55,5 +56,5 @@ def report(rows: Sequence[Row], caption: str) -> str:
         parts += [crossed(rows, column) for column in columns]
     else:
         parts.append("Case by case:")
-        parts.append(markdown(summary(rows, ("slice", "mask_px", "method")), columns))
+        parts += [case_by_case(rows, column) for column in columns]
     return "\n\n".join(part.strip() for part in parts) + "\n"

@@ -135,6 +135,21 @@ def crossed(rows: Sequence[Row], column: Column, across: str = "mask_px") -> str
     return grid([f"{column.head} at {across}", *map(str, values)], lines)
 
 
+def case_by_case(rows: Sequence[Row], column: Column) -> str:
+    """A table of one metric: slices down, methods to the right."""
+    methods = list(dict.fromkeys(row["method"] for row in rows))
+    values = {(row["slice"], row["method"]): row for row in rows}
+    lines = [
+        [str(slice_), *(_value(values.get((slice_, method), {}), column) for method in methods)]
+        for slice_ in dict.fromkeys(row["slice"] for row in rows)
+    ]
+    return grid([column.head, *map(str, methods)], lines)
+
+
+def _value(row: Row, column: Column) -> str:
+    return f"{row[column.name]:.{column.digits}f}" if column.name in row else "–"
+
+
 def cell(means: Mapping[str, Interval], column: Column, *, interval: bool = True) -> str:
     """`32.04 [31.71, 32.40]`, or a dash where there is no number."""
     if column.name not in means:
