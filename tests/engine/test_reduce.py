@@ -10,7 +10,7 @@ from scipy import ndimage
 import unmetal
 from unmetal.engine.reduce import find_metal, reduce_volume, restore_detail
 from unmetal.errors import InputError
-from unmetal.methods import METHODS, load
+from unmetal.methods import load
 from unmetal.physics.scanner import clinical
 from unmetal.physics.simulate import Protocol, simulate
 from unmetal.scan import Volume
@@ -46,8 +46,8 @@ def error(hu: np.ndarray) -> float:
 
 
 @pytest.mark.recipe
-@pytest.mark.parametrize("name", METHODS)
-def test_every_method_helps_and_touches_nothing_else(name):
+@pytest.mark.parametrize("name", ["li", "bhc", "nmar"])
+def test_every_classical_method_helps_and_touches_nothing_else(name):
     reduced = reduce_volume(VOLUME, load(name))
     assert list(reduced.affected) == [1]
     out = reduced.volume.hu
