@@ -22,6 +22,8 @@ class Weights:
         from unmetal.engine.load import DEFAULT, found, released  # noqa: PLC0415
 
         names = released() if self.name is None else [self.name]
+        if not names:
+            print("no weights come with this version")
         for name in names:
             path: Path = found(name)
             card = weights.load(path)[1] if self.verify else weights.read_card(path)

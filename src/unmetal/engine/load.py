@@ -34,6 +34,11 @@ def load_method(name: str, source: str | Path | None = None) -> Method:
         return with_weights(found(name))
     if source is None and name not in DEFAULT:
         return methods.load(name).eval()
+    if source is None and DEFAULT[name] not in released():
+        raise InputError(
+            f"{name}: no weights come with this version: give --weights, or train them "
+            "(recipes/adn-syn.sh)"
+        )
     method = with_weights(found(source if source is not None else DEFAULT[name]))
     known = methods.METHODS.get(name)
     if known is not None and type(method).__name__ != known.where.split(":")[1]:
