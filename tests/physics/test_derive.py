@@ -103,3 +103,9 @@ def test_what_is_known_is_kept_and_the_rest_follows():
         complete(Scan(image), {"clean"}, PIXEL)
     with pytest.raises(ValueError, match="scanner"):
         complete(Scan(image), {"sinogram"}, PIXEL)
+
+
+def test_noise_does_not_dissolve_the_body():
+    noisy = patient() + np.random.default_rng(0).normal(0, 400, (256, 256))
+    quiet, found = body_mask(patient(), PIXEL), body_mask(noisy, PIXEL)
+    assert (quiet ^ found).sum() < 0.05 * quiet.sum()
