@@ -83,3 +83,16 @@ def code_lines(path: Path) -> int:
     }
     lines = enumerate(text.splitlines(), 1)
     return sum(bool(line.strip()) and number not in help_lines for number, line in lines)
+
+
+def test_training_needs_no_library_of_files_or_pictures() -> None:
+    # A GPU machine may have PyTorch, numpy, scipy, scikit-image (and Pillow with it), safetensors,
+    # einops and rich, and nothing else.
+    program = (
+        "import sys; import unmetal.engine.session; "
+        "print(*sorted({name.partition('.')[0] for name in sys.modules}))"
+    )
+    command = [sys.executable, "-c", program]
+    loaded = subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()
+    assert "torch" in loaded
+    assert not {"pydicom", "SimpleITK", "matplotlib", "gdcm", "tyro"} & set(loaded)

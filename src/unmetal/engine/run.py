@@ -78,7 +78,7 @@ class Run:
         try:
             return torch.load(path, map_location="cpu", weights_only=True)
         except (RuntimeError, OSError, EOFError, ValueError) as error:
-            raise InputError(f"{path}: damaged; start from weights with --weights") from error
+            raise InputError(f"{path}: damaged; start from weights with --from") from error
 
 
 def tensorboard(folder: Path) -> Any:
