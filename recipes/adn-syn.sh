@@ -31,4 +31,4 @@ python recipes/release.py $run adn-syn
 
 # 4. The paper's table: 100 DeepLesion slices x 10 masks, against input, LI and NMAR.
 python -m unmetal evaluate adn li nmar --data "$source" --out $run/table --force
-python recipes/release.py $run adn-syn $run/table/table.md
+python recipes/release.py $run adn-syn --table $run/table/table.md

@@ -1,10 +1,13 @@
-"""Put a run's weights into the package: python recipes/release.py RUN NAME [TABLE.md]
+"""Put a run's weights into the package.
+
+    python recipes/release.py RUN NAME [--table TABLE.md] [--caution "one line"]
 
 Only the generator is kept, in half precision, in parts under 16 MiB; the card says what made it.
+A caution is logged whenever the weights are used.
 """
 
+import argparse
 import json
-import sys
 from pathlib import Path
 
 from unmetal.engine import weights
@@ -29,21 +32,27 @@ integrity of hardware, bone density or dose from its output.
 """
 
 
-def main(run: Path, name: str, table: Path | None = None) -> None:
+def main(run: Path, name: str, table: Path | None, caution: str) -> None:
     state, card = weights.load(run / "weights")
     config = json.loads((run / "config.json").read_text())
     half = {key: value.half() for key, value in state.items() if key.startswith("generator.")}
     card |= {"name": name, "patients": {k: len(v) for k, v in config["data"].items()}}
+    card["caution"] = caution
     folder = RELEASED / name
     for path in weights.save(folder / name, half, card):
         print(path, f"{path.stat().st_size / 2**20:.1f} MiB")
     architecture = card["learns"]["architecture"]
     held = f"the {card['patients']['validation']} patients'"
     text = CARD.format(**card, **architecture, held=held)
-    if table is not None:
-        text += f"\n{table.read_text()}"
+    text += f"\n**Caution**: {caution}\n" if caution else ""
+    text += f"\n{table.read_text()}" if table else ""
     (folder / "card.md").write_text(text)
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), sys.argv[2], *map(Path, sys.argv[3:]))
+    parser = argparse.ArgumentParser()
+    parser.add_argument("run", type=Path)
+    parser.add_argument("name")
+    parser.add_argument("--table", type=Path)
+    parser.add_argument("--caution", default="")
+    main(**vars(parser.parse_args()))

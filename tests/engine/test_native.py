@@ -48,7 +48,7 @@ def test_frame_is_a_square_about_the_body(disc):
 
 def test_artifact_comes_back_where_it_was_found(disc):
     with torch.no_grad():
-        found = disc - reduce_native(Dims(), Scan(image=disc), 2.0, restore=False)
+        found = disc - reduce_native(Dims(), Scan(image=disc), 2.0, "artifact", restore=False)
     frame = frame_of(disc[0], 2.0)
     inside = found[..., frame.top :, frame.left :][..., : frame.side, : frame.side]
     torch.testing.assert_close(inside, bump(frame.side), atol=1e-3, rtol=0)
@@ -57,8 +57,8 @@ def test_artifact_comes_back_where_it_was_found(disc):
 
 def test_offset_of_the_network_is_taken_out(disc):
     with torch.no_grad():
-        off = reduce_native(Dims(0.004), Scan(image=disc), 2.0, restore=False)
-        on = reduce_native(Dims(0.004), Scan(image=disc), 2.0)
+        off = reduce_native(Dims(0.004), Scan(image=disc), 2.0, "artifact", restore=False)
+        on = reduce_native(Dims(0.004), Scan(image=disc), 2.0, "artifact")
     middle = (..., slice(60, 100), slice(40, 70))
     assert mu_to_hu(off)[middle].median().item() == pytest.approx(50 + 20.8, abs=1)
     assert mu_to_hu(on)[middle].median().item() == pytest.approx(50, abs=1)

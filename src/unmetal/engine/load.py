@@ -1,5 +1,6 @@
 """A method ready to use: by its name, with the package's weights, or with anybody's."""
 
+import logging
 import re
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,8 @@ from unmetal.errors import InputError
 from unmetal.methods.adn import ADN, Config
 from unmetal.methods.method import Method
 from unmetal.nets.released import generator_from_released
+
+log = logging.getLogger("unmetal")
 
 RELEASED = Path(__file__).parents[1] / "weights"
 """Where the package keeps its weights."""
@@ -67,6 +70,8 @@ def with_weights(path: Path) -> Method:
     if path.suffix in {".pt", ".pth"}:
         return from_authors(path)
     state, card = weights.load(path)
+    if card.get("caution"):
+        log.warning("%s: %s", path.name, card["caution"])
     method = rebuilt(card)
     fill(method, {name: tensor.float() for name, tensor in state.items()}, path)
     return method.eval().requires_grad_(False)

@@ -61,12 +61,13 @@ def frame_of(image: Tensor, pixel: float) -> Frame:
 
 
 def reduce_native(
-    method: Method, scan: Scan, pixel: float, way: Way = "artifact", restore: bool = True
+    method: Method, scan: Scan, pixel: float, way: Way = "clear artifact", restore: bool = True
 ) -> Tensor:
     """The slices of `scan`, `[B 1 H W]` in 1/cm with pixels of `pixel` mm, without artifacts.
 
     `restore` takes the network's offset in each tissue back out. What is above the network's
-    window is left as it was.
+    window is left as it was. The defaults gave the least RMSE on validation patients
+    (`benchmarks/native_size.py`, docs/adn.md).
     """
     if method.trained_at is None:
         return method.reduce(scan)
