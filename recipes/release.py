@@ -25,8 +25,8 @@ CARD = """# {name}
 | output on validation patients | {validation[psnr]:.2f} dB, SSIM {validation[ssim]:.3f} |
 | commit | {commit} |
 
-The numbers are the ADN paper's metrics (window 0 to 0.5 per cm) on simulated titanium in {held}
-slices of patients that took no part in the training. Learned from simulated affected slices of one
+The numbers are the ADN paper's metrics (window 0 to 0.5 per cm) on simulated titanium in slices of
+{held} patients that took no part in the training. Learned from simulated affected slices of one
 half of the patients and clean slices of the other; see `recipes/adn-syn.sh`. Do not read the
 integrity of hardware, bone density or dose from its output.
 """
@@ -42,7 +42,7 @@ def main(run: Path, name: str, table: Path | None, caution: str) -> None:
     for path in weights.save(folder / name, half, card):
         print(path, f"{path.stat().st_size / 2**20:.1f} MiB")
     architecture = card["learns"]["architecture"]
-    held = f"the {card['patients']['validation']} patients'"
+    held = card["patients"]["validation"]
     text = CARD.format(**card, **architecture, held=held)
     text += f"\n**Caution**: {caution}\n" if caution else ""
     text += f"\n{table.read_text()}" if table else ""
