@@ -26,7 +26,8 @@ from unmetal.metrics.protocol import hu_protocol
 from unmetal.physics.implants import Implant, draw_implants
 from unmetal.physics.scanner import clinical
 from unmetal.physics.simulate import Protocol, Simulation, simulate
-from unmetal.report.figures import Edges, Look, around, box_around, comparison, edges_of
+from unmetal.report.figures import comparison
+from unmetal.report.look import Edges, Look, around, box_around, edges_of
 from unmetal.scan import Volume
 from unmetal.units import hu_to_mu, mu_to_hu
 

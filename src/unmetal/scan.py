@@ -90,3 +90,12 @@ class Scan:
 
     other: Tensor | None = None
     """`[B 1 H W]`, 1/cm: clean slices of other patients, for unpaired learning."""
+
+    def measured(self) -> tuple[Scanner, Tensor, Tensor]:
+        """The scanner, the sinogram `[B 1 V D]` and the trace, bool `[B 1 V D]`.
+
+        Raises `ValueError` where one of them is unknown.
+        """
+        if self.scanner is None or self.sinogram is None or self.trace is None:
+            raise ValueError("no scanner, sinogram or trace: see physics.derive.complete")
+        return self.scanner, self.sinogram, self.trace

@@ -4,19 +4,8 @@ import numpy as np
 import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 
-from unmetal.report.figures import (
-    AXIAL,
-    LABEL,
-    Box,
-    Edges,
-    Look,
-    Window,
-    around,
-    box_around,
-    comparison,
-    difference_colours,
-    edges_of,
-)
+from unmetal.report.figures import LABEL, comparison, difference_colours
+from unmetal.report.look import AXIAL, Box, Edges, Look, Window, around, box_around, edges_of
 
 SHAPE = (60, 90)
 BOX = Box(0, 60, 0, 90)

@@ -18,6 +18,9 @@ from unmetal.units import hu_to_mu
 Row = dict[str, str | int | float]
 """`method`, what names the case, and its metrics."""
 
+BATCH = 5
+"""Masks at a time, which a published seed's noise depends on."""
+
 INPUT, CEILING = "input", "ceiling"
 """Rows that are no methods: the slice as it came; the same scan without metal, reconstructed."""
 
@@ -26,7 +29,6 @@ def evaluate(
     methods: Mapping[str, Method],
     cases: Clean | Pairs,
     *,
-    protocol: str = "adn",
     metal: str = "ti",
     seed: int = 0,
     device: torch.device | None = None,
@@ -38,7 +40,7 @@ def evaluate(
     if isinstance(cases, Pairs):
         yield from on_pairs(methods, cases, device, progress)
     else:
-        yield from on_clean(methods, cases, PROTOCOLS[protocol], metal, seed, device, progress)
+        yield from on_clean(methods, cases, PROTOCOLS["adn"], metal, seed, device, progress)
 
 
 def on_clean(
@@ -59,8 +61,7 @@ def on_clean(
     """
     grid = protocol.scanner.grid
     masks = resize(torch.from_numpy(cases.masks).float()[:, None], grid.height, grid.width) > 0.5
-    # A small batch: what is quickest on a CPU (`physics.projector.COLUMNS`), and enough for a GPU.
-    batches = masks.to(device).split(5)
+    batches = masks.to(device).split(BATCH)
     for number, (hu, group) in enumerate(zip(cases.hu, cases.groups, strict=True)):
         progress(number, len(cases.hu))
         generator = torch.Generator(device).manual_seed(seed * 1_000_003 + number)
@@ -83,7 +84,12 @@ def on_clean(
             sizes = some.sum((1, 2, 3)).tolist()
             for name, score in scores.items():
                 for i, size in enumerate(sizes):
-                    case = {"group": group, "slice": number, "mask": 5 * first + i, "mask_px": size}
+                    case = {
+                        "group": group,
+                        "slice": number,
+                        "mask": BATCH * first + i,
+                        "mask_px": size,
+                    }
                     yield {"method": name, **case, **{k: v[i].item() for k, v in score.items()}}
     progress(len(cases.hu), len(cases.hu))
 

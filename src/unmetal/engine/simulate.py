@@ -57,16 +57,17 @@ def simulate_volume(
             done = simulate(clean, drawn[None, None], (metal,), setting, noise)
             free = mu_to_hu(done.free_image)
         scan = done.scan
-        assert scan.clean is not None and scan.metal is not None  # noqa: PT018
-        assert scan.sinogram is not None and scan.trace is not None  # noqa: PT018
+        _, sinogram, trace = scan.measured()
+        assert scan.clean is not None
+        assert scan.metal is not None
         for name, value in {
             "image": mu_to_hu(scan.image),
             "truth": mu_to_hu(scan.clean),
             "free": free,
             "metal": scan.metal,
-            "sinogram": scan.sinogram,
+            "sinogram": sinogram,
             "free_sinogram": done.free_sinogram,
-            "trace": scan.trace,
+            "trace": trace,
         }.items():
             parts.setdefault(name, []).append(value[:, 0])
     progress(len(volume.hu), len(volume.hu))

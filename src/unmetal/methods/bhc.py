@@ -22,10 +22,8 @@ class BHC(Method):
 
     def reduce(self, scan: Scan) -> Tensor:
         """`[B 1 H W]`, 1/cm, with the metal."""
-        assert scan.scanner is not None
+        scanner, sinogram, trace = scan.measured()
         assert scan.metal is not None
-        assert scan.sinogram is not None
-        assert scan.trace is not None
-        path = scan.scanner.project(scan.metal.to(scan.sinogram.dtype))
-        corrected = correct_metal(scan.sinogram, path, scan.trace)
-        return scan.image + scan.scanner.reconstruct(corrected - scan.sinogram)
+        path = scanner.project(scan.metal.to(sinogram.dtype))
+        corrected = correct_metal(sinogram, path, trace)
+        return scan.image + scanner.reconstruct(corrected - sinogram)

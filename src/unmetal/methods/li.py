@@ -22,8 +22,6 @@ class LI(Method):
 
     def reduce(self, scan: Scan) -> Tensor:
         """`[B 1 H W]`, 1/cm, without the metal."""
-        assert scan.scanner is not None
-        assert scan.sinogram is not None
-        assert scan.trace is not None
-        corrected = interpolate(scan.sinogram, scan.trace)
-        return scan.image + scan.scanner.reconstruct(corrected - scan.sinogram)
+        scanner, sinogram, trace = scan.measured()
+        corrected = interpolate(sinogram, trace)
+        return scan.image + scanner.reconstruct(corrected - sinogram)

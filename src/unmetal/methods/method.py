@@ -1,5 +1,6 @@
 """The one interface of everything that reduces metal artifacts."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from typing import ClassVar
 
@@ -11,7 +12,7 @@ Losses = Mapping[str, Tensor]
 """Named scalar losses of one optimiser step; the loop sums them."""
 
 
-class Method(nn.Module):
+class Method(nn.Module, ABC):
     """One way of reducing metal artifacts.
 
     Each direct child module is a *player* with an optimiser of its own. A method never sees a
@@ -28,13 +29,13 @@ class Method(nn.Module):
     """Side in pixels of the frames, filled by the body, that a network knows; None for methods
     that take any slice as it is. `engine.native` brings slices to it and the result back."""
 
+    @abstractmethod
     def reduce(self, scan: Scan) -> Tensor:
         """The slices without artifacts, `[B 1 H W]` in 1/cm.
 
         What is inside the metal is the caller's to restore: `engine.reduce` pastes the source's
         own values back.
         """
-        raise NotImplementedError
 
     def learn(self, scan: Scan) -> Iterator[tuple[str, Losses]]:
         """Yield `(player, losses)` once per optimiser step, in the order the players move."""

@@ -23,12 +23,10 @@ class NMAR(Method):
 
     def reduce(self, scan: Scan) -> Tensor:
         """`[B 1 H W]`, 1/cm, without the metal."""
-        assert scan.scanner is not None
+        scanner, sinogram, trace = scan.measured()
         assert scan.metal is not None
-        assert scan.sinogram is not None
-        assert scan.trace is not None
-        bridged = interpolate(scan.sinogram, scan.trace)
-        image = scan.image + scan.scanner.reconstruct(bridged - scan.sinogram)
-        prior = scan.scanner.project(nmar_prior(image, scan.metal))
-        corrected = normalised(scan.sinogram, prior, scan.trace)
-        return scan.image + scan.scanner.reconstruct(corrected - scan.sinogram)
+        bridged = interpolate(sinogram, trace)
+        image = scan.image + scanner.reconstruct(bridged - sinogram)
+        prior = scanner.project(nmar_prior(image, scan.metal))
+        corrected = normalised(sinogram, prior, trace)
+        return scan.image + scanner.reconstruct(corrected - sinogram)

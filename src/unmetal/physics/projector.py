@@ -2,8 +2,9 @@
 
 Both backends weigh pixels as Joseph does (IEEE Trans Med Imaging 1(3), 1982): a ray steps along
 the axis it runs closer to and interpolates linearly across it. `matrix` keeps the weights in a
-sparse matrix, which takes seconds to make and is then ten times faster: the one for a series.
-`rays` recomputes them and needs no memory. They agree to float32 rounding.
+sparse matrix, which takes seconds to make and is then many times faster, the one for a series;
+`rays` recomputes them and needs no memory (benchmarks/projector.py). They agree to float32
+rounding.
 """
 
 from typing import Literal

@@ -20,9 +20,6 @@ from unmetal.physics.spectrum import spectrum
 from unmetal.scan import Scan
 from unmetal.units import REFERENCE_KEV, hu_to_mu
 
-METALS = ("ti", "fe", "cu", "au", "cocr", "amalgam")
-"""Names in `attenuation.MATERIALS` that implants are made of."""
-
 BEAM = ("water", "bone")
 """What tissue is split into."""
 
@@ -148,7 +145,7 @@ def _polychromatic(integrals: Tensor, materials: tuple[str, ...], kvp: int) -> T
     at 70 keV, one channel a material `[B M ...]`."""
     relative, photons = (table.to(integrals) for table in _beam(materials, kvp))
     rays = integrals.movedim(1, -1)
-    # 4096 rays x 101 energies stay in the cache of a core: three times faster than all at once.
+    # 4096 rays x 101 energies are 1.6 MB and stay in the cache of a core.
     some = 4096 if integrals.device.type == "cpu" else 2**20
     seen = [
         -torch.log(torch.exp(-(part @ relative)) @ photons)

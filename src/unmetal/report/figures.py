@@ -6,8 +6,7 @@ Agg. The layout is in inches, so that pixels keep their shape whatever the slice
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -17,6 +16,8 @@ from matplotlib.cm import ScalarMappable
 from matplotlib.colors import LinearSegmentedColormap, Normalize
 from matplotlib.figure import Figure
 from matplotlib.patheffects import withStroke
+
+from unmetal.report.look import Box, Look
 
 LABEL = "RESEARCH USE ONLY"
 """Burned into every panel, so that a cropped picture still says it."""
@@ -31,108 +32,6 @@ FELL, ROSE, STILL = ("#4da6ff", "#ffb000", "0.10")
 PANEL, GAP, HEAD, FOOT, BAR, RIM = (4.4, 0.10, 0.42, 0.34, 0.12, 1.05)
 """inches: width of a panel, between panels, above all, below all, width of the colour bar, room
 for it and its label."""
-
-
-class Edges(NamedTuple):
-    """Where in the patient the edges of a picture point: R, L, A, P, H or F each."""
-
-    left: str
-    right: str
-    top: str
-    bottom: str
-
-
-AXIAL = Edges("R", "L", "A", "P")
-"""An axial slice as radiologists read it: the patient's right at the picture's left."""
-
-
-class Window(NamedTuple):
-    """HU that grey values show, as radiologists state it."""
-
-    width: float = 400
-    level: float = 40
-
-    @property
-    def limits(self) -> tuple[float, float]:
-        """HU of black and of white."""
-        return self.level - self.width / 2, self.level + self.width / 2
-
-
-SOFT_TISSUE = Window()
-
-
-class Box(NamedTuple):
-    """A part of a slice in pixels; the ends are outside."""
-
-    top: int
-    bottom: int
-    left: int
-    right: int
-
-
-@dataclass(frozen=True)
-class Look:
-    """How all panels of a figure are drawn."""
-
-    box: Box
-    """What of the slice is shown."""
-    pixel: tuple[float, float] = (1.0, 1.0)
-    """mm between rows and between columns."""
-    window: Window = SOFT_TISSUE
-    limit: float = 300
-    """HU at the ends of the difference's scale, which is symmetric."""
-    dead: float = 30
-    """HU of change below which a difference is not coloured."""
-    edges: Edges | None = AXIAL
-    """None draws no letters: the orientation is not known."""
-
-    @property
-    def height(self) -> float:
-        """inches of a panel."""
-        rows, columns = self.box.bottom - self.box.top, self.box.right - self.box.left
-        return PANEL * rows * self.pixel[0] / (columns * self.pixel[1])
-
-
-def edges_of(orientation: Sequence[float]) -> Edges:
-    """Letters of the edges from the direction cosines of a row and of a column (6 numbers, LPS).
-
-    Source: DICOM PS3.3 C.7.6.2.1.1, Image Orientation (Patient).
-    """
-    right, left = _letters(orientation[:3])
-    bottom, top = _letters(orientation[3:])
-    return Edges(left, right, top, bottom)
-
-
-def _letters(cosines: Sequence[float]) -> tuple[str, str]:
-    """Where a direction in LPS points most, and its opposite."""
-    axis = int(np.argmax(np.abs(cosines)))
-    pair = (("L", "R"), ("P", "A"), ("H", "F"))[axis]
-    return pair if cosines[axis] > 0 else pair[::-1]
-
-
-def box_around(mask: np.ndarray, margin: int = 8) -> Box:
-    """The smallest box around a mask, bool `[H W]`, and `margin` pixels more where there are any;
-    the whole slice around an empty one."""
-    if not mask.any():
-        return Box(0, mask.shape[0], 0, mask.shape[1])
-    rows, columns = (np.flatnonzero(mask.any(axis)) for axis in (1, 0))
-    return Box(
-        max(0, int(rows[0]) - margin),
-        min(mask.shape[0], int(rows[-1]) + 1 + margin),
-        max(0, int(columns[0]) - margin),
-        min(mask.shape[1], int(columns[-1]) + 1 + margin),
-    )
-
-
-def around(mask: np.ndarray, like: Box, zoom: float = 3.0) -> Box:
-    """A box of `like`'s proportions, `zoom` times smaller, about the middle of a mask, bool
-    `[H W]`, and inside of `like`."""
-    rows, columns = np.nonzero(mask)
-    tall = round((like.bottom - like.top) / zoom)
-    wide = round((like.right - like.left) / zoom)
-    top = int(np.clip(round(rows.mean()) - tall // 2, like.top, like.bottom - tall))
-    left = int(np.clip(round(columns.mean()) - wide // 2, like.left, like.right - wide))
-    return Box(top, top + tall, left, left + wide)
 
 
 def comparison(
@@ -172,8 +71,13 @@ def comparison(
                 _frame(axes, close_up)
         _scale_bar(figure.axes[-3], its)
         _colour_bar(figure, top, its)
-        top += its.height + GAP
+        top += tall(its) + GAP
     return figure
+
+
+def tall(look: Look) -> float:
+    """Height of a panel, inches."""
+    return PANEL * look.proportion
 
 
 class Panel(NamedTuple):
@@ -207,7 +111,7 @@ def _wrong(
 def _sheet(looks: list[Look], title: str) -> Figure:
     """An empty figure with its head and foot, as large as its panels need."""
     width = GAP + 3 * (PANEL + GAP) + RIM
-    height = HEAD + sum(look.height + GAP for look in looks) + FOOT
+    height = HEAD + sum(tall(look) + GAP for look in looks) + FOOT
     figure = Figure(figsize=(width, height), dpi=120, facecolor=PAPER)
     window, look = looks[0].window, looks[0]
     figure.text(GAP / width, 1 - 0.13 / height, title, color="white", size=13, va="top")
@@ -227,7 +131,7 @@ def _axes(figure: Figure, place: int, top: float, look: Look, name: str) -> Axes
     """Axes for the picture at column `place`, `top` inches below the upper edge, with texts."""
     width, height = figure.get_size_inches()
     left = GAP + place * (PANEL + GAP)
-    at = (left / width, 1 - (top + look.height) / height, PANEL / width, look.height / height)
+    at = (left / width, 1 - (top + tall(look)) / height, PANEL / width, tall(look) / height)
     axes = figure.add_axes(at, xticks=[], yticks=[], facecolor=PAPER)
     for spine in axes.spines.values():
         spine.set_edgecolor("0.35")
@@ -298,8 +202,8 @@ def _scale_bar(axes: Axes, look: Look) -> None:
 def _colour_bar(figure: Figure, top: float, look: Look) -> None:
     """The scale of the differences, beside the row that begins `top` inches down."""
     width, height = figure.get_size_inches()
-    left, tall = GAP + 3 * (PANEL + GAP) + 0.02, look.height - 2 * GAP
-    at = (left / width, 1 - (top + GAP + tall) / height, BAR / width, tall / height)
+    left, length = GAP + 3 * (PANEL + GAP) + 0.02, tall(look) - 2 * GAP
+    at = (left / width, 1 - (top + GAP + length) / height, BAR / width, length / height)
     axes = figure.add_axes(at)
     ticks = [-look.limit, -look.limit / 2, -look.dead, look.dead, look.limit / 2, look.limit]
     bar = figure.colorbar(difference_colours(look), cax=axes, ticks=ticks)

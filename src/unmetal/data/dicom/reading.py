@@ -86,7 +86,8 @@ def read(path: Path, spacing: float | None) -> Volume:
             slices = tuple(_slice(header.entry) for header in stacked.headers)
             return _volume(Series(slices, layout), stacked, aside, spacing)
         except (ValueError, TypeError, AttributeError, NotImplementedError) as error:
-            # pydicom turns text into numbers only when they are asked for, wherever that is.
+            # pydicom turns text into numbers only when they are asked for, wherever that is; what
+            # it does not know (a tag's VR, say) it answers with NotImplementedError.
             raise InputError(f"{path}: a header value makes no sense: {why(error)}") from error
 
 
