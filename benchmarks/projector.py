@@ -10,11 +10,12 @@ import numpy as np
 import torch
 from skimage.transform import iradon, radon
 
+from unmetal.physics import projector
 from unmetal.physics.fbp import reconstruct
 from unmetal.physics.geometry import Grid, Parallel
 from unmetal.physics.projector import project
 
-SIZE, VIEWS, BATCH = 256, 320, 4
+SIZE, VIEWS, BATCH, LARGE = 256, 320, 4, 512
 
 
 def seconds(run: Callable[[], object], slices: int, rounds: int = 5) -> float:
@@ -54,6 +55,17 @@ def main() -> None:
     for name, forward, back in rows:
         ratios = forward / rows[0][1], back / rows[0][2]
         print(f"| {name} | {forward:.4f} | {ratios[0]:.1f} | {back:.4f} | {ratios[1]:.1f} |")
+
+    print(f"\nprojection of {LARGE} x {LARGE} by columns of the sparse product, s per slice")
+    print("| columns | s |\n|---:|---:|")
+    grid = Grid(LARGE, LARGE, 1.0)
+    geometry = Parallel(800, LARGE + 1, 1.0)
+    many = torch.rand(4, 1, LARGE, LARGE)
+    for columns in (4, 8, 16, 24):
+        projector.COLUMNS = columns
+        print(
+            f"| {columns} | {seconds(lambda: project(many, geometry, grid, 'matrix'), 4, 1):.3f} |"
+        )
 
 
 if __name__ == "__main__":

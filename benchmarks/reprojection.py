@@ -5,9 +5,9 @@ cobalt-chrome and iron in the place of tissue, stored up to 3071 HU. Numbers are
 inside the body, away from metal, and on how many of the six it is above the choice.
 """
 
-import math
 from dataclasses import replace
 from pathlib import Path
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
@@ -27,6 +27,8 @@ from unmetal.units import hu_to_mu, mu_to_hu
 
 PELVIS = Path(__file__).parents[1] / "examples" / "pelvis.nii.gz"
 METALS = ("ti", "cocr", "fe") * 2
+
+Detail = Literal["weighted", "all", "none"]
 
 
 def scans() -> tuple[float, list[tuple[Tensor, Tensor, Tensor, Tensor]]]:
@@ -49,16 +51,18 @@ def scans() -> tuple[float, list[tuple[Tensor, Tensor, Tensor, Tensor]]]:
 
 
 def corrected(
-    name: str, hu: Tensor, pixel: float, scanner: CT, *, detail: float = 1.0, wider: int = 0
+    name: str, hu: Tensor, pixel: float, scanner: CT, *, detail: Detail = "weighted", wider: int = 0
 ) -> Tensor:
-    """HU of a slice by a method, with its own metal mask; `detail` scales what is given back."""
+    """HU of a slice by a method, with its own metal mask; `detail` is what is given back."""
     metal = torch.from_numpy(metal_mask(hu[0, 0].numpy(), pixel))[None, None]
     method, image = load(name), hu_to_mu(hu)
     scan = complete(Scan(image, scanner, dilate(metal, wider)), method.reads, pixel)
     result = method.reduce(scan)
-    if math.isinf(detail):
-        return mu_to_hu(result + image - scan.image)
-    return mu_to_hu(restore_detail(result, scan.image, image) if detail else result)
+    if detail == "all":
+        result = result + image - scan.image
+    if detail == "weighted":
+        result = restore_detail(result, scan.image, image)
+    return mu_to_hu(result)
 
 
 def main() -> None:
@@ -71,7 +75,7 @@ def main() -> None:
         assert isinstance(beam, Parallel)
         fewer = replace(chosen, geometry=replace(beam, views=4 * round(beam.views / 6)))
 
-        def errors(name: str, scanner: CT = chosen, **options: float) -> list[float]:
+        def errors(name: str, scanner: CT = chosen, **options: Any) -> list[float]:
             return [
                 hu_protocol(corrected(name, hu, pixel, scanner, **options), truth, body, metal)[
                     "rmse_hu"
@@ -85,8 +89,8 @@ def main() -> None:
         row("the choice", base, base)
         for label, scanner, options in (
             ("two thirds of the views", fewer, {}),
-            (f"no detail given back (choice: by {DETAIL_HU:g} HU)", chosen, {"detail": 0.0}),
-            ("all detail given back", chosen, {"detail": math.inf}),
+            (f"no detail given back (choice: by {DETAIL_HU:g} HU)", chosen, {"detail": "none"}),
+            ("all detail given back", chosen, {"detail": "all"}),
             ("metal one pixel wider", chosen, {"wider": 1}),
         ):
             row(label, {name: errors(name, scanner, **options) for name in base}, base)

@@ -97,8 +97,8 @@ def complete(scan: Scan, fields: Iterable[str], pixel: float, threshold: float =
     """The scan with those of `fields` filled in that are None and follow from the image.
 
     A sinogram is the image's re-projection, and `image` becomes its reconstruction, so that the
-    two belong together as they do for a measured one. The trace is that of the metal as it is:
-    with a mask a pixel wider LI and NMAR were worse on every one of ten simulated slices.
+    two belong together as they do for a measured one. The trace is that of the metal as it is; a
+    mask a pixel wider helps on some slices and hurts on others (benchmarks/reprojection.py).
 
     pixel: mm. threshold: HU. Raises `ValueError` for a field that nothing else tells.
     """

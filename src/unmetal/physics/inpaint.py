@@ -9,7 +9,8 @@ FLOOR = 1e-6
 BODY = 0.1
 """Share of a view's greatest prior line integral below which a ray has missed the body, or only
 grazed it: the quotient of a ray through 3 mm of skin is noise, and NMAR would multiply it along the
-whole chord beside it. On a port under the skin 0.01 raised fat next to it by 100 HU."""
+whole chord beside it. It matters for metal under the skin, and nowhere else
+(benchmarks/reprojection.py)."""
 
 
 def interpolate(sinogram: Tensor, trace: Tensor) -> Tensor:

@@ -16,8 +16,8 @@ CHUNK = 2**23
 """Sample points that are alive at once: 8 M points are 64 MB of coordinates."""
 
 COLUMNS = 8
-"""Columns of a sparse product. Measured on one thread: at 256 px anything from 8 to 24 is as fast,
-from 416 px on 16 and more take three times as long, for a ray's pixels no longer fit the cache."""
+"""Columns of a sparse product: few enough that a ray's pixels fit the cache at 512 px, where 16
+and more take three times as long (benchmarks/projector.py)."""
 
 
 @lru_cache(maxsize=2)
