@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from unmetal.data.cohort import Cohort, in_two_halves
-from unmetal.data.implants import Placement, Shapes
+from unmetal.data.shapes import Placement, Shapes
 from unmetal.data.unpaired import Config, Unpaired, View
 from unmetal.errors import InputError
 from unmetal.units import hu_to_mu

@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from unmetal.data.cohort import Cohort
-from unmetal.data.implants import Placement, Shapes
+from unmetal.data.shapes import Placement, Shapes
 from unmetal.physics.simulate import PROTOCOLS, Protocol, simulate
 from unmetal.scan import Scan
 from unmetal.units import hu_to_mu
