@@ -16,13 +16,13 @@ import numpy as np
 import pydicom
 import torch
 from matplotlib.figure import Figure
-from scipy import ndimage
 
 from unmetal import data
 from unmetal.__main__ import main as unmetal
 from unmetal.commands.reduce import Reduce
 from unmetal.engine.reduce import find_metal
 from unmetal.metrics.protocol import hu_protocol
+from unmetal.physics.derive import body_mask
 from unmetal.physics.implants import Implant, draw_implants
 from unmetal.physics.scanner import clinical
 from unmetal.physics.simulate import Protocol, Simulation, simulate
@@ -68,7 +68,7 @@ def chest_port() -> None:
     most = int(metal.sum((1, 2)).argmax())
     title = f"Chest port, slice {most + 1} of {len(metal)}: the one with the most metal"
     pixel = before.spacing[1:]
-    body = patient(after.hu[most])
+    body = body_mask(after.hu[most], pixel[1])
     edges = orientation(next((EXAMPLES / "chest_port").glob("*.dcm")))
     look = Look(box_around(body | metal[most]), pixel, edges=edges)
     figure = comparison(
@@ -100,7 +100,7 @@ def hips() -> None:
         f"  RMSE in the body, metal left out: {errors[0]:.0f} HU before, {errors[1]:.0f} HU after"
     )
     title = f"Two hip heads, simulated: RMSE {errors[0]:.0f} HU before, {errors[1]:.0f} HU after"
-    body = patient(free.hu[0])
+    body = body_mask(free.hu[0], free.spacing[2])
     figure = comparison(
         before.hu[0],
         after.hu[0],
@@ -144,7 +144,7 @@ def save(like: Volume, mu: torch.Tensor, path: Path) -> Path:
 
 def rmse(image: Volume, truth: Volume, metal: torch.Tensor) -> float:
     """HU, in the body and more than 2 px from `metal`, bool `[B 1 H W]`."""
-    body = np.stack([patient(slice_) for slice_ in truth.hu])
+    body = np.stack([body_mask(slice_, truth.spacing[2]) for slice_ in truth.hu])
     output, wanted, inside = (torch.from_numpy(x)[:, None] for x in (image.hu, truth.hu, body))
     return float(hu_protocol(output, wanted, inside, metal)["rmse_hu"].mean())
 
@@ -152,14 +152,6 @@ def rmse(image: Volume, truth: Volume, metal: torch.Tensor) -> float:
 def orientation(path: Path) -> Edges:
     """Which way the slices of a DICOM series lie."""
     return edges_of(pydicom.dcmread(path, stop_before_pixels=True).ImageOrientationPatient)
-
-
-def patient(hu: np.ndarray) -> np.ndarray:
-    """bool `[H W]`: the largest dense piece that is thicker than the table's shell, lungs and
-    bowel included. HU `[H W]`."""
-    dense = ndimage.binary_opening(hu > -300, iterations=4)
-    pieces, _ = ndimage.label(dense)
-    return ndimage.binary_fill_holes(pieces == np.bincount(pieces[dense]).argmax())
 
 
 def picture(figure: Figure, path: Path) -> None:
