@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 import torch
-from torch import multiprocessing
+from torch import multiprocessing, nn
 
 from unmetal.engine.device import choose_device
 from unmetal.engine.experiments import ABLATION, EXPERIMENTS, from_dict, rebuilt
@@ -12,6 +12,7 @@ from unmetal.engine.train import Config, Training
 from unmetal.errors import InputError
 from unmetal.methods import adn
 from unmetal.methods.adn import ADN
+from unmetal.methods.method import Method
 from unmetal.nets.adn import Architecture
 from unmetal.scan import Scan
 
@@ -168,3 +169,57 @@ def test_no_gpu_is_said_plainly(monkeypatch):
     assert choose_device("auto") == torch.device("cpu")
     with pytest.raises(InputError, match="--device cpu"):
         choose_device("cuda")
+
+
+class Three(Method):
+    """Players of which two move together, and one has a rate and a bound of its own."""
+
+    def __init__(self):
+        super().__init__()
+        self.encoder, self.generator, self.critic = (nn.Conv2d(1, 1, 1) for _ in range(3))
+
+    def reduce(self, scan):
+        return self.generator(self.encoder(scan.image))
+
+    def learn(self, scan):
+        yield ("encoder", "generator"), {"recon": self.reduce(scan).abs().mean()}
+        yield "critic", {"judge": 100 * self.critic(scan.image).mean()}
+
+
+def test_players_that_move_together_and_one_that_is_slower():
+    torch.manual_seed(1)
+    config = Config(
+        samples=4, batch=4, rate=0.1, optimiser="sgd", betas=(0.0, 0.0), weight_decay=0,
+        slower={"critic": 0.5}, longest={"critic": 1e-2},
+    )  # fmt: skip
+    training = Training(Three(), config, torch.device("cpu"))
+    before = {name: p.clone() for name, p in training.method.named_parameters()}
+    (losses,) = trained(training)
+    assert losses.keys() == {"encoder/recon", "critic/judge"}
+    moved = {n: (p - before[n]).flatten() for n, p in training.method.named_parameters()}
+    assert all(change.abs().sum() > 0 for change in moved.values())
+    # Half the rate times the longest gradient allowed, whatever the loss was.
+    critic = torch.cat([moved["critic.weight"], moved["critic.bias"]])
+    assert critic.norm().item() == pytest.approx(0.1 * 0.5 * 1e-2, rel=1e-4)
+
+
+def test_a_rate_that_halves():
+    config = Config(samples=8, batch=2, rate=1.0, halve_every=4)
+    training = Training(Three(), config, torch.device("cpu"))
+    rates = []
+    for _ in training.run(samples):
+        rates.append(training.optimisers["critic"].param_groups[0]["lr"])
+    assert rates == [1.0, 1.0, 0.5, 0.5]
+
+
+def test_averages_take_over_what_is_counted_and_not_learned():
+    class Normed(Three):
+        def __init__(self):
+            super().__init__()
+            self.generator = nn.BatchNorm2d(1)
+
+    training = Training(Normed(), replace(SHORT, samples=4), torch.device("cpu"))
+    trained(training)
+    seen = training.method.generator.running_mean
+    assert torch.equal(training.averaged.generator.running_mean, seen)
+    assert seen.abs().sum() > 0

@@ -19,8 +19,10 @@ class Weights:
     def run(self) -> None:
         """Print; raises `InputError`."""
         from unmetal.engine import weights  # noqa: PLC0415
-        from unmetal.engine.load import DEFAULT, found, released  # noqa: PLC0415
+        from unmetal.engine.load import found, released  # noqa: PLC0415
+        from unmetal.methods import METHODS  # noqa: PLC0415
 
+        defaults = {entry.weights for entry in METHODS.values()}
         names = released() if self.name is None else [self.name]
         if not names:
             print("no weights come with this version")
@@ -29,7 +31,7 @@ class Weights:
             card = weights.load(path)[1] if self.verify else weights.read_card(path)
             size = sum(part.stat().st_size for part in weights.parts_of(path)) / 2**20
             said = [card["method"], f"{card['samples']} samples", f"{size:.1f} MiB"]
-            said += ["default"] * (name in DEFAULT.values()) + ["verified"] * self.verify
+            said += ["default"] * (name in defaults) + ["verified"] * self.verify
             print(f"{name}  {', '.join(said)}")
         if self.name is not None and not self.verify:
             text = path / "card.md"

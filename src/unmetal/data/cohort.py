@@ -80,7 +80,7 @@ def in_two_halves(slices: Mapping[str, int], validation: Iterable[str] = ()) -> 
     Patients go, largest first, to whichever of `affected` and `clean` weighs less so far, as the
     paper gives one half of its data for affected and the other for clean images; those named in
     `validation` to neither. A patient weighs the square root of its slices, as in
-    `unpaired.Config.by_patient`: by slices alone one whole-body scan would be a half by itself.
+    `samples.Config.by_patient`: by slices alone one whole-body scan would be a half by itself.
     """
     roles = dict.fromkeys(validation, "validation")
     weight = {"affected": 0.0, "clean": 0.0}

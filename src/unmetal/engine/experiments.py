@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from importlib import import_module
 from typing import Any, get_type_hints
 
-from unmetal.data import unpaired
+from unmetal.data import samples
 from unmetal.engine import train
 from unmetal.errors import InputError
 from unmetal.methods import METHODS, adn
@@ -26,10 +26,10 @@ class Experiment:
     method: str = "adn"
     """A name in `unmetal.methods.METHODS`."""
 
-    learns: adn.Config = field(default_factory=adn.Config)
-    """The method's own configuration."""
+    learns: Any = field(default_factory=adn.Config)
+    """The method's own configuration, the `Config` beside its class."""
 
-    data: unpaired.Config = field(default_factory=unpaired.Config)
+    data: samples.Config = field(default_factory=samples.Config)
     """What samples are made of."""
 
     training: train.Config = field(default_factory=train.Config)
@@ -40,7 +40,7 @@ class Experiment:
         return method_class(self.method)(self.learns)
 
 
-WIDER = unpaired.Config(zoom=(0.75, 1.0), turn=0.15)
+WIDER = samples.Config(zoom=(0.75, 1.0), turn=0.15)
 """Sizes and rotations beside the paper's flips: there are 25 patients where it had thousands."""
 
 SYN = Experiment("ADN on simulated titanium, as in the paper", data=WIDER)
@@ -73,7 +73,7 @@ EXPERIMENTS: dict[str, Experiment] = {
     "adn-syn-paper": replace(
         SYN,
         line="adn-syn with the paper's flips, batch and rate and nothing else",
-        data=unpaired.Config(),
+        data=samples.Config(),
     ),
     "adn-syn-log": replace(
         SYN,
@@ -127,15 +127,19 @@ def method_class(name: str) -> Callable[[Any], Method]:
     return getattr(import_module(module), kind)
 
 
+def config_class(name: str) -> Any:
+    """The `Config` of a learned method by its name."""
+    return import_module(METHODS[name].where.split(":")[0]).Config
+
+
 def rebuilt(card: dict[str, Any]) -> Method:
     """The method that a card describes, with fresh weights.
 
     Raises `InputError` if this version does not know it.
     """
     try:
-        kind = method_class(card["method"])
-        config = import_module(kind.__module__).Config
-        return kind(from_dict(config, card["learns"]))
+        config = from_dict(config_class(card["method"]), card["learns"])
+        return method_class(card["method"])(config)
     except (KeyError, TypeError, AttributeError) as error:
         raise InputError(f"weights of another version of unmetal: {error}") from error
 
@@ -145,4 +149,6 @@ def from_dict(kind: Any, values: Any) -> Any:
     if not dataclasses.is_dataclass(kind):
         return tuple(values) if isinstance(values, list) else values
     hints = get_type_hints(kind)
-    return kind(**{name: from_dict(hints[name], value) for name, value in values.items()})  # type: ignore[operator]
+    if kind is Experiment:
+        hints["learns"] = config_class(values["method"])
+    return kind(**{name: from_dict(hints[name], value) for name, value in values.items()})

@@ -21,9 +21,6 @@ log = logging.getLogger("unmetal")
 RELEASED = Path(__file__).parents[1] / "weights"
 """Where the package keeps its weights."""
 
-DEFAULT = {"adn": "adn-syn"}
-"""The released weights that a method uses when none are named."""
-
 
 def load_method(name: str, source: str | Path | None = None) -> Method:
     """A method, in evaluation mode on the CPU.
@@ -33,17 +30,20 @@ def load_method(name: str, source: str | Path | None = None) -> Method:
         (.pt, .pth) in the layout that ADN's authors released.
     Raises `InputError`, one line, if there is no such method or the weights cannot be used.
     """
-    if source is None and name not in methods.METHODS:
-        return with_weights(found(name))
-    if source is None and name not in DEFAULT:
-        return methods.load(name).eval()
-    if source is None and DEFAULT[name] not in released():
-        raise InputError(
-            f"{name}: no weights come with this version: give --weights, or train them "
-            "(recipes/adn-syn.sh)"
-        )
-    method = with_weights(found(source if source is not None else DEFAULT[name]))
     known = methods.METHODS.get(name)
+    if source is None and known is None:
+        return with_weights(found(name))
+    if source is None and known is not None:
+        if not known.weights:
+            return methods.load(name).eval()
+        if known.weights not in released():
+            raise InputError(
+                f"{name}: no weights come with this version; make them with `unmetal train "
+                f"{known.weights} --data COHORT --out RUN` and give --weights RUN"
+            )
+        source = known.weights
+    assert source is not None
+    method = with_weights(found(source))
     if known is not None and type(method).__name__ != known.where.split(":")[1]:
         raise InputError(f"{source}: weights of {type(method).__name__}, not of {name}")
     return method

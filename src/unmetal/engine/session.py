@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from unmetal.data.cohort import ROLES, Cohort
-from unmetal.data.unpaired import Unpaired
+from unmetal.data.samples import Samples
 from unmetal.engine import weights
 from unmetal.engine.device import choose_device, join_ranks
 from unmetal.engine.experiments import Experiment
@@ -45,7 +45,7 @@ def train(
     config = experiment.training
     torch.manual_seed(config.seed)
     cohort = Cohort.load(data)
-    samples = Unpaired(cohort, experiment.data, config.seed, on)
+    samples = Samples(cohort, experiment.data, config.seed, on)
     training = Training(experiment.build(), config, on)
     run = Run(folder, writes=rank == 0)
     if state := run.state():

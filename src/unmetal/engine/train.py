@@ -1,16 +1,18 @@
 """The one training loop, for every method that has something to learn."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from copy import deepcopy
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
 
 from unmetal.engine.device import Precision, average_gradients, join_ranks, mixed
-from unmetal.methods.method import Losses, Method
+from unmetal.methods.method import Method, Turn
 from unmetal.scan import Scan
 
 Samples = Callable[[int, int], Scan]
@@ -28,7 +30,10 @@ class Config:
     """Samples per step, over all ranks together."""
 
     rate: float = 1e-4
-    """Learning rate of Adam, for every player."""
+    """Learning rate of every player."""
+
+    optimiser: Literal["adam", "sgd"] = "adam"
+    """`sgd` has plain momentum of `betas[0]`."""
 
     betas: tuple[float, float] = (0.5, 0.999)
     """Adam's averaging factors."""
@@ -36,8 +41,17 @@ class Config:
     weight_decay: float = 1e-4
     """Added to the gradient as in the original Adam, not decoupled."""
 
+    slower: dict[str, float] = field(default_factory=dict)
+    """Player -> factor on its learning rate, for those that have one of their own."""
+
+    longest: dict[str, float] = field(default_factory=dict)
+    """Player -> norm to which its gradient is clipped."""
+
     fall: float = 0.0
     """Share of the samples, at the end, over which the rate falls linearly to nothing."""
+
+    halve_every: int = 0
+    """Samples after which the rate is halved, again and again; 0 never."""
 
     ema: float = 0.0
     """What is kept and validated is a running mean of the weights over about 1 / (1 - ema) steps;
@@ -70,13 +84,7 @@ class Training:
         self.method = method.to(device, memory_format=layout).train()  # type: ignore[call-overload]
         self.averaged = deepcopy(self.method).requires_grad_(False) if config.ema else None
         self.optimisers = {
-            player: torch.optim.Adam(
-                network.parameters(),
-                lr=config.rate,
-                betas=config.betas,
-                weight_decay=config.weight_decay,
-                fused=on_gpu,
-            )
+            player: optimiser(list(network.parameters()), config, fused=on_gpu)
             for player, network in method.named_children()
         }
         if on_gpu if config.compile is None else config.compile:
@@ -99,7 +107,11 @@ class Training:
             self.set_rate()
             scan = samples(self.seen + rank * share, share)
             losses = step(
-                self.method, scan, self.optimisers, mixed(self.config.precision, self.device)
+                self.method,
+                scan,
+                self.optimisers,
+                mixed(self.config.precision, self.device),
+                self.config.longest,
             )
             self.seen += self.config.batch
             self.average()
@@ -109,9 +121,11 @@ class Training:
         """The learning rate at this point of the run."""
         left = 1 - self.seen / self.config.samples
         factor = min(1.0, left / self.config.fall) if self.config.fall else 1.0
-        for optimiser in self.optimisers.values():
+        if self.config.halve_every:
+            factor *= 0.5 ** (self.seen // self.config.halve_every)
+        for player, optimiser in self.optimisers.items():
             for group in optimiser.param_groups:
-                group["lr"] = self.config.rate * factor
+                group["lr"] = self.config.rate * factor * self.config.slower.get(player, 1.0)
 
     @torch.no_grad()
     def average(self) -> None:
@@ -124,6 +138,8 @@ class Training:
         torch._foreach_lerp_(
             list(self.averaged.parameters()), list(self.method.parameters()), 1 - keep
         )
+        for mean, present in zip(self.averaged.buffers(), self.method.buffers(), strict=True):
+            mean.copy_(present)
 
     def state(self) -> dict:
         """Everything that resuming needs."""
@@ -157,27 +173,44 @@ class Training:
 def step(
     method: Method,
     scan: Scan,
-    optimisers: dict[str, torch.optim.Adam],
+    optimisers: Mapping[str, torch.optim.Optimizer],
     precision: AbstractContextManager,
+    longest: Mapping[str, float] = MappingProxyType({}),
 ) -> dict[str, Tensor]:
     """Let every player move once; returns the losses as `player/name`, detached."""
     said: dict[str, Tensor] = {}
     turns = method.learn(scan)
     while turn := next_turn(turns, precision):
-        player, losses = turn
-        parameters = [p for p in method.get_submodule(player).parameters() if p.requires_grad]
-        # Gradients of this player only: a generator's turn leaves none in the critic.
+        who, losses = turn
+        players = (who,) if isinstance(who, str) else who
+        moving = {p: list(method.get_submodule(p).parameters()) for p in players}
+        parameters = [p for some in moving.values() for p in some if p.requires_grad]
+        # Gradients of these players only: a generator's turn leaves none in the critic.
         sum(losses.values()).backward(inputs=parameters)  # type: ignore[union-attr]
         average_gradients(parameters)
-        optimisers[player].step()
-        optimisers[player].zero_grad(set_to_none=True)
-        said |= {f"{player}/{name}": loss.detach() for name, loss in losses.items()}
+        for player in players:
+            if player in longest:
+                nn.utils.clip_grad_norm_(moving[player], longest[player])
+            optimisers[player].step()
+            optimisers[player].zero_grad(set_to_none=True)
+        said |= {f"{players[0]}/{name}": loss.detach() for name, loss in losses.items()}
     return said
 
 
-def next_turn(
-    turns: Iterator[tuple[str, Losses]], precision: AbstractContextManager
-) -> tuple[str, Losses] | None:
+def optimiser(
+    parameters: list[nn.Parameter], config: Config, *, fused: bool
+) -> torch.optim.Optimizer:
+    """The optimiser of one player."""
+    if config.optimiser == "sgd":
+        return torch.optim.SGD(
+            parameters, config.rate, config.betas[0], weight_decay=config.weight_decay
+        )
+    return torch.optim.Adam(
+        parameters, config.rate, config.betas, weight_decay=config.weight_decay, fused=fused
+    )
+
+
+def next_turn(turns: Iterator[Turn], precision: AbstractContextManager) -> Turn | None:
     """The next player and its losses, computed in mixed precision; None when all have moved."""
     with precision:
         return next(turns, None)

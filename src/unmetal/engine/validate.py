@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from unmetal.data.unpaired import Choice, Unpaired, View
+from unmetal.data.samples import Choice, Samples, View
 from unmetal.methods.method import Method
 from unmetal.metrics.protocol import adn_protocol
 from unmetal.scan import Scan
@@ -16,7 +16,7 @@ from unmetal.units import mu_to_unit
 class Validation:
     """The same scans every time: each validation slice with metal of its own, noise included."""
 
-    def __init__(self, samples: Unpaired, batch: int = 8) -> None:
+    def __init__(self, samples: Samples, batch: int = 8) -> None:
         slices = samples.cohort.having("validation")
         choices = [plain(samples, index, int(slice)) for index, slice in enumerate(slices)]
         noise = torch.Generator(samples.device).manual_seed(20_011)
@@ -43,7 +43,7 @@ class Validation:
         return [mu_to_unit(row[:count]) for row in rows]
 
 
-def plain(samples: Unpaired, index: int, slice: int) -> Choice:
+def plain(samples: Samples, index: int, slice: int) -> Choice:
     """A validation slice as it is, with metal drawn for it alone."""
     draw = np.random.default_rng([20_011, index])
     view = View(slice, flip=False, zoom=1.0, turn=0.0)

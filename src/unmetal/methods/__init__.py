@@ -21,11 +21,16 @@ class MethodEntry(NamedTuple):
     line: str
     """What it is, for the command line."""
 
+    weights: str = ""
+    """The released weights that a learned method uses when none are named, whether or not this
+    version has them; empty where there is nothing to learn."""
+
 
 METHODS: dict[str, MethodEntry] = {
     "adn": MethodEntry(
         "unmetal.methods.adn:ADN",
         "artifact disentanglement, learned without pairs (Liao 2019)",
+        weights="adn-syn",
     ),
     "li": MethodEntry(
         "unmetal.methods.li:LI",

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from unmetal.methods.adversarial import Form, judge, real
-from unmetal.methods.method import Losses, Method
+from unmetal.methods.method import Method, Turn
 from unmetal.nets.adn import Architecture, Critic, Generator
 from unmetal.scan import Scan
 from unmetal.units import mu_to_network, network_to_mu
@@ -80,7 +80,7 @@ class ADN(Method):
         spoilt, _ = self.generator.merge(mu_to_network(affected), mu_to_network(clean))
         return network_to_mu(spoilt.float())
 
-    def learn(self, scan: Scan) -> Iterator[tuple[str, Losses]]:
+    def learn(self, scan: Scan) -> Iterator[Turn]:
         """One turn of the generator, one of both critics on the same fakes: equations (3) to (8).
 
         The released code moves each critic before the generator's gradients are taken, which

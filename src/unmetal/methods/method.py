@@ -11,6 +11,9 @@ from unmetal.scan import Scan
 Losses = Mapping[str, Tensor]
 """Named scalar losses of one optimiser step; the loop sums them."""
 
+Turn = tuple[str | tuple[str, ...], Losses]
+"""Who moves, one player or several together, and by which losses."""
+
 
 class Method(nn.Module, ABC):
     """One way of reducing metal artifacts.
@@ -37,7 +40,7 @@ class Method(nn.Module, ABC):
         own values back.
         """
 
-    def learn(self, scan: Scan) -> Iterator[tuple[str, Losses]]:
+    def learn(self, scan: Scan) -> Iterator[Turn]:
         """Yield `(player, losses)` once per optimiser step, in the order the players move."""
         del scan
         yield from ()

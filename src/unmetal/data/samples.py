@@ -1,11 +1,11 @@
-"""Samples for unpaired learning: an affected slice of one patient, a clean one of another.
+"""Samples to learn from: an affected slice and its truth, and a clean slice of another patient.
 
 Sample `i` of a seed is always the same: everything random is drawn from a generator seeded with
 both, so a run resumes where it stopped without any state, and ranks share a batch between them.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -41,6 +41,11 @@ class Config:
     coarser: int = 1
     """Blocks of this many pixels squared are averaged: 2 is a fourth of the work."""
 
+    halves: bool = True
+    """Affected slices come from one half of the patients, clean ones from the other: nothing that
+    is learned has seen a slice both ways. False for supervised methods, which may learn from the
+    pairs of all of them."""
+
     by_patient: bool = True
     """Draw the patient first, by the square root of how many slices there are: one patient with
     half of all slices would otherwise be half of all samples."""
@@ -66,7 +71,7 @@ class Choice:
     material: str
 
 
-class Unpaired:
+class Samples:
     """An endless row of samples from a cohort."""
 
     def __init__(
@@ -82,6 +87,9 @@ class Unpaired:
     def _odds(self, role: str) -> tuple[np.ndarray, np.ndarray]:
         """The slices of a role and how likely each is."""
         slices = self.cohort.having(role)
+        if not self.config.halves:
+            both = [self.cohort.having(half) for half in ("affected", "clean")]
+            slices = np.sort(np.concatenate(both))
         if not self.config.by_patient:
             return slices, np.full(len(slices), 1 / len(slices))
         _, which, count = np.unique(
@@ -110,7 +118,8 @@ class Unpaired:
         )
 
     def __call__(self, first: int, count: int) -> Scan:
-        """Samples `first` to `first + count`: `image`, `other` and the truth, `[count 1 H W]`."""
+        """Samples `first` to `first + count`: `image`, `other` and the truth, `[count 1 H W]`; at
+        full resolution also everything that the scan knows."""
         choices = [self.choose(index) for index in range(first, first + count)]
         noise = torch.Generator(self.device).manual_seed(self.seed * 1_000_003 + first)
         return self.scan(choices, noise)
@@ -127,10 +136,7 @@ class Unpaired:
             metal[i, materials.index(choice.material)] = mask[0].float()
         scan = simulate(truth, metal, materials, self.protocol, noise).scan
         other = torch.stack([self.show(choice.clean) for choice in choices])
-        image, truth, other = (
-            functional.avg_pool2d(x, self.config.coarser) for x in (scan.image, truth, other)
-        )
-        return Scan(image=image, clean=truth, other=other)
+        return coarser(replace(scan, clean=truth, other=other), self.config.coarser)
 
     def show(self, view: View) -> Tensor:
         """A slice as chosen, `[1 H W]` in 1/cm; what a turn brings in from outside is air."""
@@ -142,3 +148,14 @@ class Unpaired:
             moved = functional.grid_sample(mu[None], grid, mode="bicubic", align_corners=False)
             mu = moved[0].clamp_min(0)
         return mu.flip(-1) if view.flip else mu
+
+
+def coarser(scan: Scan, factor: int) -> Scan:
+    """The scan with blocks of `factor` x `factor` pixels averaged. Only its images are left: a
+    sinogram belongs to the pixels it was measured on."""
+    if factor == 1:
+        return scan
+    images = (scan.image, scan.clean, scan.other)
+    image, clean, other = (x if x is None else functional.avg_pool2d(x, factor) for x in images)
+    assert image is not None
+    return Scan(image=image, clean=clean, other=other)

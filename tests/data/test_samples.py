@@ -1,4 +1,4 @@
-"""Unpaired samples: who is in which half, what is drawn, that it is drawn again the same."""
+"""Samples: who is in which half, what is drawn, that it is drawn again the same."""
 
 from dataclasses import replace
 
@@ -7,8 +7,8 @@ import pytest
 import torch
 
 from unmetal.data.cohort import Cohort, in_two_halves
+from unmetal.data.samples import Config, Samples, View
 from unmetal.data.shapes import Placement, Shapes
-from unmetal.data.unpaired import Config, Unpaired, View
 from unmetal.errors import InputError
 from unmetal.units import hu_to_mu
 
@@ -33,7 +33,7 @@ def cohort():
 
 
 def test_halves_share_no_patient(cohort):
-    samples = Unpaired(cohort, Config(), seed=3)
+    samples = Samples(cohort, Config(), seed=3)
     drawn = [samples.choose(index) for index in range(60)]
     affected = {cohort.patient[c.affected.slice] for c in drawn}
     clean = {cohort.patient[c.clean.slice] for c in drawn}
@@ -41,6 +41,22 @@ def test_halves_share_no_patient(cohort):
     assert clean == {"c", "d"}
     assert all(c.affected.flip == c.clean.flip for c in drawn)
     assert {c.affected.flip for c in drawn} == {True, False}
+
+
+def test_supervised_methods_learn_from_the_pairs_of_both_halves(cohort):
+    samples = Samples(cohort, Config(halves=False), seed=3)
+    drawn = [samples.choose(index) for index in range(60)]
+    assert {cohort.patient[c.affected.slice] for c in drawn} == set("abcd")
+
+
+def test_at_full_resolution_the_whole_scan_is_known(cohort):
+    whole = Samples(cohort, Config(), seed=3)(0, 1)
+    assert whole.sinogram is not None
+    assert whole.trace.any()
+    assert whole.metal.any()
+    coarse = Samples(cohort, Config(coarser=2), seed=3)(0, 1)
+    assert coarse.sinogram is None
+    assert coarse.image.shape == coarse.clean.shape == coarse.other.shape == (1, 1, 128, 128)
 
 
 def test_a_patient_in_two_roles_is_refused(cohort):
@@ -63,26 +79,26 @@ def test_patients_are_split_whole_and_evenly():
 
 def test_the_same_sample_whenever_it_is_asked_for(cohort):
     config = Config(zoom=(0.8, 1.0), turn=0.2, metals=("ti", "fe"))
-    one, other = (Unpaired(cohort, config, seed=5)(6, 2) for _ in range(2))
+    one, other = (Samples(cohort, config, seed=5)(6, 2) for _ in range(2))
     assert torch.equal(one.image, other.image)
     assert torch.equal(one.other, other.other)
-    assert Unpaired(cohort, config, seed=5).choose(7) == Unpaired(cohort, config, seed=5).choose(7)
-    assert Unpaired(cohort, config, seed=6).choose(7) != Unpaired(cohort, config, seed=5).choose(7)
+    assert Samples(cohort, config, seed=5).choose(7) == Samples(cohort, config, seed=5).choose(7)
+    assert Samples(cohort, config, seed=6).choose(7) != Samples(cohort, config, seed=5).choose(7)
 
 
 def test_samples_have_artifacts_and_a_truth(cohort):
-    scan = Unpaired(cohort, Config(), seed=1)(0, 3)
+    scan = Samples(cohort, Config(), seed=1)(0, 3)
     assert scan.image.shape == scan.other.shape == scan.clean.shape == (3, 1, SIZE, SIZE)
     far = (scan.image - scan.clean).abs().flatten(1).mean(1)
     assert (far > 1e-3).all()
     assert (scan.image.flatten(1).amax(1) > 0.6).all(), "metal is brighter than any tissue"
-    coarse = Unpaired(cohort, Config(coarser=2), seed=1)(0, 3)
+    coarse = Samples(cohort, Config(coarser=2), seed=1)(0, 3)
     assert coarse.image.shape == (3, 1, SIZE // 2, SIZE // 2)
     torch.testing.assert_close(coarse.image, torch.nn.functional.avg_pool2d(scan.image, 2))
 
 
 def test_a_slice_shown_as_it_is_and_moved(cohort):
-    samples = Unpaired(cohort, Config(), seed=0)
+    samples = Samples(cohort, Config(), seed=0)
     plain = samples.show(View(0, flip=False, zoom=1.0, turn=0.0))
     assert torch.equal(plain[0], hu_to_mu(torch.from_numpy(cohort.hu[0]).float()))
     flipped = samples.show(View(0, flip=True, zoom=1.0, turn=0.0))
