@@ -14,9 +14,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
-from einops import rearrange
 from torch import Tensor, nn
-from torch.nn import functional
+
+from unmetal.nets.blocks import (
+    Doubling,
+    InFloat32,
+    Residual,
+    ToOneChannel,
+    convolution,
+    instance_norm,
+    layer_norm,
+)
+from unmetal.nets.patchgan import PatchGAN
 
 
 @dataclass(frozen=True)
@@ -44,21 +53,6 @@ class Architecture:
     def channels(self) -> list[int]:
         """Channels per resolution, finest first: 64, 128, 256 in the paper."""
         return [self.width * 2**level for level in range(self.downs + 1)]
-
-
-class Residual(nn.Module):
-    """RB of Figure 5b: `x + body(x)`, nothing after the sum."""
-
-    def __init__(self, channels: int, activation: nn.Module) -> None:
-        super().__init__()
-        self.body = nn.Sequential(
-            convolution(channels, channels, 3, norm=instance_norm(channels), activation=activation),
-            convolution(channels, channels, 3, norm=instance_norm(channels)),
-        )
-
-    def forward(self, x: Tensor) -> Tensor:
-        """`[B C H W]` to the same shape."""
-        return x + self.body(x)
 
 
 class Encoder(nn.Module):
@@ -108,7 +102,7 @@ class Decoder(nn.Module):
             *(Residual(deepest, nn.LeakyReLU(0.2)) for _ in range(architecture.residuals))
         )
         self.doublings = nn.ModuleList([doubling(c, c // 2) for c in coarse_to_fine[:-1]])
-        self.to_image = nn.Sequential(ToOneChannel(architecture.width, 7), nn.Tanh())
+        self.to_image = InFloat32(ToOneChannel(architecture.width, 7), nn.Tanh())
         self.merges = nn.ModuleList(
             [nn.Conv2d(2 * c, c, 1) for c in coarse_to_fine] if merges else []
         )
@@ -118,77 +112,13 @@ class Decoder(nn.Module):
         x = self.residual(code)
         for level, doubling in enumerate(self.doublings):
             x = doubling(self.merged(x, artifact, level))
-        x = self.merged(x, artifact, -1)
-        # In bfloat16 the image itself would be rounded to steps of 2 to 10 HU.
-        with torch.autocast(x.device.type, enabled=False):
-            return self.to_image(x.float())
+        return self.to_image(self.merged(x, artifact, -1))
 
     def merged(self, x: Tensor, artifact: Sequence[Tensor] | None, level: int) -> Tensor:
         """MB of Figure 5c, where there is an artifact to merge; `[B C H W]` to the same shape."""
         if artifact is None:
             return x
         return self.merges[level](torch.cat([x, artifact[level]], dim=1))
-
-
-class ToOneChannel(nn.Conv2d):
-    """Reflection padding and a convolution to a single channel, done row by row of the kernel.
-
-    Libraries compute output channels in blocks of 8 or 16. A 7x7 convolution from 64 channels to
-    one takes 65 ms at 256 x 256 on a CPU thread; 7 rows as 7 channels, then added up, 16 ms.
-    """
-
-    def __init__(self, inputs: int, kernel: int) -> None:
-        super().__init__(inputs, 1, kernel, padding=kernel // 2, padding_mode="reflect")
-
-    def forward(self, x: Tensor) -> Tensor:
-        """`[B C H W]` to `[B 1 H W]`."""
-        height, (kernel, _), pad = x.shape[-2], self.kernel_size, self.kernel_size[0] // 2
-        x = functional.pad(x, (pad, pad, pad, pad), mode="reflect")
-        rows = functional.conv2d(x, rearrange(self.weight, "1 c row k -> row c 1 k"))
-        return sum(
-            (rows[:, k : k + 1, k : k + height] for k in range(kernel)),
-            self.bias.view(1, 1, 1, 1) if self.bias is not None else rows.new_zeros(()),
-        )
-
-
-class Doubling(nn.Conv2d):
-    """Nearest neighbour to twice the size, reflection padding and a 5x5 convolution, in one.
-
-    Each pixel of the small image is seen by the kernel as a block of equal ones, so the four
-    pixels that it becomes are four 3x3 convolutions of the small image: 9 multiplications for 25,
-    and the large image in between is never made.
-    """
-
-    FOLD = ([[1, 1, 0, 0, 0], [0, 0, 1, 1, 0], [0, 0, 0, 0, 1]],
-            [[1, 0, 0, 0, 0], [0, 1, 1, 0, 0], [0, 0, 0, 1, 1]])  # fmt: skip
-    """Which of 5 taps meet the small image's last, same and next pixel, at an even and an odd
-    pixel of the large one."""
-
-    def __init__(self, inputs: int, outputs: int) -> None:
-        super().__init__(inputs, outputs, 5)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """`[B C H W]` to `[B C' 2H 2W]`."""
-        fold = x.new_tensor(self.FOLD, dtype=self.weight.dtype)
-        weight = torch.einsum("prk,qsl,oikl->opqirs", fold, fold, self.weight).flatten(0, 2)
-        assert self.bias is not None
-        bias = self.bias.repeat_interleave(4)
-        small = functional.conv2d(functional.pad(x, (1, 1, 1, 1), mode="replicate"), weight, bias)
-        return self.with_reflected_edges(functional.pixel_shuffle(small, 2), x)
-
-    def with_reflected_edges(self, out: Tensor, x: Tensor) -> Tensor:
-        """Correct the outermost pixels from replication, which folds, to reflection of the large
-        image, which does not: only the outermost tap of the outermost pixel meets the difference.
-        """
-        w = self.weight
-        for edge, inner, tap in ((0, 1, 0), (-1, -2, 4)):
-            rows = (x[:, :, inner] - x[:, :, edge]).repeat_interleave(2, -1)[:, :, None]
-            rows = functional.pad(rows, (2, 2, 0, 0), mode="reflect")
-            out[:, :, edge] += functional.conv2d(rows, w[:, :, tap : tap + 1])[:, :, 0]
-            columns = (x[..., inner] - x[..., edge]).repeat_interleave(2, -1)[..., None]
-            columns = functional.pad(columns, (0, 0, 2, 2), mode="replicate")
-            out[..., edge] += functional.conv2d(columns, w[..., tap : tap + 1])[..., 0]
-        return out
 
 
 class Generator(nn.Module):
@@ -227,40 +157,11 @@ class Generator(nn.Module):
         return self.decode_clean(self.encode_affected(x))
 
 
-class Critic(nn.Sequential):
+class Critic(PatchGAN):
     """D_I or D_Ia (Figure 6): a 34-pixel PatchGAN, `[B 1 256 256]` to raw scores `[B 1 62 62]`."""
 
     def __init__(self, width: int = 64) -> None:
-        super().__init__(
-            nn.Conv2d(1, width, 4, stride=2, padding=1),
-            nn.LeakyReLU(0.2),
-            nn.Conv2d(width, 2 * width, 4, stride=2, padding=1),
-            instance_norm(2 * width),
-            nn.LeakyReLU(0.2),
-            nn.Conv2d(2 * width, 4 * width, 4, padding=1),
-            instance_norm(4 * width),
-            nn.LeakyReLU(0.2),
-            nn.Conv2d(4 * width, 1, 4, padding=1),
-        )
-
-
-def convolution(
-    inputs: int,
-    outputs: int,
-    kernel: int,
-    *,
-    stride: int = 1,
-    norm: nn.Module | None = None,
-    activation: nn.Module | None = None,
-) -> nn.Sequential:
-    """CB of Figure 5a: reflection padding and convolution, normalisation, activation."""
-    padding = (kernel - 1) // 2
-    layers: list[nn.Module | None] = [
-        nn.Conv2d(inputs, outputs, kernel, stride=stride, padding=padding, padding_mode="reflect"),
-        norm,
-        activation,
-    ]
-    return nn.Sequential(*(layer for layer in layers if layer is not None))
+        super().__init__(width=width, layers=2)
 
 
 def halvings(architecture: Architecture) -> list[nn.Sequential]:
@@ -278,18 +179,3 @@ def halvings(architecture: Architecture) -> list[nn.Sequential]:
 def doubling(inputs: int, outputs: int) -> nn.Sequential:
     """One step up in a generator: nearest neighbour, 5x5, layer normalisation."""
     return nn.Sequential(Doubling(inputs, outputs), layer_norm(outputs), nn.LeakyReLU(0.2))
-
-
-def instance_norm(channels: int) -> nn.Module:
-    """Zero mean and unit variance per sample and channel; no parameters, no running statistics."""
-    return nn.InstanceNorm2d(channels)
-
-
-def layer_norm(channels: int) -> nn.GroupNorm:
-    """Zero mean and unit variance per sample over `[C H W]`, then a gain and bias per channel.
-
-    The gain starts uniform in [0, 1), not at one: so does the released code.
-    """
-    norm = nn.GroupNorm(1, channels)
-    nn.init.uniform_(norm.weight)
-    return norm
