@@ -2,41 +2,12 @@
 
 import pytest
 import torch
-from torch import nn
+from counting import macs, parameters
 
-from unmetal.nets.adn import (
-    Architecture,
-    ArtifactEncoder,
-    Critic,
-    Decoder,
-    Doubling,
-    Encoder,
-    Generator,
-    ToOneChannel,
-    layer_norm,
-)
+from unmetal.nets.adn import Architecture, ArtifactEncoder, Critic, Decoder, Encoder, Generator
 
 PAPER = Architecture()
 SMALL = Architecture(width=8)
-
-
-def parameters(module):
-    return sum(p.numel() for p in module.parameters())
-
-
-def macs(module, *inputs):
-    """Multiply-accumulates of the convolutions of one forward pass."""
-    total = 0
-
-    def count(layer, _, output):
-        nonlocal total
-        total += layer.weight[0].numel() * output.numel()  # whatever order it is computed in
-
-    hooks = [m.register_forward_hook(count) for m in module.modules() if isinstance(m, nn.Conv2d)]
-    module(*inputs)
-    for hook in hooks:
-        hook.remove()
-    return total
 
 
 @pytest.fixture
@@ -152,17 +123,6 @@ def test_slices_of_a_batch_do_not_meet(generator, slices):
         torch.testing.assert_close(together[1:], alone, atol=1e-5, rtol=0)
 
 
-def test_layer_norm_is_per_slice_and_starts_with_random_gain():
-    torch.manual_seed(0)
-    norm, x = layer_norm(6), torch.rand(3, 6, 5, 7)
-    mean = x.mean((1, 2, 3), keepdim=True)
-    variance = x.var((1, 2, 3), unbiased=False, keepdim=True)
-    expected = (x - mean) / (variance + 1e-5).sqrt() * norm.weight[:, None, None]
-    torch.testing.assert_close(norm(x), expected)
-    assert 0 <= norm.weight.min() < 0.9 < 6 * norm.weight.max()
-    assert not norm.bias.any()
-
-
 @pytest.mark.parametrize("architecture", [SMALL, Architecture(4, 3, 2), Architecture(4, 1, 0)])
 def test_every_depth_gives_back_the_image_size(architecture):
     generator = Generator(architecture)
@@ -179,24 +139,3 @@ def test_split_and_merge_are_the_passes_of_figure_1(generator, slices):
     assert torch.equal(x_again, generator.decode_affected(generator.encode_affected(x), artifact))
     assert torch.equal(y_again, generator.decode_clean(generator.encode_clean(y)))
     assert torch.equal(y_spoilt, generator.decode_affected(generator.encode_clean(y), artifact))
-
-
-def test_convolution_to_one_channel_is_a_convolution():
-    torch.manual_seed(0)
-    ours, x = ToOneChannel(5, 7), torch.rand(2, 5, 12, 17)
-    plain = nn.Conv2d(5, 1, 7, padding=3, padding_mode="reflect")
-    plain.load_state_dict(ours.state_dict())
-    torch.testing.assert_close(ours(x), plain(x))
-
-
-@pytest.mark.parametrize(("height", "width"), [(2, 2), (3, 7), (8, 5)])
-def test_doubling_is_nearest_neighbour_reflection_and_convolution(height, width):
-    torch.manual_seed(0)
-    ours, x = Doubling(3, 4).double(), torch.rand(2, 3, height, width).double()
-    plain = nn.Conv2d(3, 4, 5, padding=2, padding_mode="reflect").double()
-    plain.load_state_dict(ours.state_dict())
-    expected = plain(nn.functional.interpolate(x, scale_factor=2, mode="nearest"))
-    torch.testing.assert_close(ours(x), expected)
-    mine, theirs = (torch.autograd.grad(f.square().sum(), n.weight)[0] for f, n in
-                    ((ours(x), ours), (expected, plain)))  # fmt: skip
-    torch.testing.assert_close(mine, theirs)
