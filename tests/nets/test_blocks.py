@@ -1,0 +1,78 @@
+"""The shared layers against the plain ones that they stand for."""
+
+import pytest
+import torch
+from torch import nn
+
+from unmetal.nets.blocks import (
+    Doubling,
+    InFloat32,
+    Residual,
+    ToOneChannel,
+    initialise,
+    layer_norm,
+)
+
+
+def test_layer_norm_is_per_slice_and_starts_with_random_gain():
+    torch.manual_seed(0)
+    norm, x = layer_norm(6), torch.rand(3, 6, 5, 7)
+    mean = x.mean((1, 2, 3), keepdim=True)
+    variance = x.var((1, 2, 3), unbiased=False, keepdim=True)
+    expected = (x - mean) / (variance + 1e-5).sqrt() * norm.weight[:, None, None]
+    torch.testing.assert_close(norm(x), expected)
+    assert 0 <= norm.weight.min() < 0.9 < 6 * norm.weight.max()
+    assert not norm.bias.any()
+
+
+def test_convolution_to_one_channel_is_a_convolution():
+    torch.manual_seed(0)
+    ours, x = ToOneChannel(5, 7), torch.rand(2, 5, 12, 17)
+    plain = nn.Conv2d(5, 1, 7, padding=3, padding_mode="reflect")
+    plain.load_state_dict(ours.state_dict())
+    torch.testing.assert_close(ours(x), plain(x))
+
+
+@pytest.mark.parametrize(("height", "width"), [(2, 2), (3, 7), (8, 5)])
+def test_doubling_is_nearest_neighbour_reflection_and_convolution(height, width):
+    torch.manual_seed(0)
+    ours, x = Doubling(3, 4).double(), torch.rand(2, 3, height, width).double()
+    plain = nn.Conv2d(3, 4, 5, padding=2, padding_mode="reflect").double()
+    plain.load_state_dict(ours.state_dict())
+    expected = plain(nn.functional.interpolate(x, scale_factor=2, mode="nearest"))
+    torch.testing.assert_close(ours(x), expected)
+    mine, theirs = (torch.autograd.grad(f.square().sum(), n.weight)[0] for f, n in
+                    ((ours(x), ours), (expected, plain)))  # fmt: skip
+    torch.testing.assert_close(mine, theirs)
+
+
+@torch.no_grad()
+def test_a_residual_of_nothing_is_the_identity():
+    block, x = Residual(3, nn.ReLU(), norm=lambda _: nn.Identity()), torch.randn(2, 3, 8, 8)
+    assert not torch.equal(block(x), x)
+    for p in block.parameters():
+        p.zero_()
+    assert torch.equal(block(x), x)
+
+
+@torch.no_grad()
+def test_last_layers_keep_their_digits_in_mixed_precision():
+    layer, x = nn.Conv2d(3, 1, 1), torch.randn(1, 3, 8, 8)
+    with torch.autocast("cpu", torch.bfloat16):
+        rounded, exact = layer(x), InFloat32(layer)(x)
+    assert rounded.dtype == torch.bfloat16
+    assert torch.equal(exact, layer(x))
+
+
+def test_normal_start():
+    torch.manual_seed(0)
+    network = nn.Sequential(
+        nn.Conv2d(8, 32, 3), nn.BatchNorm2d(512), nn.ConvTranspose2d(32, 8, 3, bias=False)
+    )
+    initialise(network)
+    convolution, norm, transposed = network
+    for layer, mean in ((convolution, 0), (norm, 1), (transposed, 0)):
+        assert layer.weight.mean().item() == pytest.approx(mean, abs=0.003)
+        assert layer.weight.std().item() == pytest.approx(0.02, rel=0.1)
+    assert not convolution.bias.any()
+    assert not norm.bias.any()
