@@ -1,4 +1,4 @@
-"""T20 and T22 of the specification: interpolation across the metal trace."""
+"""T20, T22 and T23 of the specification: interpolation across the metal trace."""
 
 import numpy as np
 import pytest
@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from unmetal.physics.inpaint import interpolate, normalised
+from unmetal.physics.inpaint import additive, interpolate, normalised
 
 
 def random_case(seed: int, share: float, views: int = 7, bins: int = 13) -> tuple[Tensor, Tensor]:
@@ -94,7 +94,8 @@ def test_a_sinogram_of_nothing_but_metal_comes_back() -> None:
 def test_precision_is_kept(dtype: torch.dtype) -> None:
     sinogram, trace = random_case(3, 0.4)
     assert interpolate(sinogram.to(dtype), trace).dtype == dtype
-    assert normalised(sinogram.to(dtype), sinogram.to(dtype), trace).dtype == dtype
+    for complete in (normalised, additive):
+        assert complete(sinogram.to(dtype), sinogram.to(dtype), trace).dtype == dtype
 
 
 def test_a_prior_constant_in_each_view_is_plain_interpolation() -> None:
@@ -143,3 +144,41 @@ def test_a_prior_without_a_clean_ray_gives_way_to_interpolation() -> None:
     prior = torch.where(trace, 3.0, 0.0).to(torch.float64)
     expected = interpolate(sinogram, trace)
     torch.testing.assert_close(normalised(sinogram, prior, trace), expected)
+
+
+def test_a_prior_linear_in_each_view_adds_nothing_to_interpolation() -> None:
+    sinogram, trace = random_case(8, 0.4)
+    # Up to the detector's edges, where the nearest value is held and a line would go on.
+    trace[..., 0] = trace[..., -1] = False
+    slope = torch.linspace(-2, 2, 7, dtype=torch.float64)[:, None]
+    prior = 3 + slope * torch.linspace(0, 1, 13, dtype=torch.float64)
+    expected = interpolate(sinogram, trace)
+    torch.testing.assert_close(additive(sinogram, prior.expand_as(sinogram), trace), expected)
+
+
+def test_a_prior_that_is_off_by_a_line_gives_the_truth() -> None:
+    x = torch.linspace(-1, 1, 40, dtype=torch.float64)
+    truth = (6 * (1 - x**2).sqrt() + torch.sin(9 * x) ** 2).expand(1, 1, 9, 40)
+    trace = band()
+    spoilt = truth + 5 * trace
+    filled = additive(spoilt, truth - 0.7 + 2 * x, trace)
+    torch.testing.assert_close(filled, truth, rtol=0, atol=1e-12)
+    assert torch.equal(filled[~trace], spoilt[~trace])
+
+
+def test_an_additive_completion_meets_the_clean_rays_without_a_step() -> None:
+    x = torch.linspace(-1, 1, 400, dtype=torch.float64)
+    smooth = (6 * (1 - x**2).clamp_min(0).sqrt()).expand(1, 1, 3, 400)
+    prior = (5 * (1 - 0.8 * x**2) + 0.3 * torch.sin(9 * x)).expand_as(smooth)
+    trace = band((1, 1, 3, 400), 120, 250)
+    filled = additive(smooth + 4 * trace, prior, trace)
+    # The largest step between neighbours anywhere is no larger than off the trace.
+    assert filled.diff()[..., 100:270].abs().max() < 0.1
+    assert torch.isfinite(additive(smooth, prior, trace | (x < -0.99) | (x > 0.99))).all()
+
+
+def test_without_a_clean_ray_the_sinogram_comes_back() -> None:
+    sinogram, _ = random_case(9, 0)
+    everything = torch.ones_like(sinogram, dtype=torch.bool)
+    filled = additive(sinogram, sinogram.flip(-1), everything)
+    torch.testing.assert_close(filled, sinogram, rtol=1e-12, atol=0)

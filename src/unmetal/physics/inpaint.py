@@ -48,6 +48,19 @@ def normalised(sinogram: Tensor, prior: Tensor, trace: Tensor) -> Tensor:
     return torch.where(trace, filled, sinogram)
 
 
+def additive(sinogram: Tensor, prior: Tensor, trace: Tensor) -> Tensor:
+    """CNNMAR: LI of the difference from a prior image's line integrals, then plus these again.
+
+    Source: Zhang and Yu, IEEE TMI 37 (2018). Unlike `normalised` it takes the prior's scale as it
+    is, and nothing special happens where the prior has no body. Rays outside the trace are
+    untouched.
+
+    sinogram: `[B 1 V D]`. prior: `[B 1 V D]`, the same unit. trace: bool `[B 1 V D]`.
+    """
+    filled = prior + interpolate(sinogram - prior, trace)
+    return torch.where(trace, filled, sinogram)
+
+
 def _interpolate_rows(values: Tensor, holes: Tensor) -> Tensor:
     """Values `[... D]` with straight lines across the `holes` of the last axis.
 
