@@ -5,7 +5,7 @@ from typing import ClassVar
 from torch import Tensor
 
 from unmetal.methods.method import Method
-from unmetal.physics.hardening import correct_metal
+from unmetal.physics.completion import bhc_image
 from unmetal.scan import Scan
 
 
@@ -22,8 +22,4 @@ class BHC(Method):
 
     def reduce(self, scan: Scan) -> Tensor:
         """`[B 1 H W]`, 1/cm, with the metal."""
-        scanner, sinogram, trace = scan.measured()
-        assert scan.metal is not None
-        path = scanner.project(scan.metal.to(sinogram.dtype))
-        corrected = correct_metal(sinogram, path, trace)
-        return scan.image + scanner.reconstruct(corrected - sinogram)
+        return bhc_image(scan)

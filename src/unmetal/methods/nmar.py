@@ -5,8 +5,7 @@ from typing import ClassVar
 from torch import Tensor
 
 from unmetal.methods.method import Method
-from unmetal.physics.inpaint import interpolate, normalised
-from unmetal.physics.tissue import nmar_prior
+from unmetal.physics.completion import nmar_image
 from unmetal.scan import Scan
 
 
@@ -23,10 +22,4 @@ class NMAR(Method):
 
     def reduce(self, scan: Scan) -> Tensor:
         """`[B 1 H W]`, 1/cm, without the metal."""
-        scanner, sinogram, trace = scan.measured()
-        assert scan.metal is not None
-        bridged = interpolate(sinogram, trace)
-        image = scan.image + scanner.reconstruct(bridged - sinogram)
-        prior = scanner.project(nmar_prior(image, scan.metal))
-        corrected = normalised(sinogram, prior, trace)
-        return scan.image + scanner.reconstruct(corrected - sinogram)
+        return nmar_image(scan)
