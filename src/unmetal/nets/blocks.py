@@ -140,6 +140,14 @@ class InFloat32(nn.Sequential):
             return super().forward(x.float())
 
 
+def in_whole_strides(network: Callable[[Tensor], Tensor], x: Tensor, stride: int) -> Tensor:
+    """`network` of images `[B C H W]` whose sides need not be multiples of its stride: they are
+    reflected at the right and the bottom, and the result is cut back."""
+    height, width = x.shape[-2:]
+    x = functional.pad(x, (0, -width % stride, 0, -height % stride), mode="reflect")
+    return network(x)[..., :height, :width]
+
+
 def initialise(network: nn.Module, spread: float = 0.02) -> None:
     """Start as CycleGAN, pix2pix and their descendants do, in place.
 
