@@ -32,6 +32,21 @@ METHODS: dict[str, MethodEntry] = {
         "artifact disentanglement, learned without pairs (Liao 2019)",
         weights="adn-syn",
     ),
+    "unet": MethodEntry(
+        "unmetal.methods.unet:SupervisedUNet",
+        "a U-Net from affected to clean slices, learned on pairs (Ronneberger 2015)",
+        weights="unet-syn",
+    ),
+    "cganmar": MethodEntry(
+        "unmetal.methods.cganmar:CGANMAR",
+        "a conditional adversarial network (pix2pix), learned on pairs (Wang 2018)",
+        weights="cganmar-syn",
+    ),
+    "cyclegan": MethodEntry(
+        "unmetal.methods.cyclegan:CycleGAN",
+        "two networks, to clean slices and back, learned without pairs (Zhu 2017)",
+        weights="cyclegan-syn",
+    ),
     "li": MethodEntry(
         "unmetal.methods.li:LI",
         "straight lines across the metal trace of the sinogram (Kalender 1987)",

@@ -29,9 +29,23 @@ def unsure(scores: Tensor, form: Form = "least squares") -> Tensor:
     return _loss(scores, 0.5, form)
 
 
-def judge(critic: nn.Module, fakes: Tensor, reals: Tensor, form: Form = "least squares") -> Tensor:
-    """The critic's own loss, a scalar, on images `[B 1 H W]`; no gradient reaches the fakes."""
-    said_of_fakes, said_of_reals = critic(torch.cat([fakes.detach(), reals])).chunk(2)
+def judge(
+    critic: nn.Module,
+    fakes: Tensor,
+    reals: Tensor,
+    form: Form = "least squares",
+    *,
+    apart: bool = False,
+) -> Tensor:
+    """The critic's own loss, a scalar, on images `[B C H W]`; no gradient reaches the fakes.
+
+    It sees both in one batch, or with `apart`, for a critic that normalises over its batch, one
+    after the other.
+    """
+    if apart:
+        said_of_fakes, said_of_reals = critic(fakes.detach()), critic(reals)
+    else:
+        said_of_fakes, said_of_reals = critic(torch.cat([fakes.detach(), reals])).chunk(2)
     return (fake(said_of_fakes, form) + real(said_of_reals, form)) / 2
 
 

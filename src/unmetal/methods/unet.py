@@ -1,0 +1,72 @@
+"""UNet: the supervised baseline of ADN's Table 1, a U-Net from affected to clean slices.
+
+The network is Ronneberger et al., MICCAI 2015 (`unmetal.nets.unet`). ADN's authors name the PyTorch
+version they took and not how they trained it; that version's own losses and rates are for
+segmentation. Chosen here: the L1 distance in the networks' range and ADN's schedule, so that only
+network and supervision differ; tanh at the end, as ADN has, in place of the sigmoid.
+
+Batch normalisation measures each training batch and uses running means afterwards. With batches
+of one or two both differ, and what is validated is not what was trained: train with 8 or more
+where memory allows. The running means are those of rank 0.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import ClassVar
+
+from torch import Tensor
+from torch.nn import functional
+
+from unmetal.methods.method import Method, Turn
+from unmetal.nets.padding import at_any_size
+from unmetal.nets.unet import Output, UNet, Version
+from unmetal.scan import Scan
+from unmetal.units import mu_to_network, network_to_mu
+
+
+@dataclass(frozen=True)
+class Config:
+    """Which U-Net it is, and what it answers."""
+
+    size: int = 256
+    """Side in pixels of the slices it is trained on, which the body fills."""
+
+    width: int = 64
+    """Channels at full resolution; they double at every halving of the image."""
+
+    version: Version = "2019"
+    """The state of the PyTorch version; `2019` is the one of ADN's date."""
+
+    output: Output = "tanh"
+    """What the last convolution is followed by."""
+
+    residual: bool = False
+    """Learn what has to be added to the slice, rather than the slice."""
+
+
+class SupervisedUNet(Method):
+    """A U-Net, trained on pairs."""
+
+    reads: ClassVar[frozenset[str]] = frozenset({"image"})
+    studies: ClassVar[frozenset[str]] = frozenset({"image", "clean"})
+
+    def __init__(self, config: Config | None = None) -> None:
+        super().__init__()
+        self.config = config = config or Config()
+        self.trained_at = config.size
+        self.generator = UNet(width=config.width, version=config.version, output=config.output)
+
+    def reduce(self, scan: Scan) -> Tensor:
+        """The slices without artifacts, `[B 1 H W]` in 1/cm, within the window of `units`."""
+        return network_to_mu(self.answer(mu_to_network(scan.image)).clamp(-1, 1))
+
+    def learn(self, scan: Scan) -> Iterator[Turn]:
+        """One turn: the mean absolute distance to the truth."""
+        assert scan.clean is not None
+        made = self.answer(mu_to_network(scan.image))
+        yield "generator", {"l1": functional.l1_loss(made, mu_to_network(scan.clean))}
+
+    def answer(self, x: Tensor) -> Tensor:
+        """Affected slices `[B 1 H W]` in the networks' range to clean ones, not clipped to it."""
+        made = at_any_size(self.generator, x, self.generator.stride)
+        return x + made if self.config.residual else made

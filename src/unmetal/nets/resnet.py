@@ -1,0 +1,52 @@
+"""The residual generator of CycleGAN, also selectable in pix2pix: down, residual blocks, up.
+
+Source: Zhu et al., "Unpaired Image-to-Image Translation using Cycle-Consistent Adversarial
+Networks" (ICCV 2017), after Johnson et al. (ECCV 2016); layers as in the authors' released code,
+with instance normalisation. The transposed convolutions are known to leave a checkerboard.
+
+As ADN's, it normalises over the whole slice and is blind to a positive affine change of its input.
+"""
+
+from torch import Tensor, nn
+
+from unmetal.nets.blocks import InFloat32, Residual, ToOneChannel, convolution, instance_norm
+
+
+class ResNet(nn.Module):
+    """ResNet-9, or with `residuals=6` ResNet-6: images in [-1, 1] to images in [-1, 1]."""
+
+    stride = 4
+    """Image sides must be multiples of this number of pixels."""
+
+    def __init__(self, inputs: int = 1, width: int = 64, residuals: int = 9) -> None:
+        super().__init__()
+        self.down = nn.Sequential(
+            convolution(inputs, width, 7, norm=instance_norm(width), activation=nn.ReLU()),
+            *halving(width, 2 * width),
+            *halving(2 * width, 4 * width),
+        )
+        self.residual = nn.Sequential(*(Residual(4 * width, nn.ReLU()) for _ in range(residuals)))
+        self.up = nn.Sequential(*enlarging(4 * width, 2 * width), *enlarging(2 * width, width))
+        self.to_image = InFloat32(ToOneChannel(width, 7), nn.Tanh())
+
+    def forward(self, x: Tensor) -> Tensor:
+        """`[B C H W]` to `[B 1 H W]`."""
+        return self.to_image(self.up(self.residual(self.down(x))))
+
+
+def halving(inputs: int, outputs: int) -> tuple[nn.Module, ...]:
+    """Half the size: a 3x3 convolution with stride 2, padded with zeros."""
+    return (
+        nn.Conv2d(inputs, outputs, 3, stride=2, padding=1),
+        instance_norm(outputs),
+        nn.ReLU(),
+    )
+
+
+def enlarging(inputs: int, outputs: int) -> tuple[nn.Module, ...]:
+    """Twice the size: a transposed 3x3 convolution."""
+    return (
+        nn.ConvTranspose2d(inputs, outputs, 3, stride=2, padding=1, output_padding=1),
+        instance_norm(outputs),
+        nn.ReLU(),
+    )
