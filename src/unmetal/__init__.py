@@ -45,7 +45,7 @@ def write(volume: Volume, path: str | Path, *, force: bool = False) -> None:
 
 def reduce(
     series: Series,
-    method: str | Method = "nmar",
+    method: str | Method = "adn",
     *,
     spacing: float | None = None,
     metal_hu: float = 2500.0,

@@ -24,7 +24,7 @@ class Reduce:
     output: tyro.conf.Positional[Path]
     """Where to write it, in the input's format."""
 
-    method: str = "nmar"
+    method: str = "adn"
     """See `unmetal methods`; or the path of a run folder or of weights."""
 
     weights: Annotated[str | None, tyro.conf.arg(metavar="NAME|PATH")] = None

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from unmetal.engine.consistent import READS, consistent
 from unmetal.engine.native import reduce_native
 from unmetal.engine.unusual import unusual
 from unmetal.errors import InputError
@@ -116,10 +117,15 @@ def _reduce_slices(
         return torch.from_numpy(np.ascontiguousarray(array))[:, None].to(device)
 
     image = hu_to_mu(batch(hu))
+    reads = method.reads if method.trained_at is None else READS
     with torch.inference_mode():
-        scan = complete(Scan(image, scanner, batch(metal)), method.reads, pixel)
-        result = reduce_native(method, scan, pixel)
-        if "sinogram" in method.reads:
+        scan = complete(Scan(image, scanner, batch(metal)), reads, pixel)
+        if method.trained_at is None:
+            result = method.reduce(scan)
+        else:
+            shown = reduce_native(method, Scan(image, metal=scan.metal), pixel)
+            result = consistent(shown, image, scan)
+        if "sinogram" in reads:
             result = restore_detail(result, scan.image, image)
         return mu_to_hu(result)[:, 0].cpu().numpy()
 
