@@ -5,10 +5,13 @@ import torch
 from torch import nn
 
 from unmetal.nets.blocks import (
+    FLAT,
     Doubling,
     InFloat32,
     Residual,
     ToOneChannel,
+    dithered,
+    in_whole_strides,
     initialise,
     layer_norm,
 )
@@ -76,3 +79,41 @@ def test_normal_start():
         assert layer.weight.std().item() == pytest.approx(0.02, rel=0.1)
     assert not convolution.bias.any()
     assert not norm.bias.any()
+
+
+@pytest.mark.parametrize("shape", [(2, 3, 16, 16), (1, 1, 13, 18), (1, 1, 9, 4)])
+def test_sides_of_any_length(shape):
+    x, seen = torch.rand(shape), []
+
+    def network(x):
+        seen.append(x.shape)
+        return -x
+
+    assert torch.equal(in_whole_strides(network, x, 4), -x)
+    assert seen[0][-2] % 4 == seen[0][-1] % 4 == 0
+
+
+def test_flat_images_get_noise_and_no_others():
+    torch.manual_seed(0)
+    x = torch.rand(3, 1, 32, 32) * 2 - 1
+    x[1] = -1
+    out = dithered(x)
+    assert torch.equal(out[::2], x[::2])
+    assert out[1].std().item() == pytest.approx(FLAT, rel=0.1)
+    assert out[1].mean().item() == pytest.approx(-1, abs=FLAT / 5)
+
+
+def test_what_a_flat_image_does_to_a_chain_of_norms():
+    torch.manual_seed(0)
+    chain = nn.Sequential(
+        nn.Conv2d(1, 4, 3, padding=1, padding_mode="reflect"),
+        *(Residual(4, nn.ReLU()) for _ in range(10)),
+    )
+    x, weight = torch.full((1, 1, 16, 16), -1.0), chain[0].weight
+
+    def steepest(x):
+        (gradient,) = torch.autograd.grad((chain(x) ** 3).sum(), weight)
+        return gradient.abs().max()
+
+    assert not steepest(x) < 1e20
+    assert steepest(dithered(x)) < 1e5
