@@ -93,6 +93,13 @@ def test_sides_of_any_length(shape):
     assert seen[0][-2] % 4 == seen[0][-1] % 4 == 0
 
 
+def test_short_sides_are_reflected_back_and_forth():
+    x = torch.tensor([[[[1.0, 2.0, 3.0]]]])
+    seen = []
+    in_whole_strides(lambda x: seen.append(x) or x, x, 8)
+    assert torch.equal(seen[0], torch.tensor([1.0, 2, 3, 2, 1, 2, 3, 2]).expand(1, 1, 8, 8))
+
+
 def test_flat_images_get_noise_and_no_others():
     torch.manual_seed(0)
     x = torch.rand(3, 1, 32, 32) * 2 - 1

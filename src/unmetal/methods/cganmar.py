@@ -21,12 +21,10 @@ from typing import ClassVar, Literal
 
 import torch
 from torch import Tensor
-from torch.nn import functional
 
-from unmetal.methods.adversarial import judge, real
+from unmetal.methods.adversarial import judge, l1, real
 from unmetal.methods.method import Method, Turn
-from unmetal.nets.blocks import initialise
-from unmetal.nets.padding import at_any_size
+from unmetal.nets.blocks import dithered, in_whole_strides, initialise
 from unmetal.nets.patchgan import PatchGAN
 from unmetal.nets.resnet import ResNet
 from unmetal.nets.unet256 import UNet256
@@ -87,7 +85,7 @@ class CGANMAR(Method):
         """One turn of the critic, then one of the generator, which answers the critic's new
         weights."""
         assert scan.clean is not None
-        x, y = self.shown(scan.image), mu_to_network(scan.clean)
+        x, y = dithered(self.shown(scan.image)), mu_to_network(scan.clean)
         made = self.answer(x)
         fakes, reals = torch.cat([x, made], dim=1), torch.cat([x, y], dim=1)
         yield "critic", {"judge": judge(self.critic, fakes, reals, "log", apart=True)}
@@ -95,13 +93,13 @@ class CGANMAR(Method):
             "generator",
             {
                 "adv": real(self.critic(fakes), "log"),
-                "recon": self.config.recon * functional.l1_loss(made, y),
+                "recon": self.config.recon * l1(made, y),
             },
         )
 
     def answer(self, x: Tensor) -> Tensor:
         """What the generator sees, `[B 1 H W]` or `[B 3 H W]`, to clean slices `[B 1 H W]`."""
-        return at_any_size(self.generator, x, self.generator.stride)
+        return in_whole_strides(self.generator, x, self.generator.stride)
 
     def shown(self, image: Tensor) -> Tensor:
         """Slices `[B 1 H W]` in 1/cm as the generator sees them, in [-1, 1]."""

@@ -18,13 +18,11 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from torch import Tensor, nn
-from torch.nn import functional
 
-from unmetal.methods.adversarial import judge, real
+from unmetal.methods.adversarial import judge, l1, real
 from unmetal.methods.image_pool import ImagePool
 from unmetal.methods.method import Method, Turn
-from unmetal.nets.blocks import initialise
-from unmetal.nets.padding import at_any_size
+from unmetal.nets.blocks import dithered, in_whole_strides, initialise
 from unmetal.nets.patchgan import PatchGAN
 from unmetal.nets.resnet import ResNet
 from unmetal.scan import Scan
@@ -89,17 +87,18 @@ class CycleGAN(Method):
     def learn(self, scan: Scan) -> Iterator[Turn]:
         """One turn of both generators, then one of both critics, on some of the earlier fakes."""
         assert scan.other is not None
-        x, y, w = mu_to_network(scan.image), mu_to_network(scan.other), self.config
+        w = self.config
+        x, y = dithered(mu_to_network(scan.image)), dithered(mu_to_network(scan.other))
         x_clean, y_spoilt = self.clean(x), self.spoil(y)
         losses = {
             "adv_clean": real(self.critic.clean(x_clean)),
             "adv_spoilt": real(self.critic.spoilt(y_spoilt)),
-            "cycle_spoilt": w.cycle * functional.l1_loss(self.spoil(x_clean), x),
-            "cycle_clean": w.cycle * functional.l1_loss(self.clean(y_spoilt), y),
+            "cycle_spoilt": w.cycle * l1(self.spoil(x_clean), x),
+            "cycle_clean": w.cycle * l1(self.clean(y_spoilt), y),
         }
         if w.identity:
-            losses["identity_clean"] = w.identity * functional.l1_loss(self.clean(y), y)
-            losses["identity_spoilt"] = w.identity * functional.l1_loss(self.spoil(x), x)
+            losses["identity_clean"] = w.identity * l1(self.clean(y), y)
+            losses["identity_spoilt"] = w.identity * l1(self.spoil(x), x)
         yield "generator", losses
         shown_clean = self.critic.earlier_clean.swap(x_clean)
         shown_spoilt = self.critic.earlier_spoilt.swap(y_spoilt)
@@ -113,8 +112,8 @@ class CycleGAN(Method):
 
     def clean(self, x: Tensor) -> Tensor:
         """Affected slices without artifacts, `[B 1 H W]` in [-1, 1]."""
-        return at_any_size(self.generator["clean"], x, ResNet.stride)
+        return in_whole_strides(self.generator["clean"], x, ResNet.stride)
 
     def spoil(self, y: Tensor) -> Tensor:
         """Clean slices with artifacts, `[B 1 H W]` in [-1, 1]."""
-        return at_any_size(self.generator["spoil"], y, ResNet.stride)
+        return in_whole_strides(self.generator["spoil"], y, ResNet.stride)

@@ -18,7 +18,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from unmetal.methods.method import Method, Turn
-from unmetal.nets.padding import at_any_size
+from unmetal.nets.blocks import in_whole_strides
 from unmetal.nets.unet import Output, UNet, Version
 from unmetal.scan import Scan
 from unmetal.units import mu_to_network, network_to_mu
@@ -68,5 +68,5 @@ class SupervisedUNet(Method):
 
     def answer(self, x: Tensor) -> Tensor:
         """Affected slices `[B 1 H W]` in the networks' range to clean ones, not clipped to it."""
-        made = at_any_size(self.generator, x, self.generator.stride)
+        made = in_whole_strides(self.generator, x, self.generator.stride)
         return x + made if self.config.residual else made

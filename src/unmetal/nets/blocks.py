@@ -147,8 +147,18 @@ def in_whole_strides(network: Callable[[Tensor], Tensor], x: Tensor, stride: int
     """`network` of images `[B C H W]` whose sides need not be multiples of its stride: they are
     reflected at the right and the bottom, and the result is cut back."""
     height, width = x.shape[-2:]
-    x = functional.pad(x, (0, -width % stride, 0, -height % stride), mode="reflect")
+    if height % stride or width % stride:
+        rows, columns = (mirrored(side, stride, x.device) for side in (height, width))
+        x = x[:, :, rows][..., columns]
     return network(x)[..., :height, :width]
+
+
+def mirrored(length: int, stride: int, device: torch.device) -> Tensor:
+    """Places `0 1 2 1 0 1`, for a length of 3 and a stride of 6: back and forth as often as it
+    takes, for deep networks and small images; int64 `[multiple of stride]`."""
+    period = max(2 * (length - 1), 1)
+    place = torch.arange(length + -length % stride, device=device) % period
+    return torch.minimum(place, period - place) if length > 1 else place
 
 
 def dithered(x: Tensor) -> Tensor:
