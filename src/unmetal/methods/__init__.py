@@ -59,6 +59,25 @@ METHODS: dict[str, MethodEntry] = {
         "unmetal.methods.nmar:NMAR",
         "interpolation normalised by a prior image made from LI's (Meyer 2010)",
     ),
+    "cnnmar": MethodEntry(
+        "unmetal.methods.cnnmar:CNNMAR",
+        "sinogram completed from a network's image of BHC and LI (Zhang 2018)",
+        weights="cnnmar-syn",
+    ),
+    "dip": MethodEntry(
+        "unmetal.methods.dip:DIP",
+        "an untrained network fitted to each slice; slow without a GPU (Ulyanov 2018)",
+    ),
+    "rl-arcnn": MethodEntry(
+        "unmetal.methods.rl_arcnn:RLARCNN",
+        "RL-ARCNN-style: a deep network takes the artifact off, from pairs (Huang 2018)",
+        weights="rl-arcnn-syn",
+    ),
+    "destreaknet": MethodEntry(
+        "unmetal.methods.destreaknet:DestreakNet",
+        "DestreakNet-style: a two-stream network after NMAR, from pairs (Gjesteby 2019)",
+        weights="destreaknet-syn",
+    ),
 }
 """Every method by its name."""
 

@@ -1,0 +1,61 @@
+"""DestreakNet-style: Gjesteby et al., "A dual-stream deep convolutional network for reducing metal
+streak artifacts in CT images".
+
+Phys. Med. Biol. 64 (2019). What its abstract says is done: NMAR first, then a residual network of
+two streams, one of which sees the slice after NMAR. What could not be read is a choice: the other
+stream sees the uncorrected slice, where the paper has a mask of the streaks; the loss is the mean
+squared error, which the paper compares with a perceptual one, meant for Adam with a rate of 1e-4.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import ClassVar
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from unmetal.methods.method import Method, Turn
+from unmetal.nets.destreaknet import DualStream
+from unmetal.physics.completion import nmar_image
+from unmetal.scan import Scan
+from unmetal.units import WINDOW, mu_to_network
+
+
+@dataclass(frozen=True)
+class Config:
+    """What the network is."""
+
+    width: int = 64
+    """Channels of its hidden layers."""
+
+    depth: int = 4
+    """Convolutions of each stream, and again after they meet."""
+
+
+class DestreakNet(Method):
+    """What NMAR leaves of the streaks, learned from pairs."""
+
+    reads: ClassVar[frozenset[str]] = frozenset({"image", "metal", "sinogram", "trace"})
+    studies: ClassVar[frozenset[str]] = reads | {"clean"}
+
+    def __init__(self, config: Config | None = None) -> None:
+        super().__init__()
+        self.config = config = config or Config()
+        self.generator = DualStream(config.width, config.depth)
+
+    def reduce(self, scan: Scan) -> Tensor:
+        """`[B 1 H W]`, 1/cm, without the metal; dense bone keeps what is above the window."""
+        corrected = nmar_image(scan)
+        residual = self.generator(*(mu_to_network(x).float() for x in (corrected, scan.image)))
+        return corrected + (residual * (WINDOW[1] - WINDOW[0]) / 2).to(corrected)
+
+    def learn(self, scan: Scan) -> Iterator[Turn]:
+        """One turn: the mean squared error of NMAR's image and the residual together."""
+        assert scan.clean is not None
+        # Under mixed precision a reconstruction would lose digits.
+        with torch.no_grad(), torch.autocast(scan.image.device.type, enabled=False):
+            images = (nmar_image(scan), scan.image, scan.clean)
+            corrected, detail, truth = (mu_to_network(x).float() for x in images)
+        residual = self.generator(corrected, detail)
+        yield "generator", {"mse": functional.mse_loss(corrected + residual, truth)}

@@ -1,0 +1,69 @@
+"""RL-ARCNN-style: Huang et al., "Metal artifact reduction on cervical CT images by deep residual
+learning".
+
+BioMed Eng OnLine 17:175 (2018). What its abstract says is done: a convolutional network learns the
+residual, the artifact, from patches of simulated pairs, and what it finds is subtracted. What could
+not be read is a choice: the network is DnCNN, patches are 64 x 64 and drawn anywhere, the loss is
+the mean squared error, meant for Adam with a rate that falls from 1e-3 to 1e-4.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import ClassVar
+
+from torch import Tensor
+from torch.nn import functional
+
+from unmetal.methods.method import Method, Turn
+from unmetal.methods.patches import anywhere, cut
+from unmetal.nets.dncnn import DnCNN
+from unmetal.scan import Scan
+from unmetal.units import mu_to_network, network_to_mu
+
+
+@dataclass(frozen=True)
+class Config:
+    """What the network is and how it learns."""
+
+    width: int = 64
+    """Channels of its hidden layers."""
+
+    depth: int = 17
+    """Its convolutions."""
+
+    size: int = 256
+    """Side in pixels of the slices it is trained on, which the body fills."""
+
+    patches: int = 16
+    """Patches learned from each slice; 0 is all of it."""
+
+    side: int = 64
+    """Side of a patch in pixels."""
+
+
+class RLARCNN(Method):
+    """Residual learning of artifacts, on the slice alone."""
+
+    reads: ClassVar[frozenset[str]] = frozenset({"image"})
+    studies: ClassVar[frozenset[str]] = frozenset({"image", "clean"})
+
+    def __init__(self, config: Config | None = None) -> None:
+        super().__init__()
+        self.config = config = config or Config()
+        self.trained_at = config.size
+        self.generator = DnCNN(config.width, config.depth)
+
+    def reduce(self, scan: Scan) -> Tensor:
+        """The slices without artifacts, `[B 1 H W]` in 1/cm."""
+        x = mu_to_network(scan.image).float()
+        return network_to_mu(x - self.generator(x)).to(scan.image)
+
+    def learn(self, scan: Scan) -> Iterator[Turn]:
+        """One turn: the mean squared error of the artifact."""
+        assert scan.clean is not None
+        x, y = (mu_to_network(image).float() for image in (scan.image, scan.clean))
+        if self.config.patches:
+            side = min(self.config.side, *x.shape[-2:])
+            corners = anywhere(x, self.config.patches, side)
+            x, y = cut(x, corners, side), cut(y, corners, side)
+        yield "generator", {"mse": functional.mse_loss(self.generator(x), x - y)}

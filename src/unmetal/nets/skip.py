@@ -1,0 +1,115 @@
+"""DIP's hourglass with skip connections, one set of weights for each image of a batch.
+
+Source: Ulyanov, Vedaldi and Lempitsky, "Deep image prior" (CVPR 2018), layers as in their released
+code for denoising. Images do not share weights: those of B images lie side by side as channels of
+one batch entry, `[1 B*C H W]`, convolutions have B groups, and batch normalisation over that one
+entry is what each image would have alone. Every parameter holds image after image along its first
+axis.
+"""
+
+from dataclasses import dataclass, replace
+
+import torch
+from einops import rearrange
+from torch import Tensor, nn
+from torch.nn import functional
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """How wide and deep it is; the defaults are the authors' for denoising."""
+
+    channels: tuple[int, ...] = (128, 128, 128, 128, 128)
+    """Channels of each scale, finest first; as many as there are halvings."""
+
+    skips: int = 4
+    """Channels of each skip connection."""
+
+    inputs: int = 32
+    """Channels of the noise that becomes the image."""
+
+    @property
+    def stride(self) -> int:
+        """Image sides must be multiples of this number of pixels."""
+        return 2 ** len(self.channels)
+
+    def fitting(self, height: int, width: int) -> "Architecture":
+        """With no more scales than leave 2 x 2 pixels at the coarsest, which statistics need."""
+        most = min(height, width).bit_length() - 2
+        return replace(self, channels=self.channels[: max(most, 1)])
+
+
+class Skip(nn.Module):
+    """Noise to images."""
+
+    def __init__(self, architecture: Architecture, images: int = 1) -> None:
+        super().__init__()
+        self.architecture, self.images = architecture, images
+        self.scales = Scale(architecture, 0, images)
+        self.to_image = nn.Sequential(
+            nn.Conv2d(architecture.channels[0] * images, images, 1, groups=images), nn.Sigmoid()
+        )
+
+    def forward(self, noise: Tensor) -> Tensor:
+        """The same noise `[1 C H W]` for all to an image for each, `[B 1 H W]` in [0, 1]."""
+        return self.to_image(self.scales(noise.repeat(1, self.images, 1, 1))).transpose(0, 1)
+
+    @torch.no_grad()
+    def copies(self, images: int) -> "Skip":
+        """A network for `images` images, each of which starts from this one's weights."""
+        many = Skip(self.architecture, images)
+        for parameter, one in zip(many.parameters(), self.parameters(), strict=True):
+            parameter.copy_(one.repeat(images, *(one.dim() - 1) * [1]))
+        return many
+
+
+class Scale(nn.Module):
+    """One resolution: what skips the coarser ones, what comes back from them, both joined."""
+
+    def __init__(self, architecture: Architecture, level: int, images: int) -> None:
+        super().__init__()
+        channels, skips = architecture.channels, architecture.skips
+        inputs, width = [architecture.inputs, *channels][level], channels[level]
+        self.images = images
+        self.skip = layer(inputs, skips, 1, images)
+        self.down = nn.Sequential(
+            layer(inputs, width, 3, images, stride=2), layer(width, width, 3, images)
+        )
+        deeper = level + 1 < len(channels)
+        self.coarser = Scale(architecture, level + 1, images) if deeper else nn.Identity()
+        joined = skips + (channels[level + 1] if deeper else width)
+        self.join = nn.Sequential(
+            norm(joined, images), layer(joined, width, 3, images), layer(width, width, 1, images)
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        """`[1 B*C H W]` to the same with this scale's channels."""
+        coarse = self.coarser(self.down(x))
+        back = functional.interpolate(coarse, scale_factor=2, mode="bilinear", align_corners=False)
+        parts = [
+            rearrange(part, "1 (b c) h w -> b c h w", b=self.images)
+            for part in (self.skip(x), back)
+        ]
+        return self.join(rearrange(torch.cat(parts, dim=1), "b c h w -> 1 (b c) h w"))
+
+
+def layer(inputs: int, outputs: int, kernel: int, images: int, *, stride: int = 1) -> nn.Sequential:
+    """A convolution with reflected edges, batch normalisation, leaky ReLU."""
+    return nn.Sequential(
+        nn.Conv2d(
+            inputs * images,
+            outputs * images,
+            kernel,
+            stride=stride,
+            padding=kernel // 2,
+            padding_mode="reflect",
+            groups=images,
+        ),
+        norm(outputs, images),
+        nn.LeakyReLU(0.2, inplace=True),
+    )
+
+
+def norm(channels: int, images: int) -> nn.BatchNorm2d:
+    """Zero mean and unit variance per channel and image, always of the present image."""
+    return nn.BatchNorm2d(channels * images, track_running_stats=False)
