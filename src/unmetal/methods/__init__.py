@@ -47,6 +47,16 @@ METHODS: dict[str, MethodEntry] = {
         "two networks, to clean slices and back, learned without pairs (Zhu 2017)",
         weights="cyclegan-syn",
     ),
+    "munit": MethodEntry(
+        "unmetal.methods.munit:MUNIT",
+        "contents and styles taken apart, learned without pairs (Huang 2018)",
+        weights="munit-syn",
+    ),
+    "drit": MethodEntry(
+        "unmetal.methods.drit:DRIT",
+        "contents in a shared space and attributes, learned without pairs (Lee 2018)",
+        weights="drit-syn",
+    ),
     "li": MethodEntry(
         "unmetal.methods.li:LI",
         "straight lines across the metal trace of the sinogram (Kalender 1987)",

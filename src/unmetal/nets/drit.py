@@ -1,0 +1,227 @@
+"""DRIT's networks: a content space that both domains share, attributes, and critics of contents.
+
+Source: Lee, Tseng, Huang, Singh and Yang, "Diverse Image-to-Image Translation via Disentangled
+Representations" (ECCV 2018), Figure 3; layers as in the authors' code of 2018 with attributes
+concatenated, which is its default. The critics of images are `nets.multiscale` with slopes of 0.01.
+Images are `[B 1 H W]` in [-1, 1]; H and W are multiples of 4, at least 16.
+"""
+
+from typing import Literal, NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from unmetal.nets.blocks import InFloat32, Residual, convolution, instance_norm
+from unmetal.nets.mean_style import MeanStyle
+
+Domain = Literal["affected", "clean"]
+
+
+class Code(NamedTuple):
+    """What a slice is made of."""
+
+    content: Tensor
+    """`[B 256 H/4 W/4]` (width 64), in the space of both domains."""
+
+    attribute: Tensor
+    """`[B A]`, of its own domain."""
+
+
+class Normal(NamedTuple):
+    """Normal distributions of attributes, independent of each other."""
+
+    mean: Tensor
+    """`[B A]`."""
+
+    log_variance: Tensor
+    """`[B A]`."""
+
+    def drawn(self) -> Tensor:
+        """One attribute of each, `[B A]`, through which gradients pass."""
+        return self.mean + torch.randn_like(self.mean) * (self.log_variance / 2).exp()
+
+    def divergence(self) -> Tensor:
+        """Kullback and Leibler's from N(0, I), a scalar: summed over attributes, mean over slices.
+
+        The released code sums over slices too, and has only one.
+        """
+        mean, log_variance = self.mean.float(), self.log_variance.float()
+        return (mean**2 + log_variance.exp() - 1 - log_variance).sum(1).mean() / 2
+
+
+class Generator(nn.Module):
+    """Content encoder and generator, of both domains: all but attributes and critics.
+
+    What the domains share is the last residual block of encoding and the first of decoding.
+    """
+
+    def __init__(self, width: int = 64, size: int = 8) -> None:
+        super().__init__()
+        self.encode_affected = Encoder(width)
+        self.encode_clean = Encoder(width)
+        self.encode_shared = nn.Sequential(Residual(4 * width, nn.ReLU()), Noise())
+        self.decode_shared = Residual(4 * width, nn.ReLU())
+        self.decode_affected = Decoder(width, size)
+        self.decode_clean = Decoder(width, size)
+        self.mean_attribute = MeanStyle(size)
+        initialise_normal(self)
+
+    def content(self, x: Tensor, domain: Domain) -> Tensor:
+        """What is in slices of a domain: `[B 1 H W]` to `[B 256 H/4 W/4]` (width 64), with noise
+        in training."""
+        encode = self.encode_clean if domain == "clean" else self.encode_affected
+        return self.encode_shared(encode(x))
+
+    def slice(self, code: Code, domain: Domain) -> Tensor:
+        """The slice of a domain, `[B 1 H W]`, that has this code."""
+        decode = self.decode_clean if domain == "clean" else self.decode_affected
+        return decode(self.decode_shared(code.content), code.attribute)
+
+    def swap(self, affected: Code, clean: Code) -> tuple[Tensor, Tensor]:
+        """The content of affected slices with the attribute of clean ones, which makes them clean,
+        and the other way round; `[B 1 H W]` each.
+
+        So a swap of the codes of swapped slices gives back clean slices, then affected ones.
+        """
+        return (
+            self.slice(Code(affected.content, clean.attribute), "clean"),
+            self.slice(Code(clean.content, affected.attribute), "affected"),
+        )
+
+
+class Encoder(nn.Sequential):
+    """A domain's own part of the content encoder: `[B 1 H W]` to `[B 256 H/4 W/4]`.
+
+    There is no norm after the first convolution: unlike ADN's and MUNIT's it is not blind to gain.
+    """
+
+    def __init__(self, width: int = 64) -> None:
+        super().__init__(
+            convolution(1, width, 7, activation=nn.LeakyReLU(0.01)),
+            *(
+                convolution(c, 2 * c, 3, stride=2, norm=instance_norm(2 * c), activation=nn.ReLU())
+                for c in (width, 2 * width)
+            ),
+            *(Residual(4 * width, nn.ReLU()) for _ in range(3)),
+        )
+
+
+class Noise(nn.Module):
+    """Adds N(0, 1) in training and nothing later."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Any shape to the same."""
+        return x + torch.randn_like(x) if self.training else x
+
+
+class Decoder(nn.Module):
+    """A domain's own part of the generator; every resolution is told the attribute again."""
+
+    def __init__(self, width: int = 64, size: int = 8) -> None:
+        super().__init__()
+        deep = 4 * width + size
+        middle = (deep + size) // 2
+        fine = (middle + size) // 2
+        self.residual = nn.Sequential(*(Residual(deep, nn.ReLU()) for _ in range(3)))
+        self.doublings = nn.ModuleList(
+            [doubling(deep + size, middle), doubling(middle + size, fine)]
+        )
+        self.to_image = InFloat32(nn.ConvTranspose2d(fine + size, 1, 1), nn.Tanh())
+
+    def forward(self, x: Tensor, attribute: Tensor) -> Tensor:
+        """`[B 256 H/4 W/4]` (width 64) and `[B A]` to `[B 1 H W]` in [-1, 1]."""
+        x = self.residual(told(x, attribute))
+        for doubling in self.doublings:
+            x = doubling(told(x, attribute))
+        return self.to_image(told(x, attribute))
+
+
+def told(x: Tensor, attribute: Tensor) -> Tensor:
+    """`[B C H W]` with the attribute `[B A]` as constant maps: `[B C+A H W]`."""
+    maps = attribute[..., None, None].expand(-1, -1, *x.shape[-2:])
+    return torch.cat([x, maps], dim=1)
+
+
+def doubling(inputs: int, outputs: int) -> nn.Sequential:
+    """One step up in a decoder; the layer norm's gain starts at one, unlike MUNIT's and ADN's."""
+    return nn.Sequential(
+        nn.ConvTranspose2d(inputs, outputs, 3, stride=2, padding=1, output_padding=1),
+        nn.GroupNorm(1, outputs),
+        nn.ReLU(),
+    )
+
+
+class AttributeEncoder(nn.Module):
+    """An image to the distribution of its attribute."""
+
+    def __init__(self, width: int = 64, size: int = 8) -> None:
+        super().__init__()
+        self.body = nn.Sequential(
+            convolution(1, width, 4, stride=2),
+            *(Halving(level * width, (level + 1) * width) for level in (1, 2, 3)),
+            nn.LeakyReLU(0.2),
+            nn.AdaptiveAvgPool2d(1),
+            nn.Flatten(),
+        )
+        self.mean = nn.Linear(4 * width, size)
+        self.log_variance = nn.Linear(4 * width, size)
+        initialise_normal(self)
+
+    def forward(self, x: Tensor) -> Normal:
+        """`[B 1 H W]` to `[B A]`."""
+        x = self.body(x)
+        return Normal(self.mean(x), self.log_variance(x))
+
+
+class Halving(nn.Module):
+    """Two 3x3 convolutions, each after its activation, a mean over 2 x 2, and a 1x1 shortcut."""
+
+    def __init__(self, inputs: int, outputs: int) -> None:
+        super().__init__()
+        slope = nn.LeakyReLU(0.2)
+        self.body = nn.Sequential(
+            slope, convolution(inputs, inputs, 3), slope, convolution(inputs, outputs, 3)
+        )
+        self.shortcut = nn.Conv2d(inputs, outputs, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """`[B C H W]` to `[B C' H/2 W/2]`."""
+        # The mean of the 1x1 convolution is the 1x1 convolution of the mean, at a fourth the cost.
+        small = functional.avg_pool2d(x, 2)
+        return functional.avg_pool2d(self.body(x), 2) + self.shortcut(small)
+
+
+class ContentCritic(nn.Module):
+    """Which domain a content code comes from: `[B 256 h w]` (width 64) to raw scores.
+
+    The released code asks for instance norms, but compares two different strings and never makes
+    any: nor are there any here. `layers` convolutions of 7x7 halve the code; the published 3 need
+    slices of 216 pixels (1 score) or 256 (2 x 2). At 128 pixels 2 of them fit, at 64 one.
+    """
+
+    def __init__(self, width: int = 64, layers: int = 3) -> None:
+        super().__init__()
+        c, slope = 4 * width, nn.LeakyReLU(0.01)
+        halvings = [
+            (nn.Conv2d(c, c, 7, stride=2, padding=1, padding_mode="reflect"), slope)
+            for _ in range(layers)
+        ]
+        self.body = nn.Sequential(
+            *(layer for halving in halvings for layer in halving),
+            nn.Conv2d(c, c, 4),
+            slope,
+            nn.Conv2d(c, 1, 1),
+        )
+        initialise_normal(self)
+
+    def forward(self, content: Tensor) -> Tensor:
+        """`[B 256 h w]` to `[B 1 h' w']`."""
+        return self.body(content)
+
+
+def initialise_normal(network: nn.Module) -> None:
+    """Start convolutions in place: weights N(0, 0.02). Biases and linear layers stay PyTorch's."""
+    for layer in network.modules():
+        if isinstance(layer, nn.Conv2d | nn.ConvTranspose2d):
+            nn.init.normal_(layer.weight, 0.0, 0.02)
