@@ -1,0 +1,142 @@
+"""cGANMAR as pix2pix: losses, order of updates, bands, and that it learns."""
+
+import math
+from dataclasses import replace
+
+import pytest
+import torch
+from loop import (
+    assert_each_turn_is_its_players_own,
+    assert_interruption_changes_nothing,
+    learned_by_heart,
+    samples,
+)
+from torch import nn
+
+from unmetal.methods.adversarial import judge
+from unmetal.methods.cganmar import BANDS, CGANMAR, Config, band_wise
+from unmetal.nets.resnet import ResNet
+from unmetal.nets.unet256 import UNet256
+from unmetal.scan import Scan
+from unmetal.units import WINDOW, mu_to_network
+
+SMALL = Config(width=4, critic_width=4, generator="resnet6")
+DEEP = replace(SMALL, generator="unet256", levels=5)
+BANDED = replace(SMALL, bands=True)
+
+
+class Says(nn.Module):
+    """A critic that gives every image the same score, and remembers what it was shown."""
+
+    def __init__(self, score=0.0):
+        super().__init__()
+        self.score, self.shown = nn.Parameter(torch.tensor(score)), []
+
+    def forward(self, x):
+        self.shown.append(x)
+        return self.score.expand(len(x), 1, 3, 3)
+
+
+def test_losses_of_an_undecided_critic():
+    method, scan = CGANMAR(SMALL), samples(0, 2)
+    method.critic = Says(0.0)
+    (critic, judged), (generator, losses) = method.learn(scan)
+    assert (critic, generator) == ("critic", "generator")
+    assert judged["judge"].item() == pytest.approx(math.log(2))
+    assert losses["adv"].item() == pytest.approx(math.log(2))
+    distance = (mu_to_network(method.reduce(scan)) - mu_to_network(scan.clean)).abs().mean()
+    assert losses["recon"].item() == pytest.approx(100 * distance.item(), rel=1e-5)
+
+
+def test_the_critic_sees_the_affected_slice_beside_the_other():
+    method, scan = CGANMAR(SMALL), samples(0, 2)
+    method.critic = critic = Says()
+    list(method.learn(scan))
+    x, y = mu_to_network(scan.image), mu_to_network(scan.clean)
+    made = mu_to_network(method.reduce(scan))
+    for shown, beside in zip(critic.shown, (made, y, made), strict=True):
+        torch.testing.assert_close(shown, torch.cat([x, beside], dim=1))
+    assert not critic.shown[0].requires_grad
+    assert critic.shown[2].requires_grad
+
+
+def test_the_generator_answers_the_critic_that_has_moved():
+    method, scan = CGANMAR(SMALL), samples(0, 2)
+    method.critic = Says(0.0)
+    turns = method.learn(scan)
+    next(turns)
+    with torch.no_grad():
+        method.critic.score.fill_(2.0)
+    _, losses = next(turns)
+    assert losses["adv"].item() == pytest.approx(math.log(1 + math.exp(-2)))
+    losses["recon"].backward()  # nor has what moved spoilt the generator's gradients
+
+
+def test_a_critic_with_batch_statistics_sees_fakes_and_reals_apart():
+    critic = nn.BatchNorm2d(1)
+    fakes, reals = torch.zeros(2, 1, 4, 4), torch.ones(2, 1, 4, 4)
+    # Alone both are flat and become 0, in one batch they become -1 and 1.
+    apart = judge(critic, fakes, reals, "log", apart=True)
+    assert apart.item() == pytest.approx(math.log(2))
+    together = judge(critic, fakes, reals, "log")
+    assert together.item() == pytest.approx(math.log(1 + math.exp(-1)), rel=1e-3)
+
+
+@pytest.mark.parametrize("config", [SMALL, DEEP, BANDED])
+def test_gradients(config):
+    assert_each_turn_is_its_players_own(CGANMAR(config), samples(0, 2))
+
+
+def test_generators():
+    with torch.device("meta"):
+        assert isinstance(CGANMAR(DEEP).generator, UNet256)
+        for name, blocks in (("resnet9", 9), ("resnet6", 6)):
+            network = CGANMAR(replace(SMALL, generator=name)).generator
+            assert isinstance(network, ResNet)
+            assert len(network.residual) == blocks
+
+
+def test_bands_cover_the_window_and_each_has_a_channel():
+    edges = [edge for band in BANDS for edge in band]
+    assert (edges[0], edges[-1]) == WINDOW
+    assert edges[1:-1:2] == edges[2:-1:2]
+    mu = torch.tensor([-0.1, 0.0, 0.075, 0.15, 0.2, 0.25, 0.375, 0.5, 0.9]).view(1, 1, 1, 9)
+    expected = [
+        [-1, -1, 0, 1, 1, 1, 1, 1, 1],
+        [-1, -1, -1, -1, 0, 1, 1, 1, 1],
+        [-1, -1, -1, -1, -1, -1, 0, 1, 1],
+    ]
+    torch.testing.assert_close(band_wise(mu)[0, :, 0], torch.tensor(expected).float())
+
+
+@pytest.mark.parametrize("config", [SMALL, DEEP, BANDED])
+@torch.no_grad()
+def test_reduce_takes_any_size_and_gives_the_same_twice(config):
+    method = CGANMAR(config).eval()
+    for shape in [(1, 1, 30, 33), (1, 1, 9, 7), (2, 1, 32, 32)]:
+        scan = Scan(image=torch.rand(shape) * 0.6)
+        out = method.reduce(scan)
+        assert out.shape == shape
+        assert 0 <= out.min() <= out.max() <= 0.5
+        assert torch.equal(out, method.reduce(scan))
+
+
+def test_weights_start_small():
+    torch.manual_seed(0)
+    method = CGANMAR(replace(SMALL, width=16))
+    first = method.generator.residual[0].body[0][0]
+    assert first.weight.std().item() == pytest.approx(0.02, rel=0.05)
+    assert not any(p.any() for name, p in method.named_parameters() if name.endswith("bias"))
+
+
+@pytest.mark.recipe
+@pytest.mark.parametrize("config", [SMALL, DEEP])
+def test_an_interruption_changes_nothing(tmp_path, config):
+    assert_interruption_changes_nothing(lambda: CGANMAR(config), tmp_path)
+
+
+@pytest.mark.recipe
+@pytest.mark.parametrize("config", [SMALL, replace(DEEP, width=8)])
+def test_one_pair_is_learned_by_heart(config):
+    torch.manual_seed(0)
+    assert learned_by_heart(CGANMAR(config), steps=100) < 0.02
