@@ -7,10 +7,17 @@ import torch
 from torch import multiprocessing, nn
 
 from unmetal.engine.device import choose_device
-from unmetal.engine.experiments import ABLATION, EXPERIMENTS, from_dict, rebuilt
+from unmetal.engine.experiments import (
+    ABLATION,
+    EXPERIMENTS,
+    SLOT,
+    from_dict,
+    method_class,
+    rebuilt,
+)
 from unmetal.engine.train import Config, Training
 from unmetal.errors import InputError
-from unmetal.methods import adn
+from unmetal.methods import METHODS, adn
 from unmetal.methods.adn import ADN
 from unmetal.methods.method import Method
 from unmetal.nets.adn import Architecture
@@ -150,8 +157,19 @@ def test_every_preset_can_be_built_from_its_json(name):
     assert again == preset
     with torch.device("meta"):
         method = rebuilt({"method": preset.method, "learns": asdict(preset.learns)})
-    assert isinstance(method, ADN)
+    assert isinstance(method, method_class(preset.method))
     assert method.config == preset.learns
+
+
+def test_every_learned_method_has_presets_named_as_its_weights():
+    learned = [entry.weights for entry in METHODS.values() if entry.weights]
+    for name in learned:
+        full, cpu = EXPERIMENTS[name], EXPERIMENTS[f"{name}-small"]
+        assert METHODS[full.method].weights == name
+        assert cpu.method == full.method
+        assert full.training.samples == SLOT
+        assert full.training.samples % full.training.batch == 0
+        assert cpu.training.samples % cpu.training.batch == 0
 
 
 def test_ablation_adds_one_loss_after_another():

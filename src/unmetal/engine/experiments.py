@@ -11,7 +11,18 @@ from typing import Any, get_type_hints
 from unmetal.data import samples
 from unmetal.engine import train
 from unmetal.errors import InputError
-from unmetal.methods import METHODS, adn
+from unmetal.methods import (
+    METHODS,
+    adn,
+    cganmar,
+    cnnmar,
+    cyclegan,
+    destreaknet,
+    drit,
+    munit,
+    rl_arcnn,
+    unet,
+)
 from unmetal.methods.method import Method
 from unmetal.nets.adn import Architecture
 
@@ -43,6 +54,9 @@ class Experiment:
 WIDER = samples.Config(zoom=(0.75, 1.0), turn=0.15)
 """Sizes and rotations beside the paper's flips: there are 25 patients where it had thousands."""
 
+PAIRS = replace(WIDER, halves=False)
+"""The same, for supervised methods: pairs from all training patients."""
+
 SYN = Experiment("ADN on simulated titanium, as in the paper", data=WIDER)
 
 CPU = replace(
@@ -53,32 +67,12 @@ CPU = replace(
         samples=20_000,
         batch=1,
         rate=2e-4,
+        fall=0.3,
         ema=0.998,
         precision="bf16",
         validate_every=500,
     ),
 )
-
-def small(full: Experiment, learns: Any) -> Experiment:
-    """What an experiment becomes where there is no GPU: every method a quarter as wide (`learns`)
-    and at half the resolution, one sample a step, 2,000 samples at twice the published rate."""
-    return replace(
-        full,
-        line=f"{full.line}; a quarter as wide, at half the resolution, for a CPU",
-        learns=learns,
-        data=replace(full.data, coarser=2),
-        training=replace(
-            full.training,
-            samples=2000,
-            batch=1,
-            rate=2 * full.training.rate,
-            fall=0.3,
-            ema=0.99,
-            precision="bf16",
-            validate_every=500,
-        ),
-    )
-
 
 TINY = replace(
     SYN,
@@ -87,10 +81,107 @@ TINY = replace(
     training=train.Config(samples=8, batch=2, validate_every=4, ema=0.9),
 )
 
+SLOT = 60_000
+"""Samples that every method of the table sees: what ADN sees of 25 minutes of a large GPU."""
+
+LIKE_ADN = train.Config(samples=SLOT, batch=8, rate=2e-4, fall=0.3, ema=0.999)
+"""ADN's published optimiser at four times the batch and twice the rate. The U-Net has it too: it
+was published for segmentation, and has no rates of its own for images."""
+
+LIKE_CYCLEGAN = train.Config(samples=SLOT, batch=4, rate=2e-4, weight_decay=0, fall=0.5)
+"""CycleGAN's and pix2pix's, whose rate falls over the second half; their batch is 1."""
+
+LIKE_MUNIT = train.Config(samples=SLOT, batch=4, rate=1e-4, halve_every=100_000)
+"""MUNIT's; its batch is 1, and its million iterations are far away."""
+
+LIKE_DRIT = train.Config(
+    samples=SLOT,
+    batch=6,
+    rate=1e-4,
+    slower={"content_critic": 0.4},
+    longest={"content_critic": 5.0},
+    fall=0.5,
+)
+"""DRIT's: the content critic moves on all three pairs of a batch, everybody on the last."""
+
+FALLING = train.Config(samples=SLOT, batch=8, rate=1e-3, betas=(0.9, 0.999), weight_decay=0, fall=1)
+"""For plain convolutions without norms."""
+
+SGD = train.Config(
+    samples=SLOT, batch=16, rate=0.02, optimiser="sgd", betas=(0.9, 0.0), weight_decay=0
+)
+"""CNNMAR's own."""
+
 EXPERIMENTS: dict[str, Experiment] = {
-    "adn-syn": replace(
-        SYN, training=train.Config(samples=60_000, batch=8, rate=2e-4, fall=0.3, ema=0.999)
+    "adn-syn": replace(SYN, training=LIKE_ADN),
+    "unet-syn": Experiment("the U-Net, on pairs", "unet", unet.Config(), PAIRS, LIKE_ADN),
+    "cganmar-syn": Experiment(
+        "cGANMAR, on pairs", "cganmar", cganmar.Config(), PAIRS, LIKE_CYCLEGAN
     ),
+    "cyclegan-syn": Experiment(
+        "CycleGAN, without pairs", "cyclegan", cyclegan.Config(), WIDER, LIKE_CYCLEGAN
+    ),
+    "munit-syn": Experiment("MUNIT, without pairs", "munit", munit.Config(), WIDER, LIKE_MUNIT),
+    "drit-syn": Experiment("DRIT, without pairs", "drit", drit.Config(), WIDER, LIKE_DRIT),
+    "cnnmar-syn": Experiment(
+        "CNNMAR, on pairs, whole slices", "cnnmar", cnnmar.Config(), PAIRS, FALLING
+    ),
+    "rl-arcnn-syn": Experiment(
+        "RL-ARCNN-style, on pairs", "rl-arcnn", rl_arcnn.Config(), PAIRS, FALLING
+    ),
+    "destreaknet-syn": Experiment(
+        "DestreakNet-style, on pairs", "destreaknet", destreaknet.Config(), PAIRS, FALLING
+    ),
+}
+"""Name -> preset; `unmetal train NAME`."""
+
+QUARTER: dict[str, Any] = {
+    "adn-syn": CPU.learns,
+    "unet-syn": unet.Config(width=16),
+    "cganmar-syn": cganmar.Config(width=16, critic_width=32),
+    "cyclegan-syn": cyclegan.Config(width=16, critic_width=32),
+    "munit-syn": munit.Config(width=16, critic_width=32),
+    "drit-syn": drit.Config(width=16, critic_width=32, content_layers=2),
+    "rl-arcnn-syn": rl_arcnn.Config(width=16),
+}
+"""The networks of the table at a quarter of their width, for CPUs."""
+
+
+def small(name: str) -> Experiment:
+    """What an experiment becomes where there is no GPU.
+
+    Every network a quarter as wide and at half the resolution, one sample a step (three pairs for
+    DRIT), 2,000 samples, the published rate twice. The methods that read the sinogram are cheap
+    and stay as they are.
+    """
+    full = EXPERIMENTS[name]
+    one = 6 if full.method == "drit" else 1
+    training = replace(
+        full.training,
+        samples=2000 // one * one,
+        batch=one,
+        fall=0.3,
+        ema=0.99,
+        precision="bf16",
+        validate_every=500,
+    )
+    if name not in QUARTER:
+        return replace(
+            full, line=f"{full.line}; for a CPU", training=replace(training, precision="fp32")
+        )
+    published = full.training.rate / (2 if full.training is LIKE_ADN else 1)
+    return replace(
+        full,
+        line=f"{full.line}; a quarter as wide, at half the resolution, for a CPU",
+        learns=replace(QUARTER[name], size=128),
+        data=replace(full.data, coarser=2),
+        training=replace(training, rate=2 * published),
+    )
+
+
+EXPERIMENTS |= {f"{name}-small": small(name) for name in list(EXPERIMENTS)}
+
+EXPERIMENTS |= {
     "adn-syn-paper": replace(
         SYN,
         line="adn-syn with the paper's flips, batch and rate and nothing else",
@@ -106,16 +197,20 @@ EXPERIMENTS: dict[str, Experiment] = {
         line="ADN with the paper's weights of 5 for cone-beam CT (CL2)",
         learns=adn.Config(recon=5, cycle=5, artifact=5),
     ),
-    "adn-syn-small": small(SYN, CPU.learns),
-    "adn-syn-cpu": replace(CPU, training=replace(CPU.training, fall=0.3)),
+    "adn-syn-cpu": CPU,
     "adn-syn-cpu-coarse": replace(
         CPU,
         line="adn-syn-cpu at half the resolution, to begin with: four times the samples an hour",
         data=replace(WIDER, coarser=2),
     ),
+    "cnnmar-syn-sgd": replace(
+        EXPERIMENTS["cnnmar-syn"],
+        line="CNNMAR as published: patches in 1/cm, momentum",
+        learns=cnnmar.Config(scale=1.0, patches=16),
+        training=SGD,
+    ),
     "tiny": TINY,
 }
-"""Name -> preset; `unmetal train NAME`."""
 
 ABLATION: dict[str, dict[str, Any]] = {
     "adversarial": {"recon": 0.0, "cycle": 0.0, "artifact": 0.0},
