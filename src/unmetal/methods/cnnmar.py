@@ -8,7 +8,9 @@ beside the metal what is there.
 As published it learns 64 x 64 patches in 1/cm, with plain SGD, for 2,000 epochs of 8,000 patches:
 `Config(scale=1.0, patches=16)` with SGD of rate 0.02 and momentum 0.9. Squared errors in 1/cm are
 so small (1e-4) that a short run hardly moves; by default it therefore learns whole slices, divided
-by 0.5/cm, which is meant for Adam with a rate of 1e-3.
+by 0.5/cm, which is meant for Adam with a rate of 1e-3. One thing differs in either case: what is
+below air is cut off in training too, while the released code does so in use only and shows the
+network what it never saw.
 """
 
 from collections.abc import Iterator
@@ -79,12 +81,10 @@ class CNNMAR(Method):
     def estimate(self, scan: Scan) -> Tensor:
         """The network's own image, `[B 1 H W]` in 1/cm.
 
-        As in the released code the mask is a pixel wider here than in training, and what is below
-        air counts as air.
+        As in the released code the mask is a pixel wider here than in training.
         """
         assert scan.metal is not None
-        inputs = corrections(scan, dilate(scan.metal, 1)).clamp_min(0)
-        scale = self.config.scale
+        inputs, scale = corrections(scan, dilate(scan.metal, 1)), self.config.scale
         return (self.generator(inputs / scale) * scale).to(scan.image)
 
     def learn(self, scan: Scan) -> Iterator[Turn]:
@@ -108,8 +108,9 @@ class CNNMAR(Method):
 
 
 def corrections(scan: Scan, metal: Tensor) -> Tensor:
-    """The slices uncorrected, after BHC and after LI, `[B 3 H W]` in 1/cm, water where `metal`."""
+    """The slices uncorrected, after BHC and after LI, `[B 3 H W]` in 1/cm: water where `metal`, and
+    nothing below air."""
     # Under mixed precision a reconstruction would lose digits that the network is to see.
     with torch.no_grad(), torch.autocast(scan.image.device.type, enabled=False):
         images = torch.cat([scan.image, bhc_image(scan), li_image(scan)], dim=1)
-    return torch.where(metal, MU_WATER, images).float()
+    return torch.where(metal, MU_WATER, images).clamp_min(0).float()

@@ -8,7 +8,7 @@ No normalisation and no residual: an output pixel is made of 11 x 11 of the inpu
 from torch import Tensor, nn
 
 from unmetal.nets.blocks import InFloat32
-from unmetal.nets.plain import keep_variance, stack, to_image
+from unmetal.nets.plain import stack, to_image
 
 
 class Fusion(nn.Module):
@@ -18,7 +18,6 @@ class Fusion(nn.Module):
         super().__init__()
         # The whole image passes through these layers: in bfloat16 it would be rounded in each.
         self.layers = InFloat32(*stack(3, width, depth - 1), to_image(width))
-        keep_variance(self)
 
     def forward(self, images: Tensor) -> Tensor:
         """`[B 3 H W]` to `[B 1 H W]`, in the unit of the input."""

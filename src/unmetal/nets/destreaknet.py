@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from unmetal.nets.blocks import InFloat32
-from unmetal.nets.plain import keep_variance, stack, to_image
+from unmetal.nets.plain import stack, to_residual
 
 
 class DualStream(nn.Module):
@@ -20,11 +20,8 @@ class DualStream(nn.Module):
         super().__init__()
         self.corrected = nn.Sequential(*stack(1, width, depth))
         self.detail = nn.Sequential(*stack(1, width, depth))
-        last = to_image(width)
-        self.joint = nn.Sequential(*stack(2 * width, width, depth), InFloat32(last))
-        keep_variance(self)
-        # Nothing to add at first: training begins from NMAR and not from noise on top of it.
-        nn.init.zeros_(last.weight)
+        last = InFloat32(to_residual(width))
+        self.joint = nn.Sequential(*stack(2 * width, width, depth), last)
 
     def forward(self, corrected: Tensor, detail: Tensor) -> Tensor:
         """Two images `[B 1 H W]` to the residual of the first, the same shape."""

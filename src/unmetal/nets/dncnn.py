@@ -1,13 +1,14 @@
 """The denoising network DnCNN: seventeen convolutions that estimate what to subtract.
 
 Source: Zhang, Zuo, Chen, Meng and Zhang, "Beyond a Gaussian denoiser: residual learning of deep CNN
-for image denoising", IEEE TIP 26 (2017), its variant for Gaussian noise of one level.
+for image denoising", IEEE TIP 26 (2017), its variant for Gaussian noise of one level; but for the
+last layer's start, see `plain.to_residual`.
 """
 
 from torch import Tensor, nn
 
 from unmetal.nets.blocks import InFloat32
-from unmetal.nets.plain import keep_variance, stack, to_image
+from unmetal.nets.plain import stack, to_residual
 
 
 class DnCNN(nn.Module):
@@ -18,9 +19,8 @@ class DnCNN(nn.Module):
         self.layers = nn.Sequential(
             *stack(1, width, 1),
             *stack(width, width, depth - 2, normalised=True),
-            InFloat32(to_image(width)),
+            InFloat32(to_residual(width)),
         )
-        keep_variance(self)
 
     def forward(self, x: Tensor) -> Tensor:
         """`[B 1 H W]` to the same shape: what `x` has too much."""
