@@ -2,8 +2,8 @@
 
 ECCV 2018, arXiv 1804.04732. A slice is a content, which affected and clean slices share, and a
 style, which they do not: reducing artifacts is decoding the content of an affected slice as a clean
-one. Losses, weights and the order of the turns are those of the released code and its
-configuration `synthia2cityscape`, without the perceptual loss, whose weight there is nought.
+one. Losses, weights and the order of the turns are those of the released code. The perceptual loss
+is left out: it needs the weights of a network for photographs, and its default weight is nought.
 """
 
 from collections.abc import Iterator
