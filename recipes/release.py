@@ -9,27 +9,42 @@ A caution is logged whenever the weights are used.
 import argparse
 import json
 from pathlib import Path
+from typing import Any
 
 from unmetal.engine import weights
 from unmetal.engine.load import RELEASED
 
 CARD = """# {name}
 
-{method} for metal artifact reduction in CT, trained without pairs. **Research use only.**
+`{method}` for metal artifact reduction in CT. **Research use only.**
 
 | | |
 |---|---|
-| network | width {width}, {downs} halvings, {residuals} residual blocks |
+| configuration | {learns_line} |
+| data | {data_line} |
+| training | {training_line} |
 | samples seen | {samples} |
 | input on validation patients | {before[psnr]:.2f} dB, SSIM {before[ssim]:.3f} |
 | output on validation patients | {validation[psnr]:.2f} dB, SSIM {validation[ssim]:.3f} |
 | commit | {commit} |
 
 The numbers are the ADN paper's metrics (window 0 to 0.5 per cm) on simulated titanium in slices of
-{held} patients that took no part in the training. Learned from simulated affected slices of one
-half of the patients and clean slices of the other; see `recipes/adn-syn.sh`. Do not read the
-integrity of hardware, bone density or dose from its output.
+{held} patients that took no part in the training{coarse}. {learned} Do not read the integrity of hardware, bone
+density or dose from its output.
 """
+
+UNPAIRED = "Learned from simulated affected slices of one half of the patients and clean slices of the other."
+PAIRED = "Learned from pairs, simulated on the slices of all training patients."
+
+
+def in_a_line(values: dict[str, Any]) -> str:
+    """`width 16, downs 2, ...`; what is nested is taken apart."""
+    flat = [
+        in_a_line(value) if isinstance(value, dict) else f"{name.replace('_', ' ')} {value}"
+        for name, value in values.items()
+        if value != {}
+    ]
+    return ", ".join(flat)
 
 
 def main(run: Path, name: str, table: Path | None, caution: str) -> None:
@@ -41,9 +56,13 @@ def main(run: Path, name: str, table: Path | None, caution: str) -> None:
     folder = RELEASED / name
     for path in weights.save(folder / name, half, card):
         print(path, f"{path.stat().st_size / 2**20:.1f} MiB")
-    architecture = card["learns"]["architecture"]
-    held = card["patients"]["validation"]
-    text = CARD.format(**card, **architecture, held=held)
+    text = CARD.format(
+        **card,
+        **{f"{part}_line": in_a_line(card[part]) for part in ("learns", "data", "training")},
+        held=card["patients"]["validation"],
+        coarse=", at half the resolution" if card["data"]["coarser"] == 2 else "",
+        learned=UNPAIRED if card["data"].get("halves", True) else PAIRED,
+    )
     text += f"\n**Caution**: {caution}\n" if caution else ""
     text += f"\n{table.read_text()}" if table else ""
     (folder / "card.md").write_text(text)

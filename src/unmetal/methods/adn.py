@@ -10,11 +10,11 @@ from dataclasses import dataclass, field
 from typing import ClassVar, Literal
 
 from torch import Tensor, nn
-from torch.nn import functional
 
-from unmetal.methods.adversarial import Form, judge, real
+from unmetal.methods.adversarial import Form, judge, l1, real
 from unmetal.methods.method import Method, Turn
 from unmetal.nets.adn import Architecture, Critic, Generator
+from unmetal.nets.blocks import dithered, in_whole_strides
 from unmetal.scan import Scan
 from unmetal.units import mu_to_network, network_to_mu
 
@@ -70,10 +70,9 @@ class ADN(Method):
 
     def reduce(self, scan: Scan) -> Tensor:
         """The slices without artifacts, `[B 1 H W]` in 1/cm, within the window of `units`."""
-        x, (height, width) = mu_to_network(scan.image), scan.image.shape[-2:]
         stride = self.config.architecture.stride
-        x = functional.pad(x, (0, -width % stride, 0, -height % stride), mode="reflect")
-        return network_to_mu(self.generator.clean(x)[..., :height, :width].float())
+        x = in_whole_strides(self.generator.clean, mu_to_network(scan.image), stride)
+        return network_to_mu(x.float())
 
     def transfer(self, affected: Tensor, clean: Tensor) -> Tensor:
         """Clean slices given the artifact of affected ones (Figure 11); `[B 1 H W]` in 1/cm."""
@@ -87,7 +86,8 @@ class ADN(Method):
         PyTorch has refused since 1.5; here both sides answer the other's previous weights.
         """
         assert scan.other is not None
-        x, y, w = mu_to_network(scan.image), mu_to_network(scan.other), self.config
+        x, y = dithered(mu_to_network(scan.image)), dithered(mu_to_network(scan.other))
+        w = self.config
         artifact = self.generator.encode_artifact(x)
         x_again, x_clean = self.generator.split(x, artifact)
         y_spoilt, y_again = self.generator.merge(x, y, artifact)
@@ -114,8 +114,3 @@ class ADN(Method):
                 "spoilt": judge(self.critic["spoilt"], y_spoilt, x, w.adversarial),
             },
         )
-
-
-def l1(a: Tensor, b: Tensor) -> Tensor:
-    """Mean absolute difference, a scalar."""
-    return functional.l1_loss(a.float(), b.float())
