@@ -38,8 +38,8 @@ def test_the_fit_improves_and_stays_within_the_window() -> None:
     given = scan()
     few, more = (DIP(replace(TINY, iterations=n, smoothing=0.9)).reduce(given) for n in (5, 60))
     assert off(given, more) < 0.4 * off(given, few)
-    assert 0 <= more.min() <= more.max() <= 0.5
-    assert more[given.metal].max() < 0.45, "metal is not fitted"
+    more = more[(given.image <= 0.5) | given.metal]
+    assert 0 <= more.min() <= more.max() < 0.45, "metal is not fitted"
 
 
 def test_metal_and_what_is_brighter_than_the_window_have_no_influence() -> None:
@@ -47,9 +47,14 @@ def test_metal_and_what_is_brighter_than_the_window_have_no_influence() -> None:
     changed = torch.where(given.metal, 0.1, given.image)
     changed[..., 12, :] = 0.9
     expected = DIP(TINY).reduce(given)
-    assert torch.equal(DIP(TINY).reduce(replace(given, image=changed)), expected)
+    found = DIP(TINY).reduce(replace(given, image=changed))
+    assert (found[..., 12, :] == 0.9).all(), "dense bone stays"
+    found[..., 12, :] = expected[..., 12, :]
+    assert torch.equal(found, expected)
     changed[..., 20, 20] += 0.05
-    assert not torch.equal(DIP(TINY).reduce(replace(given, image=changed)), expected)
+    assert not torch.equal(
+        DIP(TINY).reduce(replace(given, image=changed))[..., 0, :], found[..., 0, :]
+    )
 
 
 def test_only_its_seed_decides_and_torchs_state_is_left_alone() -> None:

@@ -70,13 +70,16 @@ class DIP(Method):
         self.config = config or Config()
 
     def reduce(self, scan: Scan) -> Tensor:
-        """`[B 1 H W]`, 1/cm, within the window of `units`; invented where the metal is."""
+        """`[B 1 H W]`, 1/cm: invented where the metal is, as it came where it is brighter than the
+        window of `units`, which nothing is fitted to."""
         assert scan.metal is not None
+        bright = scan.image > WINDOW[1]
         # Callers are in inference mode, whose tensors no gradient passes.
         with torch.inference_mode(False), torch.enable_grad():
-            image, metal = scan.image.clone(), scan.metal.clone()
-            fitted = self.fit(mu_to_unit(image).float(), ~metal & (image <= WINDOW[1]))
-        return network_to_mu(fitted * 2 - 1).to(scan.image)
+            counts = ~(scan.metal | bright)
+            fitted = self.fit(mu_to_unit(scan.image.clone()).float(), counts)
+        fitted = network_to_mu(fitted * 2 - 1).to(scan.image)
+        return torch.where(bright & ~scan.metal, scan.image, fitted)
 
     def fit(self, target: Tensor, counts: Tensor) -> Tensor:
         """Images `[B 1 H W]` in [0, 1] that are like `target`, the same, where `counts`, bool."""
