@@ -29,11 +29,12 @@ CARD = """# {name}
 | commit | {commit} |
 
 The numbers are the ADN paper's metrics (window 0 to 0.5 per cm) on simulated titanium in slices of
-{held} patients that took no part in the training{coarse}. {learned} Do not read the integrity of hardware, bone
-density or dose from its output.
+{held} patients that took no part in the training{coarse}. {learned}
+Do not read the integrity of hardware, bone density or dose from its output.
 """
 
-UNPAIRED = "Learned from simulated affected slices of one half of the patients and clean slices of the other."
+UNPAIRED = """Learned from simulated affected slices of one half of the patients and clean slices
+of the other."""
 PAIRED = "Learned from pairs, simulated on the slices of all training patients."
 
 

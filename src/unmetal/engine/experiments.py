@@ -151,8 +151,8 @@ def small(name: str) -> Experiment:
     """What an experiment becomes where there is no GPU.
 
     Every network a quarter as wide and at half the resolution, one sample a step (a pair for DRIT,
-    which translates one of the two), 2,000 samples, the published rate twice. The methods that read the sinogram are cheap
-    and stay as they are.
+    which translates one of the two), 2,000 samples, the published rate twice. The methods that read
+    the sinogram are cheap and stay as they are.
     """
     full = EXPERIMENTS[name]
     one = 2 if full.method == "drit" else 1
