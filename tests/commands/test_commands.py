@@ -111,22 +111,3 @@ def test_simulate_gives_the_slice_or_everything(tmp_path, capsys):
     assert known["sinogram"].shape == known["trace"].shape == (1, 320, 197)
     assert known["image"].max() > 5000 > known["free"].max()
     assert "256 x 256" in capsys.readouterr().err
-
-
-@pytest.mark.recipe
-def test_evaluate_writes_three_tables(tmp_path, capsys):
-    hu = np.full((1, 256, 256), -4000, np.int16)
-    hu[0, 60:200, 50:210] = 160
-    masks = np.zeros((1, 512, 512), dtype=bool)
-    masks[0, 250:262, 250:262] = True
-    (tmp_path / "masks").mkdir()
-    np.savez(tmp_path / "deeplesion_test_256.npz", hu_x4=hu)
-    np.savez(tmp_path / "masks" / "cnnmar_test_10x512.npz", masks=masks)
-    out = tmp_path / "out"
-    command = ["evaluate", "li", "nmar", "--data", str(tmp_path), "--out", str(out)]
-    assert main(command) == 0
-    assert {path.name for path in out.iterdir()} == {"rows.csv", "table.csv", "table.md"}
-    text = (out / "table.md").read_text()
-    assert all(name in text for name in ("input", "li", "nmar", "ceiling", "PSNR"))
-    assert main(command) == 1
-    assert "--force" in capsys.readouterr().err

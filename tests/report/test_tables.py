@@ -1,67 +1,24 @@
-"""Tables: the means are those of the rows, and what is written can be read back."""
-
-import csv
-import math
+"""Tables: they show the numbers, and only those that there are."""
 
 import pytest
+from rows_of_methods import CASES, FACTS, ROWS
 
-from unmetal.metrics.intervals import bootstrap
+from unmetal.metrics.intervals import Difference, Interval
+from unmetal.report.page import page, seconds
+from unmetal.report.summary import COLUMNS, compared, summary
 from unmetal.report.tables import (
-    COLUMNS,
-    Column,
+    budgets,
     case_by_case,
-    columns_of,
+    chance,
+    change,
     crossed,
+    differences,
     grid,
     markdown,
-    summary,
-    write_rows,
-    write_summary,
 )
 
 PSNR = COLUMNS[0]
-ROWS = [
-    {"method": method, "group": str(slice_), "slice": slice_, "mask_px": px, "psnr": base + slice_}
-    for slice_ in range(4)
-    for px in (300, 20)
-    for method, base in (("input", 25.0), ("li", 31.0))
-]
-
-
-def test_means_and_intervals_are_those_of_the_rows_that_agree() -> None:
-    first, second = summary(ROWS)
-    assert (first.key, second.key) == ({"method": "input"}, {"method": "li"})
-    assert first.cases == second.cases == 8
-    assert second.means["psnr"] == bootstrap(
-        [31.0, 31.0, 32.0, 32.0, 33.0, 33.0, 34.0, 34.0], list("00112233")
-    )
-    assert set(second.means) == {"psnr"}
-
-
-def test_metrics_over_no_pixels_do_not_count_and_equal_images_are_infinitely_good() -> None:
-    rows = [ROWS[0] | {"psnr": value} for value in (math.nan, 30.0)]
-    assert summary(rows)[0].means["psnr"].mean == 30.0
-    assert "psnr" not in summary(rows[:1])[0].means
-    perfect = summary([ROWS[0] | {"psnr": math.inf}])
-    assert perfect[0].means["psnr"].mean == math.inf
-    assert "| inf |" in " ".join(markdown(perfect).split())
-
-
-def test_rows_come_back_from_csv_with_every_digit(tmp_path) -> None:
-    rows = [{"method": "li", "psnr": 0.1 + 0.2}, {"method": "nmar", "psnr": 1e-17, "dice": 1.0}]
-    write_rows(rows, tmp_path / "rows.csv")
-    with (tmp_path / "rows.csv").open(newline="") as file:
-        back = list(csv.DictReader(file))
-    assert [float(row["psnr"]) for row in back] == [0.1 + 0.2, 1e-17]
-    assert [row["dice"] for row in back] == ["", "1.0"]
-
-
-def test_a_summary_has_a_line_for_each_method_with_its_interval(tmp_path) -> None:
-    write_summary(summary(ROWS), tmp_path / "table.csv")
-    with (tmp_path / "table.csv").open(newline="") as file:
-        first, second = csv.DictReader(file)
-    assert first["method"] == "input"
-    assert float(second["psnr_low"]) < float(second["psnr"]) < float(second["psnr_high"])
+PSNR = COLUMNS[0]
 
 
 def test_markdown_shows_units_digits_and_only_metrics_that_there_are() -> None:
@@ -82,11 +39,6 @@ def test_crossed_has_methods_down_and_sizes_rising_to_the_right() -> None:
     assert [word.strip() for word in lines[2].split("|")[2:-1]] == ["34.25", "–"]
 
 
-def test_columns_are_those_any_row_has() -> None:
-    assert columns_of(ROWS) == [PSNR]
-    assert Column("x", "X").head == "X"
-
-
 def test_a_grid_whose_lines_differ_in_length_is_refused() -> None:
     with pytest.raises(ValueError, match="zip"):
         grid(["a", "b"], [["1"]])
@@ -97,3 +49,40 @@ def test_case_by_case_has_a_line_a_slice_and_a_column_a_method() -> None:
     assert len(table) == 2 + 4
     assert [cell.strip() for cell in table[0].split("|")[1:-1]] == ["PSNR (dB)", "input", "li"]
     assert [cell.strip() for cell in table[3].split("|")[1:-1]] == ["1", "26.00", "32.00"]
+
+
+def cells(line: str) -> list[str]:
+    return [cell.strip() for cell in line.split("|")[1:-1]]
+
+
+def test_differences_are_signed_and_say_how_sure_they_are() -> None:
+    head, _, *lines = differences(compared(CASES, "adn_x")).splitlines()
+    assert cells(head)[:3] == ["method", "cases", "Δ PSNR (dB)"]
+    assert [cells(line)[0] for line in lines] == ["input", "li", "ceiling"]
+    assert cells(lines[1])[1:3] == ["12", "−2.00 [−2.00, −2.00] p 0.25"]
+    assert change({"psnr": Difference(0.5, float("nan"), float("nan"), 1)}, PSNR) == "+0.50"
+    assert [chance(p) for p in (0.0001, 0.0034, 0.096, 1)] == ["0.0001", "0.003", "0.10", "1.00"]
+
+
+def test_budgets_leave_out_what_nobody_has() -> None:
+    head, _, li, adn = budgets(FACTS, {"adn_x": Interval(0.25, 0.2, 0.3)}).splitlines()
+    assert cells(head) == [
+        *("method", "parameters", "with critics", "samples", "s per slice"),
+        *("evaluated on", "CPU s", "CPU MiB"),
+    ]
+    assert cells(li) == ["li", *"–" * 7]
+    assert cells(adn) == [
+        *("adn_x", "1,000", "1,500", "60,000", "0.25", "CPU, 1 thread", "1.23", "512")
+    ]
+
+
+def test_a_page_says_what_it_shows() -> None:
+    text = page("What this is.", CASES, FACTS, "adn_x")
+    assert text.startswith("What this is.")
+    for part in ("adn_x: every row minus adn_x", "with 3 rows", "0.02 for each", "at mask_px"):
+        assert part in text
+    assert "fewer cases" not in text
+    fewer = [row for row in CASES if row["method"] != "li" or row["slice"] == 0]
+    assert "fewer cases" in page("", fewer, FACTS, "adn_x")
+    assert {name: one.mean for name, one in seconds(CASES).items()} == {"li": 0.25, "adn_x": 0.25}
+    assert "Case by case" in page("", ROWS, {}, "li")

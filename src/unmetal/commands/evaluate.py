@@ -11,7 +11,7 @@ from unmetal.console import console_log, progress_bar
 
 @dataclass(frozen=True)
 class Evaluate:
-    """A table of methods on data with a known truth, as csv and Markdown.
+    """A table of methods on data with a known truth, as csv, Markdown and LaTeX, and a figure.
 
     Beside every method stand the input and the ceiling: what a perfect sinogram would give.
     """
@@ -21,11 +21,29 @@ class Evaluate:
 
     data: Path
     """Folder with deeplesion_test_256.npz and masks/cnnmar_test_10x512.npz: every slice with every
-    mask, by the paper's protocol. Or an .npz of pairs: ma_x4, clean_x4, mask, body, spacing,
+    mask, by the paper's protocol. Or FOLDER/index.csv: the same with the clean slices of split
+    test that it lists, by patient. Or an .npz of pairs: ma_x4, clean_x4, mask, body, spacing,
     names."""
 
     out: Path
-    """Folder for rows.csv, table.csv and table.md."""
+    """Folder for rows.csv, table.csv, table.md, table.tex, figure.png and how they were made."""
+
+    against: str | None = None
+    """The row that all others are compared with, case by case; the first METHOD otherwise."""
+
+    coarser: int = 1
+    """Average over blocks of this many pixels squared before scoring: for networks that learned at
+    a part of the resolution."""
+
+    slices: int | None = None
+    """Only this many slices, evenly spaced; all otherwise."""
+
+    costs: bool = False
+    """Also measure time and memory of one slice, each method in a process of its own, on the CPU
+    and on a GPU where there is one."""
+
+    add: bool = False
+    """Keep the rows in OUT, and evaluate only methods that have none or had other weights."""
 
     metal: Literal["ti", "fe", "cu", "au", "cocr", "amalgam"] = "ti"
     """What the masks are made of."""
@@ -43,24 +61,18 @@ class Evaluate:
         """Evaluate and write; raises `InputError`."""
         from unmetal.data.cases import load_cases  # noqa: PLC0415
         from unmetal.engine.device import choose_device  # noqa: PLC0415
-        from unmetal.engine.evaluate import caption, evaluate  # noqa: PLC0415
-        from unmetal.engine.load import load_method  # noqa: PLC0415
-        from unmetal.report.evaluation import check_folder, write_evaluation  # noqa: PLC0415
+        from unmetal.engine.entrants import entrants  # noqa: PLC0415
+        from unmetal.engine.rows import Setting  # noqa: PLC0415
+        from unmetal.report.evaluation import Evaluation  # noqa: PLC0415
 
         console_log()
-        chosen = {Path(name).name: load_method(name) for name in self.methods}
-        device = choose_device(self.device)
-        check_folder(self.out, force=self.force)
-        cases = load_cases(self.data)
+        methods, device = entrants(self.methods), choose_device(self.device)
+        setting = Setting(self.metal, self.seed, self.coarser, self.slices)
+        against, cases = self.against or next(iter(methods)), load_cases(self.data)
+        done = Evaluation.begin(self.out, cases, setting, add=self.add, force=self.force)
+        done.check(against, methods)
         with progress_bar("slices") as progress:
-            rows = list(
-                evaluate(
-                    chosen,
-                    cases,
-                    metal=self.metal,
-                    seed=self.seed,
-                    device=device,
-                    progress=progress,
-                )
-            )
-        print(write_evaluation(rows, self.out, caption(cases, self.metal, self.seed)))
+            done.run(methods, device, progress)
+        if self.costs:
+            done.measure(methods, self.coarser)
+        print(done.write(self.out, against))

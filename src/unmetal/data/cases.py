@@ -1,7 +1,9 @@
 """Test sets with a known truth: clean slices to be simulated on, and ready-made pairs."""
 
+import csv
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 
@@ -9,6 +11,9 @@ from unmetal.errors import InputError
 
 CLEAN = "deeplesion_test_256.npz"
 MASKS = "masks/cnnmar_test_10x512.npz"
+
+OFFSET = -1024
+"""HU of the number 0 in the pictures that an `index.csv` lists."""
 
 
 @dataclass(frozen=True)
@@ -21,6 +26,8 @@ class Clean:
     """bool `[M h w]`, of any size."""
     groups: tuple[str, ...]
     """N names; slices of one patient share theirs. Unknown patients: a name a slice."""
+    grouped_by: Literal["patient", "slice"] = "slice"
+    """What the groups are."""
 
 
 @dataclass(frozen=True)
@@ -41,23 +48,24 @@ class Pairs:
 
 
 def load_cases(path: Path) -> Clean | Pairs:
-    """The test set in a `.npz` file of pairs, or in a folder of clean slices and masks.
+    """The test set in a `.npz` of pairs, in a folder, or in a folder's `index.csv`.
 
-    A file of pairs holds `ma_x4` and `clean_x4` (int16 `[N H W]`, HU = value / 4), `mask` and
-    `body` (bool, packed along the last axis by `numpy.packbits`), `spacing` (mm) and `names`. A
-    folder holds `deeplesion_test_256.npz` (`hu_x4`) and `masks/cnnmar_test_10x512.npz` (`masks`).
+    - A `.npz` of pairs holds `ma_x4` and `clean_x4` (int16 `[N H W]`, HU = value / 4), `mask` and
+      `body` (bool, packed along the last axis by `numpy.packbits`), `spacing` (mm) and `names`.
+    - A folder holds `deeplesion_test_256.npz` (`hu_x4`) and `masks/cnnmar_test_10x512.npz`
+      (`masks`). Who the patients are is not known.
+    - An `index.csv` lists 16-bit pictures beside it (HU = value - 1024) with the columns `file`,
+      `kind`, `split` and `patient`; those of `split` test and `kind` clean count, with the same
+      masks.
+
     Raises `InputError`.
     """
+    if path.suffix == ".csv":
+        return load_index(path)
     if path.is_dir():
-        clean, masks = load_arrays(path / CLEAN), load_arrays(path / MASKS)
-        if "hu_x4" not in clean or "masks" not in masks:
-            raise InputError(f"{path}: {CLEAN} must hold hu_x4, and {MASKS} masks")
-        hu = clean["hu_x4"].astype(np.float32) / 4
-        return Clean(hu, masks["masks"].astype(bool), tuple(str(i) for i in range(len(hu))))
-    arrays = load_arrays(path)
-    wanted = ("ma_x4", "clean_x4", "mask", "body", "spacing", "names")
-    if missing := [name for name in wanted if name not in arrays]:
-        raise InputError(f"{path}: no {', '.join(missing)} in it; see unmetal evaluate --help")
+        hu = wanted(path / CLEAN, "hu_x4")["hu_x4"].astype(np.float32) / 4
+        return Clean(hu, load_test_masks(path), tuple(str(i) for i in range(len(hu))))
+    arrays = wanted(path, "ma_x4", "clean_x4", "mask", "body", "spacing", "names")
     width = arrays["ma_x4"].shape[-1]
     mask, body = (np.unpackbits(arrays[n], axis=-1)[..., :width] > 0 for n in ("mask", "body"))
     return Pairs(
@@ -68,6 +76,38 @@ def load_cases(path: Path) -> Clean | Pairs:
         arrays["spacing"].astype(np.float64),
         tuple(str(name) for name in arrays["names"]),
     )
+
+
+def load_index(path: Path) -> Clean:
+    """The clean test slices that an index lists, by patient; see `load_cases`."""
+    try:
+        with path.open(newline="", encoding="utf-8") as file:
+            rows = [r for r in csv.DictReader(file) if (r["split"], r["kind"]) == ("test", "clean")]
+            slices = [(path.parent / row["file"], row["patient"]) for row in rows]
+    except FileNotFoundError as error:
+        raise InputError(f"{path}: there is no such file") from error
+    except (KeyError, ValueError, csv.Error) as error:
+        raise InputError(f"{path}: not an index with file, kind, split and patient") from error
+    if not slices:
+        raise InputError(f"{path}: lists no slice of split test and kind clean")
+    hu = [_load_grey(file) + OFFSET for file, _ in slices]
+    if len({one.shape for one in hu}) > 1:
+        raise InputError(f"{path}: lists slices of different sizes")
+    groups = tuple(patient for _, patient in slices)
+    return Clean(np.stack(hu), load_test_masks(path.parent), groups, grouped_by="patient")
+
+
+def load_test_masks(folder: Path) -> np.ndarray:
+    """The masks to test with, bool `[M h w]`; nothing is trained with them."""
+    return wanted(folder / MASKS, "masks")["masks"].astype(bool)
+
+
+def wanted(path: Path, *names: str) -> dict[str, np.ndarray]:
+    """Arrays of a `.npz` file, among them those of these names; raises `InputError`."""
+    arrays = load_arrays(path)
+    if missing := [name for name in names if name not in arrays]:
+        raise InputError(f"{path}: no {', '.join(missing)} in it; see unmetal evaluate --help")
+    return arrays
 
 
 def load_arrays(path: Path) -> dict[str, np.ndarray]:
@@ -104,13 +144,19 @@ def load_masks(where: str) -> np.ndarray:
 
 
 def _load_image(path: Path) -> np.ndarray:
+    """bool `[H W]`: brighter than half of the brightest."""
+    grey = _load_grey(path)
+    return grey > grey.max() / 2 if grey.max() > 0 else np.zeros(grey.shape, dtype=bool)
+
+
+def _load_grey(path: Path) -> np.ndarray:
+    """float32 `[H W]`, the stored numbers; raises `InputError`."""
     from PIL import Image, UnidentifiedImageError  # noqa: PLC0415
 
     try:
         with Image.open(path) as image:
-            grey = np.asarray(image.convert("F"))
+            return np.asarray(image.convert("F"))
     except FileNotFoundError as error:
         raise InputError(f"{path}: there is no such file") from error
     except (UnidentifiedImageError, OSError) as error:
         raise InputError(f"{path}: not an image that can be read") from error
-    return grey > grey.max() / 2 if grey.max() > 0 else np.zeros(grey.shape, dtype=bool)

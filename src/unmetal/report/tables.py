@@ -1,113 +1,16 @@
-"""Rows of numbers to CSV and Markdown.
-
-A row is what `engine.evaluate` yields for one method on one case: a dict with `method`, what names
-the case (`slice`, `mask`, `mask_px`, `group`) and its metrics.
-"""
+"""Means, differences and budgets as tables in Markdown, which read well as text too."""
 
 from __future__ import annotations
 
-import csv
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path
-from typing import NamedTuple
+from typing import Any
 
-from unmetal.metrics.intervals import Interval, bootstrap
+from unmetal.metrics.intervals import Difference, Interval
+from unmetal.report.summary import COLUMNS, Column, Comparison, Row, Summary, summary
 
-Row = Mapping[str, str | int | float]
-
-
-class Column(NamedTuple):
-    """One metric of a table."""
-
-    name: str
-    """Its key in a row."""
-    title: str
-    unit: str = ""
-    digits: int = 2
-
-    @property
-    def head(self) -> str:
-        """What stands above the column."""
-        return f"{self.title} ({self.unit})" if self.unit else self.title
-
-
-COLUMNS = (
-    Column("psnr", "PSNR", "dB", 2),
-    Column("ssim", "SSIM", digits=3),
-    Column("ssim_wang", "SSIM Wang", digits=3),
-    Column("rmse_hu", "RMSE", "HU", 1),
-    Column("dice", "Dice of the metal", digits=3),
-)
-"""The metrics that tables show, in this order; a table leaves out those its rows do not have."""
-
-
-class Summary(NamedTuple):
-    """What some rows have in common, how many they are, and their means."""
-
-    key: dict[str, str | int | float]
-    """`{"method": "li"}`: the fields that were grouped by."""
-    cases: int
-    means: dict[str, Interval]
-    """Name of a metric -> mean and 95 % interval; without metrics that no row of it has."""
-
-
-def columns_of(rows: Sequence[Row], columns: Sequence[Column] = COLUMNS) -> list[Column]:
-    """Those of `columns` that any row has."""
-    return [column for column in columns if any(column.name in row for row in rows)]
-
-
-def summary(
-    rows: Sequence[Row],
-    by: Sequence[str] = ("method",),
-    columns: Sequence[Column] = COLUMNS,
-    group: str = "group",
-) -> list[Summary]:
-    """Means of the rows that agree in `by`, in the order in which they first appear.
-
-    Intervals resample whole groups, for slices of one patient are alike: `group` names the field
-    that says which. Values that are NaN (a metric over no pixels) do not count.
-    """
-    together: dict[tuple[str | int | float, ...], list[Row]] = {}
-    for row in rows:
-        together.setdefault(tuple(row[name] for name in by), []).append(row)
-    result = []
-    for key, some in together.items():
-        means = {c.name: mean for c in columns if (mean := _mean(some, c.name, group)) is not None}
-        result.append(Summary(dict(zip(by, key, strict=True)), len(some), means))
-    return result
-
-
-def _mean(rows: Sequence[Row], name: str, group: str) -> Interval | None:
-    """Mean and interval of the metric `name`; None where no row has it."""
-    pairs = [(float(row[name]), row[group]) for row in rows if name in row]
-    pairs = [pair for pair in pairs if not math.isnan(pair[0])]
-    if not pairs:
-        return None
-    values, groups = zip(*pairs, strict=True)
-    if not all(map(math.isfinite, values)):  # the PSNR of two equal images
-        return Interval(sum(values), math.nan, math.nan)
-    return bootstrap(values, groups)
-
-
-def write_rows(rows: Sequence[Row], path: Path) -> None:
-    """One line a row, fields in the order in which they first appear; every digit is kept."""
-    names = dict.fromkeys(name for row in rows for name in row)
-    with path.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, list(names), lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
-
-
-def write_summary(summaries: Sequence[Summary], path: Path) -> None:
-    """One line a summary: its key, `cases`, and `psnr`, `psnr_low`, `psnr_high` of each metric."""
-    rows: list[Row] = []
-    for key, cases, means in summaries:
-        row = key | {"cases": cases}
-        for name, mean in means.items():
-            row |= {name: mean.mean, f"{name}_low": mean.low, f"{name}_high": mean.high}
-        rows.append(row)
-    write_rows(rows, path)
+NOTHING = "–"
+"""Where there is no number."""
 
 
 def markdown(summaries: Sequence[Summary], columns: Sequence[Column] = COLUMNS) -> str:
@@ -146,16 +49,72 @@ def case_by_case(rows: Sequence[Row], column: Column) -> str:
     return grid([column.head, *map(str, methods)], lines)
 
 
+def differences(comparisons: Sequence[Comparison], columns: Sequence[Column] = COLUMNS) -> str:
+    """A table of differences: a line each, with 95 % intervals and p-values."""
+    shown = [c for c in columns if any(c.name in one.differences for one in comparisons)]
+    lines = [
+        [one.method, str(one.cases), *(change(one.differences, column) for column in shown)]
+        for one in comparisons
+    ]
+    return grid(["method", "cases", *(f"Δ {column.head}" for column in shown)], lines)
+
+
+def budgets(methods: Mapping[str, Mapping[str, Any]], took: Mapping[str, Interval]) -> str:
+    """A table of what methods cost: facts of `engine.cost` by name, and mean seconds by name.
+
+    Columns that nobody has a number for are left out.
+    """
+    head = ["method", "parameters", "with critics", "samples", "s per slice", "evaluated on"]
+    head += ["CPU s", "CPU MiB", "GPU s", "GPU MiB"]
+    lines = [budget(name, facts, took.get(name)) for name, facts in methods.items()]
+    kept = [i for i in range(len(head)) if i == 0 or any(line[i] != NOTHING for line in lines)]
+    return grid([head[i] for i in kept], [[line[i] for i in kept] for line in lines])
+
+
+def budget(name: str, facts: Mapping[str, Any], took: Interval | None) -> list[str]:
+    """A line of `budgets`."""
+    costs = [facts.get("cost", {}).get(kind, {}) for kind in ("cpu", "cuda")]
+    learned = facts["learned"] if facts["learned"] != facts["parameters"] else None
+    return [
+        name,
+        *(f"{number:,}" if number else NOTHING for number in (facts["parameters"], learned)),
+        f"{facts['samples']:,}" if facts["samples"] else NOTHING,
+        NOTHING if took is None else f"{took.mean:.3g}",
+        str(facts.get("evaluated on", NOTHING)),
+        *(
+            f"{one[key]:{form}}" if key in one else NOTHING
+            for one in costs
+            for key, form in (("seconds", ".3g"), ("mib", ".0f"))
+        ),
+    ]
+
+
 def _value(row: Row, column: Column) -> str:
-    return f"{row[column.name]:.{column.digits}f}" if column.name in row else "–"
+    return f"{row[column.name]:.{column.digits}f}" if column.name in row else NOTHING
 
 
 def cell(means: Mapping[str, Interval], column: Column, *, interval: bool = True) -> str:
     """`32.04 [31.71, 32.40]`, or a dash where there is no number."""
     if column.name not in means:
-        return "–"
+        return NOTHING
     mean, low, high = (f"{number:.{column.digits}f}" for number in means[column.name])
     return f"{mean} [{low}, {high}]" if interval and math.isfinite(float(low)) else mean
+
+
+def change(found: Mapping[str, Difference], column: Column) -> str:
+    """`+0.35 [+0.10, +0.60] p 0.004`, or a dash where there is no number."""
+    if column.name not in found:
+        return NOTHING
+    *numbers, p = found[column.name]
+    mean, low, high = (f"{number:+.{column.digits}f}".replace("-", "−") for number in numbers)
+    if math.isnan(numbers[1]):  # of one patient
+        return mean
+    return f"{mean} [{low}, {high}] p {chance(p)}"
+
+
+def chance(p: float) -> str:
+    """A p-value as it is printed: `0.04`, `0.003`, `0.0001`."""
+    return f"{p:.1g}" if p < 0.095 else f"{p:.2f}"
 
 
 def grid(head: Sequence[str], lines: Iterable[Sequence[str]], words: int = 1) -> str:

@@ -1,0 +1,96 @@
+"""The rows of an evaluation: what they are called, which cases have them, and what they show."""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from typing import Any
+
+import numpy as np
+
+from unmetal.data.cases import Clean, Pairs
+
+Row = dict[str, str | int | float]
+"""`method`, what names the case, its metrics, and the `seconds` that the slice took."""
+
+INPUT, CEILING, TRUTH = "input", "ceiling", "truth"
+"""What is no method: the slice as it came; the same scan without metal, reconstructed; and the
+slice before it was scanned, which has no row."""
+
+
+@dataclass(frozen=True)
+class Setting:
+    """How clean slices become cases, and which slices count."""
+
+    metal: str = "ti"
+    """What the masks are made of."""
+
+    seed: int = 0
+    """Of the photon noise."""
+
+    coarser: int = 1
+    """Truth, input and ceiling are averaged over blocks of this many pixels squared. So are the
+    results of methods that read the sinogram, which needs its own pixels; all others are given the
+    averaged image, as they were when they learned at that resolution."""
+
+    slices: int | None = None
+    """Take this many, evenly spaced from the first to the last; None takes all."""
+
+
+def spread(total: int, count: int | None) -> list[int]:
+    """`count` of the numbers from 0 to `total` - 1, evenly spaced, both ends among them."""
+    if count is None or count >= total:
+        return list(range(total))
+    # In whole numbers: four of a hundred are then among ten of a hundred, whatever rounds how.
+    gaps = max(count - 1, 1)
+    return [(2 * i * (total - 1) + gaps) // (2 * gaps) for i in range(count)]
+
+
+def caption(cases: Clean | Pairs, setting: Setting, rows: Sequence[Row]) -> str:
+    """What a table of rows of these cases shows, in words."""
+    there, groups = (len({str(row[key]) for row in rows}) for key in ("slice", "group"))
+    if isinstance(cases, Pairs):
+        return (
+            f"{part(there, len(cases.names))} of a scanner with a known truth. Each goes through "
+            "what `unmetal reduce` does, from the image alone; `METHOD, true mask` was told where "
+            "the metal is. HU clipped to [-1000, 2000], inside the body, farther than 2 px from "
+            "metal; PSNR for a range of 3000 HU, SSIM with a Gaussian window. Intervals: 95 %, "
+            "bootstrap over slices. Seconds: all of that, slice by slice."
+        )
+    known = cases.grouped_by == "patient"
+    units = f"patients ({groups})" if known else f"slices ({groups}, whose patients are not known)"
+    return (
+        f"{part(there, len(cases.hu))} x {len(cases.masks)} masks of {setting.metal}, simulated "
+        "and scored as the ADN paper does (window 0 to 0.5/cm, metal masked), noise from seed "
+        f"{setting.seed}.{averaged(setting.coarser)} `ceiling` is the reconstruction of the "
+        f"sinogram without metal. RMSE below 0.5/cm only. Intervals: 95 %, bootstrap over {units}. "
+        "Seconds per slice: `reduce` alone, in batches of masks; sinogram, trace and mask are "
+        "there before the clock starts."
+    )
+
+
+def averaged(factor: int) -> str:
+    """What a caption says of a resolution that is not the protocol's own."""
+    if factor == 1:
+        return ""
+    return (
+        f" Truth, input, ceiling and results are averaged over {factor} x {factor} pixels; methods "
+        "that do not read the sinogram were given the averaged image."
+    )
+
+
+def part(some: int, total: int) -> str:
+    """`100 slices`, or `4 of 100 slices, evenly spaced`, of which that many were evaluated."""
+    return f"{total} slices" if some == total else f"{some} of {total} slices, evenly spaced,"
+
+
+def fingerprint(cases: Clean | Pairs) -> dict[str, Any]:
+    """What tells these cases from others: how many slices and masks, and a hash of all of them."""
+    seen = hashlib.sha256()
+    for field in fields(cases):
+        value = getattr(cases, field.name)
+        held = value.tobytes() if isinstance(value, np.ndarray) else repr(value).encode()
+        seen.update(held)
+    sizes = {"slices": len(cases.clean if isinstance(cases, Pairs) else cases.hu)}
+    if isinstance(cases, Clean):
+        sizes["masks"] = len(cases.masks)
+    return {**sizes, "sha256": seen.hexdigest()}

@@ -1,0 +1,60 @@
+"""The tables of an evaluation on one page of Markdown."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from unmetal.metrics.intervals import Interval
+from unmetal.report.summary import SECONDS, Row, columns_of, compared, summary
+from unmetal.report.tables import budgets, case_by_case, crossed, differences, markdown
+
+FEWER = """\
+Rows with fewer cases than others were evaluated on fewer slices: compare them by the differences, \
+not by the means."""
+
+COMPARED = """\
+{0}: every row minus {0}, case by case, on the cases that both have; mean, 95 % interval and the \
+p-value of a sign-flip test, both over the same groups as above. No p-value is corrected for how \
+many there are: with {1} rows to compare, 0.05 for all of them together is {2:.1g} for each."""
+
+COSTS = """\
+Parameters are the generator's, `with critics` all that learn; `samples` are what the weights have \
+seen. CPU and GPU: one slice in a process of its own; MiB on a CPU are all that the \
+process held, PyTorch (about 200) and the scanner's matrix (about 500) included, on a GPU what \
+PyTorch held."""
+
+
+def page(
+    caption: str,
+    rows: Sequence[Row],
+    methods: Mapping[str, Mapping[str, Any]],
+    reference: str,
+) -> str:
+    """Means, differences to `reference`, what methods cost, and means by the size of the metal.
+
+    caption: what was evaluated, in a few sentences; it stands above all. methods: facts of
+    `engine.cost` by name.
+    """
+    columns = columns_of(rows)
+    means = summary(rows, columns=(*columns, SECONDS))
+    parts = [caption, markdown(means, columns)]
+    if len({one.cases for one in means}) > 1:
+        parts.append(FEWER)
+    if others := compared(rows, reference):
+        parts.append(COMPARED.format(reference, len(others), 0.05 / len(others)))
+        parts.append(differences(others, columns))
+    parts += [COSTS, budgets(methods, seconds(rows))]
+    if any("mask" in row for row in rows):
+        parts.append("Means by pixels of metal in the mask:")
+        parts += [crossed(rows, column) for column in columns]
+    else:
+        parts.append("Case by case:")
+        parts += [case_by_case(rows, column) for column in columns]
+    return "\n\n".join(part.strip() for part in parts) + "\n"
+
+
+def seconds(rows: Sequence[Row]) -> dict[str, Interval]:
+    """Mean seconds by the name of the method."""
+    means = {str(one.key["method"]): one.means for one in summary(rows, columns=(SECONDS,))}
+    return {name: its[SECONDS.name] for name, its in means.items() if SECONDS.name in its}
