@@ -151,15 +151,15 @@ def small(name: str) -> Experiment:
     """What an experiment becomes where there is no GPU.
 
     Every network a quarter as wide and at half the resolution, one sample a step (a pair for DRIT,
-    which translates one of the two), 2,000 samples, the published rate twice. The methods that read
+    which translates one of the two; 4 for the U-Net, whose norms are over batches), 2,000 samples, the published rate twice. The methods that read
     the sinogram are cheap and stay as they are.
     """
     full = EXPERIMENTS[name]
-    one = 2 if full.method == "drit" else 1
+    batch = {"drit": 2, "unet": 4}.get(full.method, 1)
     training = replace(
         full.training,
-        samples=2000 // one * one,
-        batch=one,
+        samples=2000,
+        batch=batch,
         fall=0.3,
         ema=0.99,
         precision="bf16",
