@@ -151,8 +151,8 @@ def small(name: str) -> Experiment:
     """What an experiment becomes where there is no GPU.
 
     Every network a quarter as wide and at half the resolution, one sample a step (a pair for DRIT,
-    which translates one of the two; 4 for the U-Net, whose norms are over batches), 2,000 samples, the
-    published rate twice. The methods that read the sinogram are cheap and stay as they are.
+    which translates one of the two; 4 for the U-Net, whose norms are over batches), 2,000 samples,
+    the published rate twice. The methods that read the sinogram are cheap and stay as they are.
     """
     full = EXPERIMENTS[name]
     batch = {"drit": 2, "unet": 4}.get(full.method, 1)
