@@ -126,7 +126,10 @@ def _axes(figure: Figure, line: int, column: int) -> Axes:
 
 def _paint(axes: Axes, hu: np.ndarray, metal: np.ndarray, window: Window) -> None:
     """A slice, HU `[H W]`, its metal covered in red, bool `[H W]`."""
-    axes.imshow(hu.astype(np.float32), cmap=colormaps["gray"], clim=window.limits, aspect="auto")
+    grey = hu.astype(np.float32).clip(*window.limits)  # or metal would bleed into its neighbours
+    axes.imshow(
+        grey, cmap=colormaps["gray"], clim=window.limits, aspect="auto", interpolation="bilinear"
+    )
     cover = np.ma.masked_where(~metal, metal.astype(float))
     axes.imshow(cover, cmap=ListedColormap([METAL]), aspect="auto", interpolation="nearest")
 

@@ -20,9 +20,8 @@ many there are: with {1} rows to compare, 0.05 for all of them together is {2:.1
 
 COSTS = """\
 Parameters are the generator's, `with critics` all that learn; `samples` are what the weights have \
-seen. CPU and GPU: one slice in a process of its own; MiB on a CPU are all that the \
-process held, PyTorch (about 200) and the scanner's matrix (about 500) included, on a GPU what \
-PyTorch held."""
+seen. CPU and GPU: one slice in a process of its own; MiB on a CPU are all that the process held, \
+Python, its libraries and the scanner's matrix included, on a GPU what PyTorch held."""
 
 
 def page(
