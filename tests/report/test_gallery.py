@@ -28,6 +28,7 @@ def rows(names: list[str]) -> list:
 
 
 def drawn(figure: Figure) -> np.ndarray:
+    figure.set_dpi(72)
     canvas = FigureCanvasAgg(figure)
     canvas.draw()
     return np.asarray(canvas.buffer_rgba())[..., :3] / 255

@@ -179,4 +179,4 @@ def _note(figure: Figure, window: Window) -> None:
         f"Window W {window.width:g} L {window.level:g} HU.  Red: above {METAL_HU:g} HU in the "
         f"input.  PSNR / SSIM.  {LABEL.capitalize()}."
     )
-    figure.text(SIDE / width, 0.1 / height, note, size=8, color=INK, va="bottom")
+    figure.text(SIDE / width, 0.1 / height, note, size=7, color=INK, va="bottom")
