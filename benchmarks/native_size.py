@@ -1,32 +1,41 @@
-"""What to give back at native size: the network's image or its artifact, limited or not.
+"""What to give back at native size: the network's image, its artifact, or what the rays make of it.
 
     python benchmarks/native_size.py METHOD SOURCE [SLICES]
 
 METHOD is what `unmetal reduce --method` takes. SOURCE holds index.csv and 512 x 512 slices as
-recipes/syn_cohort.py reads them; slices of its validation patients get titanium inside the body,
-scanned as `clinical` at their own pixel size. Numbers are means over slices: inside the body,
-outside metal, against the metal-free scan; then the offset in fat, muscle and lung where the
-metal changed the slice by less than 10 HU.
+recipes/syn_cohort.py reads them; slices of its validation patients get metal inside the body,
+scanned as `clinical` at their own pixel size: titanium or steel as drawn, and cobalt-chrome 3 mm
+thicker with a twentieth of the photons. Numbers are means over slices: inside the body, outside
+metal, against the metal-free scan; then the offset in fat, muscle and lung where the metal changed
+the slice by less than 10 HU.
+
+`consistent` is what `unmetal reduce` does. `image, consistent` is its control: the slice itself in
+place of the network's image. What the network adds is the difference of the two.
 """
 
 import csv
 import sys
-import time
 from collections import Counter
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import torch
 from PIL import Image
+from scipy import ndimage
 
+from unmetal.engine.clock import timed
+from unmetal.engine.consistent import READS, consistent
 from unmetal.engine.load import load_method
 from unmetal.engine.native import reduce_native
-from unmetal.methods import load
+from unmetal.engine.reduce import restore_detail
 from unmetal.metrics.protocol import hu_protocol
+from unmetal.physics.completion import li_image, nmar_image
 from unmetal.physics.derive import body_mask, complete
 from unmetal.physics.implants import choose_implants, draw_implants
-from unmetal.physics.scanner import clinical
+from unmetal.physics.scanner import clinical, reprojection
 from unmetal.physics.simulate import Protocol, simulate
+from unmetal.scan import Scan
 from unmetal.units import hu_to_mu, mu_to_hu
 
 WAYS = [
@@ -37,7 +46,7 @@ WAYS = [
 TISSUES = {"lung": (-900, -700), "fat": (-130, -60), "muscle": (20, 90)}
 
 
-def scans(source, count):
+def scans(source, count, severe):
     """Simulated slices of validation patients: (scan, pixel in mm, truth, body)."""
     with (source / "index.csv").open() as index:
         rows = [r for r in csv.DictReader(index) if r["split"] == "train" and r["kind"] == "clean"]
@@ -48,11 +57,15 @@ def scans(source, count):
         hu = np.asarray(Image.open(source / row["file"])).astype(np.float32) - 1024
         pixel = float(row["spacing_mm"])
         body = torch.from_numpy(body_mask(hu, pixel))
-        draw = torch.Generator().manual_seed(number)
+        draw = torch.Generator().manual_seed(number + 100)
         metal = draw_implants(choose_implants(body, pixel, draw), *hu.shape, pixel)
+        material = ("ti", "fe")[number % 2]
+        if severe:
+            far = ndimage.distance_transform_edt(metal.numpy() < 0.5)
+            metal, material = (torch.from_numpy(far <= 3 / pixel) & body).float(), "cocr"
         clean = hu_to_mu(torch.from_numpy(hu))[None, None]
-        protocol = Protocol(clinical(*hu.shape, pixel / 10))
-        done = simulate(clean, metal[None, None], ("ti",), protocol, draw)
+        protocol = Protocol(clinical(*hu.shape, pixel / 10), photons=1e6 if severe else 2e7)
+        done = simulate(clean, metal[None, None], (material,), protocol, draw)
         yield done.scan, pixel, mu_to_hu(done.free_image), body[None, None]
 
 
@@ -66,29 +79,53 @@ def offsets(output, image, truth, body):
     return found
 
 
+def outputs_of(method, scan, pixel):
+    """HU by name, and the seconds that each took."""
+    known = complete(scan_alone(scan, pixel), READS, pixel)
+
+    def rays(image):
+        return restore_detail(image, known.image, scan.image)
+
+    makers = {
+        "input": lambda: scan.image,
+        "LI": lambda: rays(li_image(known)),
+        "NMAR": lambda: rays(nmar_image(known)),
+        "image, consistent": lambda: rays(consistent(scan.image, scan.image, known)),
+    }
+    for name, way, restore in WAYS:
+        makers[name] = partial(reduce_native, method, scan, pixel, way, restore)
+    makers["consistent"] = lambda: rays(
+        consistent(reduce_native(method, scan, pixel), scan.image, known)
+    )
+    made = {name: timed(make, torch.device("cpu")) for name, make in makers.items()}
+    return {name: (mu_to_hu(image), seconds) for name, (image, seconds) in made.items()}
+
+
+def scan_alone(scan, pixel):
+    """What `unmetal reduce` knows: the image, and where its metal is."""
+    return Scan(scan.image, reprojection(*scan.image.shape[-2:], pixel / 10), scan.metal)
+
+
 def main():
     method, source = load_method(sys.argv[1]), Path(sys.argv[2])
-    count = int(sys.argv[3]) if len(sys.argv) > 3 else 12
-    rows = {}
-    for scan, pixel, truth, body in scans(source, count):
-        image = mu_to_hu(scan.image)
-        outputs = {"input": image}
-        seconds = {"input": 0.0}
-        with torch.inference_mode():
-            outputs["li"] = mu_to_hu(load("li").reduce(complete(scan, ("trace",), pixel)))
-            for name, way, restore in WAYS:
-                begun = time.perf_counter()
-                outputs[name] = mu_to_hu(reduce_native(method, scan, pixel, way, restore))
-                seconds[name] = time.perf_counter() - begun
-        for name, output in outputs.items():
-            score = {k: v.item() for k, v in hu_protocol(output, truth, body, scan.metal).items()}
-            score |= offsets(output, image, truth, body) | {"s": seconds.get(name, 0.0)}
-            rows.setdefault(name, []).append(score)
-    columns = list(next(iter(rows.values()))[0])
-    print(f"{'':26}" + "".join(f"{column:>9}" for column in columns))
-    for name, scores in rows.items():
-        means = [np.nanmean([score[column] for score in scores]) for column in columns]
-        print(f"{name:26}" + "".join(f"{mean:9.3f}" for mean in means), flush=True)
+    count = int(sys.argv[3]) if len(sys.argv) > 3 else 16
+    for severe in (False, True):
+        rows = {}
+        for scan, pixel, truth, body in scans(source, count, severe):
+            image = mu_to_hu(scan.image)
+            with torch.inference_mode():
+                found = outputs_of(method, scan, pixel)
+            for name, (output, seconds) in found.items():
+                score = hu_protocol(output, truth, body, scan.metal)
+                score = {k: v.item() for k, v in score.items()}
+                score |= offsets(output, image, truth, body) | {"s": seconds}
+                rows.setdefault(name, []).append(score)
+        columns = list(next(iter(rows.values()))[0])
+        print("cobalt-chrome, few photons" if severe else "titanium and steel")
+        print(f"{'':26}" + "".join(f"{column:>9}" for column in columns))
+        for name, scores in rows.items():
+            means = [np.nanmean([score[column] for score in scores]) for column in columns]
+            print(f"{name:26}" + "".join(f"{mean:9.3f}" for mean in means), flush=True)
 
 
 if __name__ == "__main__":

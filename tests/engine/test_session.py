@@ -68,6 +68,14 @@ def test_a_killed_run_goes_on_to_the_same_end(run, cohort, tmp_path):
     assert all(torch.equal(ours[name], theirs[name]) for name in theirs)
 
 
+def test_a_finished_run_is_left_alone(run, cohort, capsys):
+    before = {path: path.read_bytes() for path in run.rglob("*") if path.is_file()}
+    assert main(["train", "tiny", "--data", str(cohort), "--resume", str(run)]) == 0
+    assert {path: path.read_bytes() for path in run.rglob("*") if path.is_file()} == before
+    last = lines(run, "validation")[-1]["validation"]["psnr"]
+    assert f"{last:.2f} dB" in capsys.readouterr().out
+
+
 def test_a_run_is_a_method(run):
     scan = Scan(image=torch.rand(1, 1, 32, 32) * 0.5)
     by_folder, by_weights = load_method(str(run)), load_method("adn", run / "weights")

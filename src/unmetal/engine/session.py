@@ -33,7 +33,8 @@ def train(
     start: Path | None = None,
     minutes: float | None = None,
 ) -> dict[str, float]:
-    """Train an experiment, or go on with one that was interrupted; returns the last validation.
+    """Train an experiment, or go on with one that was interrupted; returns the last validation. A
+    run that has seen all its samples stays as it is.
 
     data: a cohort (`Cohort.load`). folder: the run folder; one with a state in it is resumed.
     start: weights to begin with instead. minutes: stop, resumable, when this much time is over.
@@ -50,6 +51,8 @@ def train(
     run = Run(folder, writes=rank == 0)
     if state := run.state():
         training.resume(state)
+        if training.seen >= config.samples:
+            return weights.read_card(folder / "weights")["validation"]
     elif start is not None:
         held, card = weights.load(start)
         training.start_from(held, card.get("samples", 0))
