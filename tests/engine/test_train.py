@@ -15,7 +15,7 @@ from unmetal.engine.experiments import (
     method_class,
     rebuilt,
 )
-from unmetal.engine.train import Config, Training
+from unmetal.engine.train import Config, Training, networks
 from unmetal.errors import InputError
 from unmetal.methods import METHODS, adn
 from unmetal.methods.adn import ADN
@@ -241,3 +241,12 @@ def test_averages_take_over_what_is_counted_and_not_learned():
     seen = training.method.generator.running_mean
     assert torch.equal(training.averaged.generator.running_mean, seen)
     assert seen.abs().sum() > 0
+
+
+def test_networks_are_compiled_whole():
+    held = nn.ModuleDict({"clean": nn.Conv2d(1, 1, 1), "spoilt": nn.Conv2d(1, 1, 1)})
+    assert networks(held) == list(held.values())
+    whole = nn.Sequential(nn.Conv2d(1, 1, 1), nn.ReLU())
+    assert networks(whole) == [whole]
+    generator = ADN(TINY).generator
+    assert networks(generator) == list(generator.children())

@@ -219,8 +219,18 @@ def next_turn(turns: Iterator[Turn], precision: AbstractContextManager) -> Turn 
 def compile_networks(method: nn.Module) -> None:
     """Compile every network of every player in place; names of parameters stay as they are."""
     for player in method.children():
-        for network in player.children():
+        for network in networks(player):
             network.compile()
+
+
+def networks(player: nn.Module) -> list[nn.Module]:
+    """What is called as a whole: the player itself, or the networks that it only holds together.
+
+    ADN's generator has a forward pass for each of its uses and none of its own.
+    """
+    if type(player).forward is nn.Module.forward:
+        return list(player.children())
+    return [player]
 
 
 def pace(seen: int, since: float) -> float:

@@ -39,7 +39,9 @@ class Validation:
         """Input, output and truth of the first slices, `[count 1 H W]` in [0, 1] each."""
         scan = self.scans[0]
         assert scan.clean is not None
+        method.eval()
         rows = [scan.image, method.reduce(scan), scan.clean]
+        method.train()
         return [mu_to_unit(row[:count]) for row in rows]
 
 
