@@ -32,7 +32,7 @@ from unmetal.engine.rows import CEILING, INPUT, Row, Setting, caption, fingerpri
 from unmetal.engine.run import provenance
 from unmetal.errors import InputError
 from unmetal.report.latex import latex
-from unmetal.report.page import page
+from unmetal.report.table_page import page
 from unmetal.report.rows import read_rows, write_rows, write_summary
 from unmetal.report.summary import COLUMNS, SECONDS, compared, summary
 
@@ -150,7 +150,7 @@ class Evaluation:
         self.rows.sort(key=lambda row: place[str(row["method"]).removesuffix(", true mask")])
 
     def write(self, out: Path, reference: str) -> str:
-        """Write the files, all or none, and return the Markdown; see `page.page`."""
+        """Write the files, all or none, and return the Markdown; see `table_page.page`."""
         out.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=".unmetal-", dir=out) as stage:
             here = Path(stage)
