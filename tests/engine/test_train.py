@@ -1,6 +1,7 @@
 """The one loop: two ranks are one, an interruption is none."""
 
 from dataclasses import replace
+from functools import partial
 
 import pytest
 import torch
@@ -15,7 +16,7 @@ from unmetal.engine.experiments import (
     method_class,
     rebuilt,
 )
-from unmetal.engine.train import Config, Training, networks
+from unmetal.engine.train import Config, Training, compile_networks, networks
 from unmetal.errors import InputError
 from unmetal.methods import METHODS, adn
 from unmetal.methods.adn import ADN
@@ -250,3 +251,15 @@ def test_networks_are_compiled_whole():
     assert networks(whole) == [whole]
     generator = ADN(TINY).generator
     assert networks(generator) == list(generator.children())
+
+
+def test_compiling_captures_a_critic_that_is_a_sequence(monkeypatch):
+    captured = []
+    compiler = partial(torch.compile, backend=lambda graph, _: captured.append(graph) or graph)
+    monkeypatch.setattr(torch, "compile", compiler)
+    method = ADN(TINY)
+    names = list(method.state_dict())
+    compile_networks(method)
+    method.critic["clean"](torch.rand(1, 1, 32, 32))
+    assert len(captured) == 1
+    assert list(method.state_dict()) == names

@@ -4,8 +4,8 @@ import pytest
 from rows_of_methods import CASES, FACTS, ROWS
 
 from unmetal.metrics.intervals import Difference, Interval
-from unmetal.report.table_page import page, seconds
 from unmetal.report.summary import COLUMNS, compared, summary
+from unmetal.report.table_page import page, seconds
 from unmetal.report.tables import (
     budgets,
     case_by_case,

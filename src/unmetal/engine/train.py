@@ -220,7 +220,8 @@ def compile_networks(method: nn.Module) -> None:
     """Compile every network of every player in place; names of parameters stay as they are."""
     for player in method.children():
         for network in networks(player):
-            network.compile()
+            # `network.compile()` captures nothing of a Sequential (torch 2.13): critics are some.
+            network.forward = torch.compile(network.forward)
 
 
 def networks(player: nn.Module) -> list[nn.Module]:

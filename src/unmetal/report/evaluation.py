@@ -32,9 +32,9 @@ from unmetal.engine.rows import CEILING, INPUT, Row, Setting, caption, fingerpri
 from unmetal.engine.run import provenance
 from unmetal.errors import InputError
 from unmetal.report.latex import latex
-from unmetal.report.table_page import page
 from unmetal.report.rows import read_rows, write_rows, write_summary
 from unmetal.report.summary import COLUMNS, SECONDS, compared, summary
+from unmetal.report.table_page import page
 
 log = logging.getLogger("unmetal")
 
