@@ -1,9 +1,9 @@
 """Put a run's weights into the package.
 
-    python recipes/release.py RUN NAME [--table TABLE.md] [--caution "one line"]
+    python recipes/release.py RUN NAME [--table TABLE.md] [--note "..."] [--caution "one line"]
 
 Only the generator is kept, in half precision, in parts under 16 MiB; the card says what made it.
-A caution is logged whenever the weights are used.
+A note stands in the card; a caution is also logged whenever the weights are used.
 """
 
 import argparse
@@ -26,6 +26,8 @@ CARD = """# {name}
 | samples seen | {samples} |
 | input on validation patients | {before[psnr]:.2f} dB, SSIM {before[ssim]:.3f} |
 | output on validation patients | {validation[psnr]:.2f} dB, SSIM {validation[ssim]:.3f} |
+| patients | {patients_line} |
+| hardware | {hardware} |
 | commit | {commit} |
 
 The numbers are the ADN paper's metrics (window 0 to 0.5 per cm) on simulated titanium in slices of
@@ -48,22 +50,24 @@ def in_a_line(values: dict[str, Any]) -> str:
     return ", ".join(flat)
 
 
-def main(run: Path, name: str, table: Path | None, caution: str) -> None:
+def main(run: Path, name: str, table: Path | None, note: str, caution: str) -> None:
     state, card = weights.load(run / "weights")
     config = json.loads((run / "config.json").read_text())
     half = {key: value.half() for key, value in state.items() if key.startswith("generator.")}
-    card |= {"name": name, "patients": {k: len(v) for k, v in config["data"].items()}}
-    card["caution"] = caution
+    card |= {"name": name, "patients": config["data"], "caution": caution}
     folder = RELEASED / name
     for path in weights.save(folder / name, half, card):
         print(path, f"{path.stat().st_size / 2**20:.1f} MiB")
     text = CARD.format(
         **card,
         **{f"{part}_line": in_a_line(card[part]) for part in ("learns", "data", "training")},
-        held=card["patients"]["validation"],
+        held=len(card["patients"]["validation"]),
+        patients_line=", ".join(f"{len(who)} {role}" for role, who in card["patients"].items()),
+        hardware=f"{config['device']}, PyTorch {config['versions']['torch']}",
         coarse=", at half the resolution" if card["data"]["coarser"] == 2 else "",
         learned=UNPAIRED if card["data"].get("halves", True) else PAIRED,
     )
+    text += f"\n{note}\n" if note else ""
     text += f"\n**Caution**: {caution}\n" if caution else ""
     text += f"\n{table.read_text()}" if table else ""
     (folder / "card.md").write_text(text)
@@ -74,5 +78,6 @@ if __name__ == "__main__":
     parser.add_argument("run", type=Path)
     parser.add_argument("name")
     parser.add_argument("--table", type=Path)
+    parser.add_argument("--note", default="")
     parser.add_argument("--caution", default="")
     main(**vars(parser.parse_args()))
