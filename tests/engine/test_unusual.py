@@ -27,4 +27,4 @@ def test_a_body_as_in_training_raises_no_warning():
     ],
 )
 def test_each_oddity_is_named(hu, pixel, said):
-    assert any(said in warning for warning in unusual(hu, pixel))
+    assert any(said in caution.said for caution in unusual(hu, pixel))

@@ -22,7 +22,7 @@ from unmetal.data.reasons import why
 from unmetal.errors import InputError
 from unmetal.scan import Volume
 
-__all__ = ["Derivation", "check_output", "read", "write"]
+__all__ = ["Derivation", "as_stored", "check_output", "read", "write"]
 
 log = logging.getLogger("unmetal")
 
@@ -99,6 +99,15 @@ def check_output(volume: Volume, path: Path, *, force: bool = False) -> str:
     folder = layout == "folder" and not suffix_of(path)
     refuse_to_lose(path, folder=folder, source=volume.path, force=force)
     return form
+
+
+def as_stored(volume: Volume) -> tuple[Volume, np.ndarray]:
+    """The volume as it reads back from a file of its format, and how many values of each slice
+    had to be clipped for that, int `[slices]`."""
+    if volume.source is None:
+        return volume, np.zeros(len(volume.hu), int)
+    hu, clipped = volume.source.read_back(volume.hu)
+    return volume.with_hu(hu), clipped
 
 
 def _format(form: str) -> Any:

@@ -19,7 +19,7 @@ from unmetal.data.forms import SUFFIXES, suffix_of
 from unmetal.data.nifti import alone, require_complete
 from unmetal.data.quiet import quiet
 from unmetal.data.reasons import why
-from unmetal.data.values import to_hu, to_stored
+from unmetal.data.values import read_back, to_hu, to_stored
 from unmetal.errors import InputError
 from unmetal.scan import Volume
 
@@ -52,6 +52,12 @@ class Grid:
     """The format, for an output whose name does not say."""
 
     form: ClassVar[str] = "itk"
+
+    def read_back(self, hu: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """See `unmetal.data.as_stored`."""
+        stored = self.stored.reshape(hu.shape)
+        both = [read_back(one, before) for one, before in zip(hu, stored, strict=True)]
+        return np.stack([back for back, _ in both]), np.array([clipped for _, clipped in both])
 
 
 def read(path: Path, spacing: float | None) -> Volume:

@@ -16,7 +16,7 @@ from PIL import Image
 from unmetal.data.derivation import Derivation
 from unmetal.data.pixel_size import pixel_size
 from unmetal.data.reasons import why
-from unmetal.data.values import to_hu, to_stored
+from unmetal.data.values import read_back, to_hu, to_stored
 from unmetal.errors import InputError
 from unmetal.scan import Volume
 
@@ -34,6 +34,11 @@ class Picture:
     """uint16 `[H W]`."""
 
     form: ClassVar[str] = "png"
+
+    def read_back(self, hu: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """See `unmetal.data.as_stored`."""
+        back, clipped = read_back(hu[0], self.stored, intercept=OFFSET)
+        return back[None], np.array([clipped])
 
 
 def read(path: Path, spacing: float | None) -> Volume:

@@ -2,16 +2,17 @@
 
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from unmetal.data import as_stored
 from unmetal.engine.consistent import READS, consistent
 from unmetal.engine.native import reduce_native
-from unmetal.engine.unusual import unusual
+from unmetal.engine.unusual import Caution, unusual
 from unmetal.errors import InputError
 from unmetal.methods.method import Method
 from unmetal.physics.derive import METAL_HU, body_mask, complete, metal_mask
@@ -35,16 +36,37 @@ Progress = Callable[[int, int], None]
 
 @dataclass(frozen=True)
 class Reduced:
-    """What came out, and what was taken for metal."""
+    """What came out, and all that a report about it is made from."""
+
+    source: Volume
+    """The series as it came."""
 
     volume: Volume
+    """The series as it reads back once it is written: rounded and clipped to what its format
+    stores."""
+
     metal: np.ndarray
     """bool `[slices H W]`; these pixels are the source's."""
+
+    warnings: tuple[Caution, ...] = ()
+    """Reasons to distrust the result, each a short key and a sentence."""
+
+    disagreement: np.ndarray | None = None
+    """float32 `[slices H W]`, HU: how far the result is from that of the mirrored slice, turned
+    back; 0 in slices that were not changed. None for methods that learned nothing."""
+
+    clipped: np.ndarray = field(default_factory=lambda: np.zeros(0, int))
+    """int `[slices]`: values that did not fit what the format stores and were cut to it."""
 
     @property
     def affected(self) -> np.ndarray:
         """int `[n]`: the slices that have metal in them; no other one was changed."""
         return np.flatnonzero(self.metal.any((1, 2)))
+
+    @property
+    def changed(self) -> np.ndarray:
+        """int `[n]`: the slices of which at least one value changed."""
+        return np.flatnonzero((self.volume.hu != self.source.hu).any((1, 2)))
 
 
 def find_metal(volume: Volume, threshold: float = METAL_HU) -> np.ndarray:
@@ -74,15 +96,15 @@ def reduce_volume(
     affected = np.flatnonzero(metal.any((1, 2)))
     if len(affected) == 0:
         log.info("no metal above %g HU inside the body: returned as it was", threshold)
-        return Reduced(volume, metal)
+        return Reduced(volume, volume, metal, clipped=np.zeros(len(volume.hu), int))
     device = device or torch.device("cpu")
     pixel = square_pixel(volume)
     _, height, width = volume.hu.shape
     scanner = reprojection(height, width, pixel / 10)
     source = without_padding(volume)
-    if method.trained_at is not None:
-        for warning in unusual(source[affected], pixel):
-            log.warning("%s: unlike the training data: %s", volume.path, warning)
+    cautions = () if method.trained_at is None else tuple(unusual(source[affected], pixel))
+    for caution in cautions:
+        log.warning("%s: unlike the training data: %s", volume.path, caution.said)
     result = volume.hu.copy()
     progress(0, len(affected))
     for start in range(0, len(affected), BATCH):
@@ -93,7 +115,8 @@ def reduce_volume(
             kept = kept | volume.padding[some]
         result[some] = np.where(kept, volume.hu[some], clean)
         progress(min(start + BATCH, len(affected)), len(affected))
-    return Reduced(volume.with_hu(result), metal)
+    written, clipped = as_stored(volume.with_hu(result))
+    return Reduced(volume, written, metal, cautions, clipped=clipped)
 
 
 def _bodies(before: np.ndarray, after: np.ndarray, pixel: float) -> np.ndarray:

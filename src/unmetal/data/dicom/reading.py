@@ -18,7 +18,7 @@ from unmetal.data.dicom.entries import Entry, Layout, entries
 from unmetal.data.dicom.series import Header, Stack, one_series, stack
 from unmetal.data.pixel_size import pixel_size
 from unmetal.data.reasons import why
-from unmetal.data.values import to_hu
+from unmetal.data.values import read_back, to_hu
 from unmetal.errors import InputError
 from unmetal.scan import Volume
 
@@ -61,6 +61,10 @@ class Slice:
     slope: float
     intercept: float
 
+    def scale(self) -> tuple[tuple[int, int], float, float]:
+        """Lowest and highest number that the header allows, slope and intercept in HU."""
+        return pixels.limits(self.header), self.slope, self.intercept
+
 
 @dataclass(frozen=True, eq=False)
 class Series:
@@ -70,6 +74,12 @@ class Series:
     layout: Layout
 
     form: ClassVar[str] = "dicom"
+
+    def read_back(self, hu: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """See `unmetal.data.as_stored`."""
+        pairs = zip(hu, self.slices, strict=True)
+        both = [read_back(one, before.stored, *before.scale()) for one, before in pairs]
+        return np.stack([back for back, _ in both]), np.array([clipped for _, clipped in both])
 
 
 def read(path: Path, spacing: float | None) -> Volume:

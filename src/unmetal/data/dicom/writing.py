@@ -15,7 +15,6 @@ import numpy as np
 from unmetal.data.derivation import Derivation
 from unmetal.data.dicom.deriving import derived
 from unmetal.data.dicom.entries import Layout
-from unmetal.data.dicom.pixels import limits
 from unmetal.data.dicom.reading import Series, Slice, tolerant
 from unmetal.data.forms import suffix_of
 from unmetal.data.reasons import why
@@ -83,9 +82,7 @@ def _layout(path: Path, series: Series) -> Layout:
 
 def _file(hu: np.ndarray, source: Slice, derivation: Derivation) -> tuple[bytes, int]:
     """One image: HU `[H W]` float32 in the source's numbers, and how many were clipped."""
-    stored, clipped = to_stored(
-        hu, source.stored, limits(source.header), source.slope, source.intercept
-    )
+    stored, clipped = to_stored(hu, source.stored, *source.scale())
     buffer = BytesIO()
     try:
         image = derived(source.header, derivation)
