@@ -7,6 +7,7 @@ imported before a file needs it, so training runs where pydicom and SimpleITK ar
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterable
 from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
@@ -27,7 +28,13 @@ __all__ = ["Derivation", "as_stored", "check_output", "read", "write"]
 log = logging.getLogger("unmetal")
 
 
-def read(path: Path, *, spacing: float | None = None, log_warnings: bool = True) -> Volume:
+def read(
+    path: Path,
+    *,
+    spacing: float | None = None,
+    log_warnings: bool = True,
+    only: Iterable[str] | None = None,
+) -> Volume:
     """What a file or folder holds, in HU.
 
     Args:
@@ -35,6 +42,7 @@ def read(path: Path, *, spacing: float | None = None, log_warnings: bool = True)
         spacing: pixel size in mm, for formats that state none.
         log_warnings: whether what is odd about the input goes to the log; it is always in
             `meta["warnings"]`.
+        only: of a folder of DICOM, no other files than these, relative to it.
 
     Raises:
         InputError: nothing there, not readable, or not CT in HU.
@@ -42,8 +50,9 @@ def read(path: Path, *, spacing: float | None = None, log_warnings: bool = True)
     if spacing is not None and not 0 < spacing < float("inf"):
         raise InputError(f"spacing {spacing}: the pixel size must be a positive length in mm")
     form = form_of(path)
+    chosen = {} if only is None else {"only": only}
     try:
-        volume = _format(form).read(path, spacing)
+        volume = _format(form).read(path, spacing, **chosen)
     except OSError as error:
         raise InputError(f"{path}: cannot be read: {why(error)}") from error
     volume = _checked(replace(volume, path=path), form)

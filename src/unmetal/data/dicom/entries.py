@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import zipfile
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from io import BytesIO
@@ -35,14 +35,16 @@ class Entry:
 
 
 @contextmanager
-def entries(path: Path) -> Iterator[tuple[Layout, list[Entry]]]:
+def entries(path: Path, only: Iterable[str] | None = None) -> Iterator[tuple[Layout, list[Entry]]]:
     """The DICOM files at `path`, readable while the context is open; nothing is extracted.
+
+    only: of a folder, no other files than these (`Entry.name`); the others are not even opened.
 
     Raises:
         InputError: there are none, or the archive is damaged or encrypted.
     """
     if path.is_dir():
-        yield "folder", _required([*_in_folder(path)], path)
+        yield "folder", _required([*_in_folder(path, only)], path)
     elif zipfile.is_zipfile(path):
         with zipfile.ZipFile(path) as archive:
             yield "zip", _required(_in_archive(archive, path), path)
@@ -50,8 +52,8 @@ def entries(path: Path) -> Iterator[tuple[Layout, list[Entry]]]:
         yield "file", _required([*_in_file(path)], path)
 
 
-def _in_folder(path: Path) -> Iterator[Entry]:
-    for inside in sorted(path.rglob("*")):
+def _in_folder(path: Path, only: Iterable[str] | None) -> Iterator[Entry]:
+    for inside in sorted(path.rglob("*") if only is None else (path / name for name in only)):
         if inside.is_file():
             for entry in _in_file(inside):
                 yield replace(entry, name=inside.relative_to(path).as_posix())

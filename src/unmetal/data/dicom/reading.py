@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -82,13 +82,15 @@ class Series:
         return np.stack([back for back, _ in both]), np.array([clipped for _, clipped in both])
 
 
-def read(path: Path, spacing: float | None) -> Volume:
+def read(path: Path, spacing: float | None, only: Iterable[str] | None = None) -> Volume:
     """The one CT series in a folder (with its sub-folders), zip or file.
+
+    only: of a folder, no other files than these, relative to it.
 
     Raises:
         InputError: see `entries`, `one_series`, `stack`, `pixels`.
     """
-    with tolerant(), entries(path) as (layout, found):
+    with tolerant(), entries(path, only) as (layout, found):
         headers = [Header(entry, _dataset(entry, pixels=False)) for entry in found]
         try:
             images, aside = one_series(headers, path)

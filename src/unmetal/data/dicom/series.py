@@ -59,7 +59,7 @@ def one_series(headers: list[Header], path: Path) -> tuple[list[Header], list[st
         InputError: none, more than one series, or images of different size, pixel size or
             orientation.
     """
-    reasons = [_unfit(header.dataset) for header in headers]
+    reasons = [unfit(header.dataset) for header in headers]
     images = [h for h, reason in zip(headers, reasons, strict=True) if not reason]
     aside = _counted(reason for reason in reasons if reason)
     if not images:
@@ -98,7 +98,7 @@ def stack(images: list[Header], path: Path) -> Stack:
     return Stack(ordered, float(np.median(gaps)), tilt, warnings)
 
 
-def _unfit(dataset: Dataset) -> str:
+def unfit(dataset: Dataset) -> str:
     """Why an object is not a slice of a CT series; empty where it is one."""
     kind = UID(dataset.get("SOPClassUID") or dataset.file_meta.get("MediaStorageSOPClassUID", ""))
     modality = dataset.get("Modality", "CT")
