@@ -19,7 +19,7 @@ from pydicom.uid import (
     RLELossless,
 )
 
-from unmetal.data import read, write
+from unmetal.data import Derivation, read, write
 from unmetal.errors import InputError
 
 Make = Callable[..., Path]
@@ -101,14 +101,15 @@ def test_values_are_clipped_to_the_bits_stored_and_counted(
 
 def test_a_derived_image_says_what_it_is(make_series: Make, tmp_path: Path) -> None:
     source = make_series()
-    write(read(source), tmp_path / "out", method="ADN", description="By ADN, metal kept")
+    done = Derivation("ADN", "By ADN, metal kept", outcome="All done.")
+    write(read(source), tmp_path / "out", derivation=done)
     made = pairs(source, tmp_path / "out")
     assert len({b.SeriesInstanceUID for _, b in made}) == 1
     for a, b in made:
         assert list(b.ImageType) == ["DERIVED", "SECONDARY", "AXIAL", "MAR"]
         assert b.SeriesNumber == 1003
         assert b.SeriesDescription == "Thorax 2.5 [unmetal ADN - research]"
-        assert b.DerivationDescription == "By ADN, metal kept"
+        assert b.DerivationDescription == "By ADN, metal kept All done."
         assert b.SOPInstanceUID == b.file_meta.MediaStorageSOPInstanceUID != a.SOPInstanceUID
         assert b.SeriesInstanceUID != a.SeriesInstanceUID
         assert b.file_meta.TransferSyntaxUID == ExplicitVRLittleEndian
@@ -124,7 +125,7 @@ def test_a_second_run_writes_the_same_bytes_another_method_others(
 ) -> None:
     volume = read(make_series())
     for name, method in (("a", "LI"), ("b", "LI"), ("c", "NMAR")):
-        write(volume, tmp_path / name, method=method)
+        write(volume, tmp_path / name, derivation=Derivation(method))
     assert hashes(tmp_path / "a") == hashes(tmp_path / "b")
     uids = [pydicom.dcmread(tmp_path / n / "IM000").SOPInstanceUID for n in "ac"]
     assert uids[0] != uids[1]
@@ -135,7 +136,7 @@ def test_the_description_fits_64_characters(make_series: Make, tmp_path: Path, l
     write(
         read(make_series([ct_image(0, 0.0, SeriesDescription="x" * length)])),
         tmp_path / "out",
-        method="ADN",
+        derivation=Derivation("ADN"),
     )
     text = pydicom.dcmread(tmp_path / "out" / "IM000").SeriesDescription
     assert len(text) <= 64

@@ -1,13 +1,14 @@
 """`unmetal reduce`: a CT series in, the same series with the metal artifacts reduced out."""
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Literal
 
 import tyro
 
 from unmetal.console import console_log, progress_bar
+from unmetal.engine.settings import Settings
 
 
 @dataclass(frozen=True)
@@ -24,48 +25,21 @@ class Reduce:
     output: tyro.conf.Positional[Path]
     """Where to write it, in the input's format."""
 
-    method: str = "adn"
-    """See `unmetal methods`; or the path of a run folder or of weights."""
-
-    weights: Annotated[str | None, tyro.conf.arg(metavar="NAME|PATH")] = None
-    """Weights of a learned method: see `unmetal weights`; its default ones otherwise."""
+    settings: Annotated[Settings, tyro.conf.OmitArgPrefixes] = field(default_factory=Settings)
+    """What comes out."""
 
     device: Literal["auto", "cpu", "cuda"] = "auto"
     """Where to compute; auto takes a GPU when there is one."""
 
-    metal_hu: float = 2500.0
-    """HU above which a pixel inside the body is metal."""
-
-    spacing: Annotated[float | None, tyro.conf.arg(metavar="MM")] = None
-    """Pixel size in mm, for formats that state none (default 384 mm / matrix)."""
-
-    force: bool = False
-    """Replace an output that exists."""
-
     def run(self) -> None:
         """Read, reduce, write; raises `InputError`."""
-        from unmetal import data  # noqa: PLC0415
         from unmetal.engine.device import choose_device  # noqa: PLC0415
-        from unmetal.engine.load import load_method  # noqa: PLC0415
-        from unmetal.engine.reduce import reduce_volume  # noqa: PLC0415
+        from unmetal.engine.series import load_tool, reduce_series  # noqa: PLC0415
 
         console_log()
-        log = logging.getLogger("unmetal")
-        device = choose_device(self.device)
-        method = load_method(self.method, self.weights).to(device)
-        volume = data.read(self.input, spacing=self.spacing)
-        data.check_output(volume, self.output, force=self.force)
+        tool = load_tool(self.settings, choose_device(self.device))
         with progress_bar("slices") as progress:
-            reduced = reduce_volume(
-                volume, method, threshold=self.metal_hu, device=device, progress=progress
-            )
-        description = f"{self.method.upper()}, metal above {self.metal_hu:g} HU kept, image domain"
-        data.write(
-            reduced.volume,
-            self.output,
-            force=self.force,
-            method=self.method.upper(),
-            description=description,
-        )
-        total, changed = len(volume.hu), len(reduced.affected)
-        log.info("%s: %d of %d slices changed (%s)", self.output, changed, total, self.method)
+            done = reduce_series(self.input, self.output, self.settings, tool, progress=progress)
+        total, changed = len(done.reduced.metal), len(done.reduced.changed)
+        log = logging.getLogger("unmetal")
+        log.info("%s: %d of %d slices changed (%s)", self.output, changed, total, tool.name)

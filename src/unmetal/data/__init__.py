@@ -9,21 +9,36 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable
 from dataclasses import replace
-from importlib import import_module
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from unmetal.data.derivation import Derivation
-from unmetal.data.forms import form_of, output_form, suffix_of
-from unmetal.data.place import refuse_to_lose, staged
+from unmetal.data.forms import form_of
+from unmetal.data.outputs import (
+    Output,
+    beside,
+    check_output,
+    difference,
+    form_module,
+    write_all,
+)
 from unmetal.data.plausible import filler, objection, require_finite
 from unmetal.data.reasons import why
 from unmetal.errors import InputError
 from unmetal.scan import Volume
 
-__all__ = ["Derivation", "as_stored", "check_output", "read", "write"]
+__all__ = [
+    "Derivation",
+    "Output",
+    "as_stored",
+    "beside",
+    "check_output",
+    "difference",
+    "read",
+    "write",
+    "write_all",
+]
 
 log = logging.getLogger("unmetal")
 
@@ -52,7 +67,7 @@ def read(
     form = form_of(path)
     chosen = {} if only is None else {"only": only}
     try:
-        volume = _format(form).read(path, spacing, **chosen)
+        volume = form_module(form).read(path, spacing, **chosen)
     except OSError as error:
         raise InputError(f"{path}: cannot be read: {why(error)}") from error
     volume = _checked(replace(volume, path=path), form)
@@ -67,9 +82,7 @@ def write(
     path: Path,
     *,
     force: bool = False,
-    method: str = "MAR",
-    description: str = "Metal artifact reduction",
-    kind: str = "MAR",
+    derivation: Derivation | None = None,
 ) -> None:
     """Give a volume back in the form it was read from; one made in memory goes by the suffix.
 
@@ -80,34 +93,12 @@ def write(
         volume: HU `[slices H W]`, with the `source` its reader gave it.
         path: the output; a folder for a folder of DICOM.
         force: replace what lies there (a folder only when it holds nothing but DICOM).
-        method: short name for the derived DICOM series, `ADN`.
-        description: what was done, in a sentence; with the method and the source's UIDs it fixes
-            the derived UIDs.
-        kind: value 4 of ImageType, `MAR` or `SIMULATED`.
+        derivation: what was done, for the header; with the source's UIDs it fixes the new ones.
 
     Raises:
         InputError: values that are not finite, a path that must not be written, a full disk.
     """
-    form = check_output(volume, path, force=force)
-    require_finite(volume.hu, "the values to write")
-    try:
-        with staged(path, force=force) as target:
-            _format(form).write(volume, target, Derivation(method, description, kind))
-    except OSError as error:
-        raise InputError(f"{path}: cannot be written: {why(error)}") from error
-
-
-def check_output(volume: Volume, path: Path, *, force: bool = False) -> str:
-    """Refuse an output that `write` would refuse, before an hour of computing; names its form.
-
-    Raises:
-        InputError: another format than the input's, a path that exists, or the input itself.
-    """
-    form = output_form(path, None if volume.source is None else volume.source.form)
-    layout = volume.source.layout if form == "dicom" and volume.source is not None else "file"
-    folder = layout == "folder" and not suffix_of(path)
-    refuse_to_lose(path, folder=folder, source=volume.path, force=force)
-    return form
+    write_all([Output(volume, path, derivation or Derivation())], force=force)
 
 
 def as_stored(volume: Volume) -> tuple[Volume, np.ndarray]:
@@ -117,10 +108,6 @@ def as_stored(volume: Volume) -> tuple[Volume, np.ndarray]:
         return volume, np.zeros(len(volume.hu), int)
     hu, clipped = volume.source.read_back(volume.hu)
     return volume.with_hu(hu), clipped
-
-
-def _format(form: str) -> Any:
-    return import_module(f"unmetal.data.{form}")
 
 
 def _checked(volume: Volume, form: str) -> Volume:

@@ -60,6 +60,18 @@ def write(volume: Volume, path: Path, derivation: Derivation) -> None:
         np.save(file, volume.hu.astype(np.float32).reshape(shape), allow_pickle=False)
 
 
+def blank(source: Array) -> Array:
+    """A difference is an array like the values."""
+    return source
+
+
+def write_mask(volume: Volume, mask: np.ndarray, path: Path, derivation: Derivation) -> None:
+    """bool in the shape that was read; `mask` is bool `[slices H W]`."""
+    shape = mask.shape if volume.source is None else volume.source.shape
+    with path.open("wb") as file:
+        np.save(file, mask.reshape(shape), allow_pickle=False)
+
+
 def _checked(values: object, path: Path) -> np.ndarray:
     if not isinstance(values, np.ndarray):
         raise InputError(f"{path}: holds several arrays: give an .npy with one array of HU")

@@ -80,3 +80,13 @@ def write(volume: Volume, path: Path, derivation: Derivation) -> None:
     if clipped:
         log.warning("%s: %d values do not fit 16 bits and were clipped", path.name, clipped)
     Image.fromarray(stored).save(path, format="PNG")
+
+
+def blank(source: Picture) -> Picture:
+    """The difference in which nothing was changed."""
+    return Picture(np.full(source.stored.shape, -OFFSET, np.uint16))
+
+
+def write_mask(volume: Volume, mask: np.ndarray, path: Path, derivation: Derivation) -> None:
+    """An 8-bit picture, 255 in the mask; `mask` is bool `[1 H W]`."""
+    Image.fromarray(mask[0].astype(np.uint8) * 255).save(path, format="PNG")

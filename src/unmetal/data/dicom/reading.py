@@ -15,6 +15,7 @@ from pydicom.dataset import Dataset
 
 from unmetal.data.dicom import pixels
 from unmetal.data.dicom.entries import Entry, Layout, entries
+from unmetal.data.dicom.provenance import is_own
 from unmetal.data.dicom.series import Header, Stack, one_series, stack
 from unmetal.data.pixel_size import pixel_size
 from unmetal.data.reasons import why
@@ -169,6 +170,9 @@ def _meta(series: Series, stacked: Stack) -> dict[str, Any]:
         "format": f"DICOM {series.layout}",
         "stored_as": f"{first.header.get('BitsStored')} bits, {syntax.name}",
         "tilt": stacked.tilt,
+        "axial": stacked.axial,
+        "image_type": tuple(map(str, first.header.get("ImageType") or ())),
+        "made_by_unmetal": any(is_own(s.header) for s in series.slices),
     }
 
 

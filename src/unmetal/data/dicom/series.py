@@ -50,6 +50,8 @@ class Stack:
     """Degrees."""
 
     warnings: list[str]
+    axial: bool = True
+    """Whether the slices lie across the patient, as far as the header says how they lie."""
 
 
 def one_series(headers: list[Header], path: Path) -> tuple[list[Header], list[str]]:
@@ -83,19 +85,21 @@ def stack(images: list[Header], path: Path) -> Stack:
         InputError: two images at one position.
     """
     if len(images) == 1:
-        return Stack(images, None, 0.0, [])
+        return Stack(images, None, 0.0, *_across(_normal(images[0])))
     if any("ImagePositionPatient" not in h.dataset or _axes(h) is None for h in images):
         ordered = sorted(images, key=lambda h: int(h.dataset.get("InstanceNumber") or 0))
         return Stack(ordered, None, 0.0, ["slices have no position: taken by instance number"])
-    normal = np.cross(*np.reshape(_axes(images[0]) or [], (2, 3)))
+    normal = _normal(images[0])
+    assert normal is not None
     places = np.array([h.dataset.ImagePositionPatient for h in images], float)
     order = np.argsort(places @ normal, kind="stable")
     ordered, places = [images[i] for i in order], places[order]
     gaps = np.diff(places @ normal)
     _refuse_duplicates(ordered, gaps, path)
     tilt = _tilt(places, normal)
-    warnings = [*_uneven(gaps), *_leaning(tilt), *_not_axial(normal)]
-    return Stack(ordered, float(np.median(gaps)), tilt, warnings)
+    lying, axial = _across(normal)
+    warnings = [*_uneven(gaps), *_leaning(tilt), *lying]
+    return Stack(ordered, float(np.median(gaps)), tilt, warnings, axial)
 
 
 def unfit(dataset: Dataset) -> str:
@@ -180,10 +184,18 @@ def _leaning(tilt: float) -> list[str]:
     )
 
 
-def _not_axial(normal: np.ndarray) -> list[str]:
-    if abs(normal[2]) == max(abs(normal)):
-        return []
-    return ["slices are not axial, but artifacts lie in axial ones: give the axial series"]
+def _normal(header: Header) -> np.ndarray | None:
+    """Across the image plane, LPS; None where the header does not say how it lies."""
+    axes = _axes(header)
+    return None if axes is None else np.cross(*np.reshape(axes, (2, 3)))
+
+
+def _across(normal: np.ndarray | None) -> tuple[list[str], bool]:
+    """A warning where slices do not lie across the patient, and whether they do."""
+    if normal is None or abs(normal[2]) == max(abs(normal)):
+        return [], True
+    said = "slices are not axial, but artifacts lie in axial ones: give the axial series"
+    return [said], False
 
 
 def _counted(reasons: Any) -> str:
