@@ -37,7 +37,9 @@ def checks(found: Changes) -> list[Check]:
         for name in ("metal", "kept", "found_again", "outside")
     )
     before, after = ml(metal * found.voxel_ml), ml(kept * found.voxel_ml)
-    same = "in every voxel" if metal == kept else f"{metal - kept} voxels changed"
+    if not metal:
+        return [Check("Every slice", _count(found.elsewhere), found.elsewhere == 0)]
+    same = "the same in every voxel" if metal == kept else f"{metal - kept} voxels changed"
     rule = ml(again * found.voxel_ml)
     without = found.count - len(found.slices)
     listed = [
@@ -101,9 +103,9 @@ def _disagreement(found: Changes) -> Iterator[str]:
     if worst:
         named = slices(one.index for one in worst[:5])
         yield (
-            f"Where the network contradicts itself when the slice is mirrored: most in {named}, "
-            f"by {hu(worst[0].doubtful)} and more in the worst hundredth of "
-            f"slice {worst[0].index + 1}. See the picture of disagreement."
+            f"Where the network contradicts itself when the slice is mirrored: most in {named}. In "
+            f"slice {worst[0].index + 1} a hundredth of the body differs by "
+            f"{hu(worst[0].doubtful)} or more. See the pictures of disagreement."
         )
 
 

@@ -7,16 +7,25 @@ pixels are, and lines stay thin and letters sharp on any screen and on paper.
 from __future__ import annotations
 
 from base64 import b64encode
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from io import BytesIO
 
 import numpy as np
 from matplotlib import colormaps
+from matplotlib.colors import Colormap
 from PIL import Image, ImageDraw, ImageFont
+from scipy import ndimage
 from skimage.measure import approximate_polygon, find_contours
 
 from unmetal.report.figures import LABEL, difference_colours
 from unmetal.report.look import Box, Edges, Look, Window
+
+RING_MM = 5.0
+"""How far from metal an image is least to be believed: there corrected images show hem lines (Acta
+Radiologica 2020, 10.1177/0284185120903446)."""
+
+LEAST_PX = 320
+"""Width of the narrowest picture, pixels."""
 
 DOUBT_HU = 100.0
 """HU at the end of the scale of the disagreement."""
@@ -38,6 +47,8 @@ class Panel:
     """Outlines as SVG path data; empty where there are none."""
     body: str = ""
     """The same."""
+    ring: str = ""
+    """The same, `RING_MM` around the metal."""
     edges: Edges | None = None
 
     @property
@@ -51,18 +62,24 @@ class Panel:
         return 50.0 if self.width > 200 else 10.0
 
 
-def grey(name: str, hu: np.ndarray, metal: np.ndarray, look: Look) -> Panel:
-    """A slice, HU `[H W]`, in the look's window, with its metal, bool `[H W]`, outlined."""
-    return _panel(name, shades(cut(hu, look.box), look.window), None, metal, None, look)
+def grey(
+    name: str, hu: np.ndarray, metal: np.ndarray, look: Look, *, ringed: bool = False
+) -> Panel:
+    """A slice, HU `[H W]`, in the look's window, with its metal, bool `[H W]`, outlined; `ringed`
+    with what is near it, too."""
+    panel = _panel(name, shades(cut(hu, look.box), look.window), None, metal, None, look)
+    if not ringed:
+        return panel
+    distance = ndimage.distance_transform_edt(~metal, sampling=look.pixel)
+    return replace(panel, ring=outline(ndimage.binary_fill_holes(distance <= RING_MM), look))
 
 
 def difference(
     name: str, change: np.ndarray, metal: np.ndarray, body: np.ndarray, look: Look
 ) -> Panel:
     """A change, HU `[H W]`, in colours; the body, bool `[H W]`, gives bearings."""
-    colours = difference_colours(look)
-    palette = (255 * colours.get_cmap()(np.linspace(0, 1, 256))[:, :3]).round().astype(np.uint8)
     levels = (cut(change, look.box) / look.limit).clip(-1, 1) * 127.5 + 127.5
+    palette = difference_palette(look)
     return _panel(name, levels.round().astype(np.uint8), palette, metal, body, look)
 
 
@@ -72,10 +89,23 @@ def doubt(name: str, hu: np.ndarray, metal: np.ndarray, body: np.ndarray, look: 
     return _panel(name, levels.round().astype(np.uint8), doubt_palette(), metal, body, look)
 
 
+def difference_palette(look: Look) -> np.ndarray:
+    """uint8 `[256 RGB]`, from -limit to +limit."""
+    return _sampled(difference_colours(look).get_cmap())
+
+
 def doubt_palette() -> np.ndarray:
-    """uint8 `[256 RGB]`."""
-    colours = colormaps[DOUBT_COLOURS](np.linspace(0, 1, 256))
-    return (255 * colours[:, :3]).round().astype(np.uint8)
+    """uint8 `[256 RGB]`, from 0 to `DOUBT_HU`."""
+    return _sampled(colormaps[DOUBT_COLOURS])
+
+
+def _sampled(colours: Colormap) -> np.ndarray:
+    return (255 * colours(np.linspace(0, 1, 256))[:, :3]).round().astype(np.uint8)
+
+
+def stops(palette: np.ndarray) -> str:
+    """The colours of a palette, uint8 `[256 RGB]`, for a gradient in CSS."""
+    return ",".join(f"#{r:02x}{g:02x}{b:02x}" for r, g, b in palette[::15])
 
 
 def thumbnail(hu: np.ndarray, metal: np.ndarray, look: Look, side: int = 88) -> str:
@@ -116,11 +146,22 @@ def _panel(
         name=name,
         width=width * look.pixel[1],
         height=height * look.pixel[0],
-        picture=uri(levels, palette, label=True),
+        picture=uri(_large(levels), palette, label=True),
         metal=outline(metal, look),
         body="" if body is None else outline(body, look),
         edges=look.edges,
     )
+
+
+def _large(levels: np.ndarray) -> np.ndarray:
+    """Grey values, uint8 `[H W]`, of a picture at least `LEAST_PX` wide: a browser magnifies the
+    label of a smaller one until nobody can read it."""
+    height, width = levels.shape
+    times = -(-LEAST_PX // width)
+    if times == 1:
+        return levels
+    size = (width * times, height * times)
+    return np.asarray(Image.fromarray(levels).resize(size, Image.Resampling.BICUBIC))
 
 
 def uri(levels: np.ndarray, palette: np.ndarray | None = None, *, label: bool = False) -> str:

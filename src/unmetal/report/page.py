@@ -1,0 +1,149 @@
+"""The report of a reduction: one HTML page that needs nothing else, and its numbers as JSON."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, StrictUndefined
+from markupsafe import Markup
+
+from unmetal.data.place import refuse_to_lose, staged
+from unmetal.data.reasons import why
+from unmetal.engine.reduce import Reduced
+from unmetal.errors import InputError
+from unmetal.physics.derive import METAL_HU
+from unmetal.report import panels, wording
+from unmetal.report.changes import changes
+from unmetal.report.charts import levels_chart
+from unmetal.report.pictures import amount, chosen, close_up, shown, strip, view, visible
+from unmetal.report.record import Made, record
+from unmetal.report.tally import BANDS, LEVELS, TISSUES, VISIBLE_HU
+
+PAGE, NUMBERS = "report.html", "report.json"
+
+TEMPLATES = files("unmetal.report") / "templates"
+
+
+def check_report(folder: Path, *, source: Path | None, force: bool) -> None:
+    """Raise `InputError` where a report would replace something unasked, or touch the input."""
+    if folder.exists() and not folder.is_dir():
+        raise InputError(f"{folder}: is a file; a report needs a folder")
+    for name in (PAGE, NUMBERS):
+        refuse_to_lose(folder / name, folder=False, source=source, force=force)
+
+
+def write_report(
+    reduced: Reduced,
+    made: Made,
+    folder: Path,
+    *,
+    threshold: float = METAL_HU,
+    identifiers: bool = False,
+    force: bool = False,
+) -> None:
+    """Write `report.html` and `report.json` into a folder: both, or none.
+
+    threshold: HU with which metal was found. identifiers: also say whose images these are.
+    Raises `InputError` as `check_report`, or for a full disk.
+    """
+    check_report(folder, source=reduced.source.path, force=force)
+    page, numbers = render(reduced, made, threshold=threshold, identifiers=identifiers)
+    try:
+        with staged(folder / PAGE, force=force) as target:
+            target.with_name(NUMBERS).write_text(numbers, encoding="utf-8")
+            target.write_text(page, encoding="utf-8")
+    except OSError as error:
+        raise InputError(f"{folder}: cannot be written: {why(error)}") from error
+
+
+def render(
+    reduced: Reduced,
+    made: Made,
+    *,
+    threshold: float = METAL_HU,
+    identifiers: bool = False,
+) -> tuple[str, str]:
+    """The page and its numbers, as texts."""
+    found = changes(reduced, threshold)
+    numbers = record(reduced, found, made, identifiers=identifiers)
+    large = chosen(found)
+    look = view(reduced, large)
+    pictures = [shown(reduced, one, look) for one in large]
+    most = max(large, key=visible, default=None)
+    front = most and replace(shown(reduced, most, look), close=close_up(reduced, most, look))
+    context: dict[str, Any] = {
+        "identifiers": None,
+        **numbers,
+        "subtitle": _subtitle(numbers),
+        "details": _details(numbers),
+        "broken": not all(check["kept"] for check in numbers["checks"]),
+        "changed": bool(numbers["changes"]["all"]["changed"]),
+        "compared": found.compared,
+        "front": front,
+        "pictures": pictures,
+        "strip": strip(reduced, found, large),
+        "peak": max(map(amount, found.slices), default=None),
+        "chart": levels_chart(numbers["changes"]["levels"]),
+        "look": look,
+        "difference_stops": panels.stops(panels.difference_palette(look)),
+        "doubt_stops": panels.stops(panels.doubt_palette()),
+        "doubt_hu": panels.DOUBT_HU,
+        "ring_mm": panels.RING_MM,
+        "visible_hu": VISIBLE_HU,
+        "tissues": TISSUES,
+        "bands": BANDS,
+        "levels": LEVELS,
+        "css": Markup((TEMPLATES / "page.css").read_text(encoding="utf-8")),
+    }
+    return _template("page.html").render(context), json.dumps(numbers, indent=1, allow_nan=False)
+
+
+def _template(name: str) -> Any:
+    """A template that escapes what it shows, and fails where it would show nothing."""
+    environment = Environment(
+        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    environment.filters |= {
+        name: getattr(wording, name) for name in ("number", "hu", "ml", "percent")
+    }
+    return environment.from_string((TEMPLATES / name).read_text(encoding="utf-8"))
+
+
+def _subtitle(numbers: dict[str, Any]) -> list[str]:
+    """What was done to what, in a few words each."""
+    made, series = numbers["made"], numbers["series"]
+    known = series["acquisition"]
+    apart, _, pixel = series["spacing_mm"]
+    parts = [
+        f"{made['method']}{' with ' + made['weights'] if made['weights'] else ''}",
+        f"{series['slices']} slice{'s' * (series['slices'] > 1)} of {series['columns']} × {series['rows']}",
+        f"{pixel:.3g} mm pixels{', ' + f'{apart:.3g} mm apart' if series['slices'] > 1 else ''}"
+        + ("" if series["spacing_known"] else " (assumed)"),
+        " ".join(str(known[name]) for name in ("manufacturer", "model") if name in known),
+        f"{known['kvp']:g} kVp" if "kvp" in known else "",
+        f"kernel {known['kernel']}" if "kernel" in known else "",
+        made["date"][:10],
+    ]
+    return [part for part in parts if part]
+
+
+def _details(numbers: dict[str, Any]) -> list[tuple[str, str]]:
+    """How it was made, as names and texts."""
+    made, acquisition = numbers["made"], numbers["series"]["acquisition"]
+    named = [
+        ("method", made["method"]),
+        ("weights", made["weights"]),
+        ("sha256 of the weights", made["sha256"]),
+        *((name.replace("_", " "), str(value)) for name, value in made["options"].items()),
+        ("what the output's header says", made["derivation"]),
+        ("computed on", made["device"]),
+        ("time", wording.duration(made["seconds"])),
+        ("date", made["date"].replace("T", " ")),
+        ("versions", ", ".join(f"{name} {its}" for name, its in made["versions"].items())),
+        *((name.replace("_", " "), str(value)) for name, value in acquisition.items()),
+    ]
+    return [(name, text) for name, text in named if text not in {"", "None"}]
