@@ -116,6 +116,11 @@ def unfit(dataset: Dataset) -> str:
     return f"{modality}, {kind.name}" if "Modality" in dataset else str(kind.name)
 
 
+def sort(header: Header) -> tuple[str, str, str]:
+    """What is the same for all slices that can be stacked: matrix, pixel size, orientation."""
+    return _matrix(header), str(_pixels(header)), str(_orientation(header))
+
+
 def _same(
     images: list[Header], key: Callable[[Header], Any], path: Path, what: str, remedy: str
 ) -> None:
