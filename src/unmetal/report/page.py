@@ -118,11 +118,12 @@ def _subtitle(numbers: dict[str, Any]) -> list[str]:
     made, series = numbers["made"], numbers["series"]
     known = series["acquisition"]
     apart, _, pixel = series["spacing_mm"]
+    count = "1 slice" if series["slices"] == 1 else f"{series['slices']} slices"
+    between = "" if series["slices"] == 1 else f", {apart:.3g} mm apart"
     parts = [
-        f"{made['method']}{' with ' + made['weights'] if made['weights'] else ''}",
-        f"{series['slices']} slice{'s' * (series['slices'] > 1)} of {series['columns']} × {series['rows']}",
-        f"{pixel:.3g} mm pixels{', ' + f'{apart:.3g} mm apart' if series['slices'] > 1 else ''}"
-        + ("" if series["spacing_known"] else " (assumed)"),
+        f"{made['method']} with {made['weights']}" if made["weights"] else made["method"],
+        f"{count} of {series['columns']} × {series['rows']}",
+        f"{pixel:.3g} mm pixels{between}{'' if series['spacing_known'] else ' (assumed)'}",
         " ".join(str(known[name]) for name in ("manufacturer", "model") if name in known),
         f"{known['kvp']:g} kVp" if "kvp" in known else "",
         f"kernel {known['kernel']}" if "kernel" in known else "",

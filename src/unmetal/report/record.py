@@ -81,13 +81,9 @@ def record(
 
 
 def warnings(reduced: Reduced) -> list[dict[str, str]]:
-    """What is odd about the source, reasons to distrust the result, and values that were cut."""
+    """What is odd about the source, and reasons to distrust the result."""
     listed = [{"key": "input", "said": said} for said in reduced.source.meta.get("warnings", ())]
-    listed += [{"key": one.key, "said": one.said} for one in reduced.warnings]
-    if clipped := int(reduced.clipped.sum()):
-        said = f"{clipped} values did not fit what the format stores and were cut to it"
-        listed.append({"key": "clipped", "said": said})
-    return listed
+    return listed + [{"key": one.key, "said": one.said} for one in reduced.warnings]
 
 
 def _made(made: Made) -> dict[str, Any]:
@@ -195,12 +191,12 @@ def _row(sums: Mapping[str, Any], voxel_ml: float) -> dict[str, Any]:
 
 def _levels(levels: np.ndarray, voxel_ml: float) -> dict[str, Any]:
     """Mean and standard deviation before and after in each band, float `[band 5]`."""
-    return {name: _level(*its, voxel_ml) for name, its in zip(BANDS, levels.tolist(), strict=True)}
+    return {name: _level(its, voxel_ml) for name, its in zip(BANDS, levels.tolist(), strict=True)}
 
 
-def _level(
-    count: float, one: float, ones: float, two: float, twos: float, voxel_ml: float
-) -> dict[str, Any]:
+def _level(its: list[float], voxel_ml: float) -> dict[str, Any]:
+    """One row of `Tally.levels`: voxels, sum and sum of squares before, and after."""
+    count, one, ones, two, twos = its
     if not count:
         names = ("before_hu", "before_sd", "after_hu", "after_sd")
         return {"ml": 0.0} | dict.fromkeys(names)
