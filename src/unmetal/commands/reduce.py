@@ -13,7 +13,7 @@ from unmetal.engine.settings import Settings
 
 @dataclass(frozen=True)
 class Reduce:
-    """Reduce the metal artifacts of a CT series.
+    """Reduce the metal artifacts of a CT series, or of each series in a folder of many.
 
     The metal itself and every slice without metal stay as they were. The input is never changed.
     """
@@ -23,7 +23,7 @@ class Reduce:
     (HU + 32768)."""
 
     output: tyro.conf.Positional[Path]
-    """Where to write it, in the input's format."""
+    """Where to write it, in the input's format; of several series a folder with one for each."""
 
     settings: Annotated[Settings, tyro.conf.OmitArgPrefixes] = field(default_factory=Settings)
     """What comes out."""
@@ -31,15 +31,35 @@ class Reduce:
     device: Literal["auto", "cpu", "cuda"] = "auto"
     """Where to compute; auto takes a GPU when there is one."""
 
+    report: Path | None = None
+    """Folder for a report on what was changed: a page to read and print, and its numbers."""
+
+    identifiers: bool = False
+    """Let the report say whose images these are."""
+
+    dry_run: bool = False
+    """Say what would be done with a folder, and stop."""
+
+    jobs: int = 1
+    """Series at a time, each in a process of its own, where the input holds several."""
+
     def run(self) -> None:
-        """Read, reduce, write; raises `InputError`."""
-        from unmetal.engine.device import choose_device  # noqa: PLC0415
-        from unmetal.engine.series import load_tool, reduce_series  # noqa: PLC0415
+        """Read, reduce, write, report; raises `InputError`."""
+        from unmetal.engine.archive import described  # noqa: PLC0415
+        from unmetal.report.job import Job  # noqa: PLC0415
 
         console_log()
-        tool = load_tool(self.settings, choose_device(self.device))
+        job = Job(self.settings, self.device, self.report, self.identifiers)
+        plan = job.planned(self.input, self.output, always=self.dry_run)
+        if plan is not None:
+            print(*described(plan, every=self.dry_run), sep="\n")
+        if self.dry_run:
+            return
+        if plan is not None:
+            job.many(plan, self.jobs)
+            return
         with progress_bar("slices") as progress:
-            done = reduce_series(self.input, self.output, self.settings, tool, progress=progress)
+            done = job.one(self.input, self.output, progress=progress)
         total, changed = len(done.reduced.metal), len(done.reduced.changed)
         log = logging.getLogger("unmetal")
-        log.info("%s: %d of %d slices changed (%s)", self.output, changed, total, tool.name)
+        log.info("%s: %d of %d slices changed (%s)", self.output, changed, total, job.tool.name)

@@ -15,7 +15,6 @@ from unmetal.data.place import refuse_to_lose, staged
 from unmetal.data.reasons import why
 from unmetal.engine.reduce import Reduced
 from unmetal.errors import InputError
-from unmetal.physics.derive import METAL_HU
 from unmetal.report import panels, wording
 from unmetal.report.changes import changes
 from unmetal.report.charts import levels_chart
@@ -28,12 +27,21 @@ PAGE, NUMBERS = "report.html", "report.json"
 TEMPLATES = files("unmetal.report") / "templates"
 
 
-def check_report(folder: Path, *, source: Path | None, force: bool) -> None:
-    """Raise `InputError` where a report would replace something unasked, or touch the input."""
+def check_report(folder: Path, source: Path, output: Path, *, force: bool) -> None:
+    """Raise `InputError` where a report would replace something unasked, or lie in the way."""
+    require_apart(folder, source, output)
     if folder.exists() and not folder.is_dir():
         raise InputError(f"{folder}: is a file; a report needs a folder")
     for name in (PAGE, NUMBERS):
         refuse_to_lose(folder / name, folder=False, source=source, force=force)
+
+
+def require_apart(folder: Path, source: Path, output: Path) -> None:
+    """Raise `InputError` where a report would lie within the input or among the output's files."""
+    inside = {folder.resolve(), *folder.resolve().parents}
+    for place, what in ((source, "input"), (output, "output")):
+        if place.resolve() in inside:
+            raise InputError(f"{folder}: lies in the {what}: give the report another folder")
 
 
 def write_report(
@@ -41,17 +49,17 @@ def write_report(
     made: Made,
     folder: Path,
     *,
-    threshold: float = METAL_HU,
     identifiers: bool = False,
     force: bool = False,
 ) -> None:
     """Write `report.html` and `report.json` into a folder: both, or none.
 
-    threshold: HU with which metal was found. identifiers: also say whose images these are.
-    Raises `InputError` as `check_report`, or for a full disk.
+    identifiers: also say whose images these are.
+    Raises `InputError` for a folder that cannot be written, or holds a report, unless `force`.
     """
-    check_report(folder, source=reduced.source.path, force=force)
-    page, numbers = render(reduced, made, threshold=threshold, identifiers=identifiers)
+    page, numbers = render(reduced, made, identifiers=identifiers)
+    if not force and any((folder / name).exists() for name in (PAGE, NUMBERS)):
+        raise InputError(f"{folder}: holds a report: give another folder, or --force to replace it")
     try:
         with staged(folder / PAGE, force=force) as target:
             target.with_name(NUMBERS).write_text(numbers, encoding="utf-8")
@@ -60,15 +68,9 @@ def write_report(
         raise InputError(f"{folder}: cannot be written: {why(error)}") from error
 
 
-def render(
-    reduced: Reduced,
-    made: Made,
-    *,
-    threshold: float = METAL_HU,
-    identifiers: bool = False,
-) -> tuple[str, str]:
+def render(reduced: Reduced, made: Made, *, identifiers: bool = False) -> tuple[str, str]:
     """The page and its numbers, as texts."""
-    found = changes(reduced, threshold)
+    found = changes(reduced, made.metal_hu)
     numbers = record(reduced, found, made, identifiers=identifiers)
     large = chosen(found)
     look = view(reduced, large)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import platform
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from importlib.metadata import version
 from typing import Any
@@ -14,6 +14,9 @@ import numpy as np
 
 from unmetal.data import labels
 from unmetal.engine.reduce import Reduced
+from unmetal.engine.series import Done, Tool
+from unmetal.engine.settings import Settings
+from unmetal.physics.derive import METAL_HU
 from unmetal.report.changes import Changes, SliceChanges
 from unmetal.report.findings import checks, doubts
 from unmetal.report.tally import BANDS, LEVELS, TISSUES, Tally
@@ -42,6 +45,10 @@ ACQUISITION = (
 """What of `Volume.meta` a report shows: how the series was made, nothing that says whose it is."""
 
 
+UNSAID = ("method", "weights", "force")
+"""Settings that are said otherwise, or are paths."""
+
+
 @dataclass(frozen=True)
 class Made:
     """How a result was made."""
@@ -50,6 +57,8 @@ class Made:
     """`ADN`."""
     seconds: float
     """Reading and writing included."""
+    metal_hu: float = METAL_HU
+    """HU with which metal was found."""
     weights: str = ""
     sha256: str = ""
     device: str = "cpu"
@@ -57,6 +66,22 @@ class Made:
     derivation: str = ""
     """What the output's header says."""
     date: str = field(default_factory=lambda: datetime.now().astimezone().isoformat("T", "seconds"))
+
+
+def made_by(done: Done, tool: Tool, settings: Settings) -> Made:
+    """How a series was made by `engine.series`. Paths stay out of it: they can say whose it is."""
+    options = {name: its for name, its in asdict(settings).items() if name not in UNSAID}
+    written = done.derivation
+    return Made(
+        method=tool.name,
+        seconds=done.seconds,
+        metal_hu=settings.metal_hu,
+        weights=tool.weights,
+        sha256=tool.sha256,
+        device=str(tool.device),
+        options=options,
+        derivation=f"{written.description} {written.outcome}".strip(),
+    )
 
 
 def record(
