@@ -18,6 +18,7 @@ from unmetal.data.forms import form_of
 from unmetal.data.outputs import (
     Output,
     beside,
+    check_mask,
     check_output,
     difference,
     form_module,
@@ -33,6 +34,7 @@ __all__ = [
     "Output",
     "as_stored",
     "beside",
+    "check_mask",
     "check_output",
     "difference",
     "read",

@@ -68,6 +68,16 @@ def check_output(volume: Volume, path: Path, *, force: bool = False) -> str:
     return form
 
 
+def check_mask(volume: Volume) -> None:
+    """Refuse a mask that `write_all` would refuse; only DICOM asks for more than a place.
+
+    Raises:
+        InputError: the extra `dicom` is not installed, or the header lacks what a mask needs.
+    """
+    if volume.source is not None and volume.source.form == "dicom":
+        form_module("dicom").check_mask(volume)
+
+
 def form_module(form: str) -> Any:
     """The module that reads and writes a form; imported when a file needs it."""
     return import_module(f"unmetal.data.{form}")

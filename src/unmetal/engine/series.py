@@ -94,6 +94,8 @@ def reduce_series(
     refuse_own(volume, force=settings.force)
     for path in (output, *extras(volume, output, settings).values()):
         data.check_output(volume, path, force=settings.force)
+    if settings.save_metal:
+        data.check_mask(volume)
     reduced = reduce_volume(
         volume,
         tool.method,

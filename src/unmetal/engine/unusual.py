@@ -48,16 +48,17 @@ class Range:
 
 TRAINED = {
     "kvp": Range("tube voltage", 120, 120, "kV"),
-    "kernel": Range("sharpness of the kernel", 0.43, 0.98),
-    "spacing": Range("pixel size", 0.546, 1.37, "mm"),
+    "kernel": Range("sharpness of the kernel", 0.4, 1.02),
+    "spacing": Range("pixel size", 0.547, 1.37, "mm"),
     "thickness": Range("slice thickness", 1, 8, "mm"),
     "fov": Range("field of view", 280, 700, "mm"),
-    "cut": Range("share of the field's edge that cuts the body", 0, 0.312),
-    "size": Range("size of the patient", 280, 499, "mm"),
-    "metal": Range("share of the body that is metal", 0, 0.0478),
+    "cut": Range("share of the field's edge that cuts the body", 0, 0.311),
+    "size": Range("size of the patient", 280, 498, "mm"),
+    "metal": Range("share of the body that is metal", 0, 0.0477),
 }
 """By key. Voltage: the spectrum of every simulated scan. Metal: 99.5 % of 1,500 simulated slices;
-no caution for less, which disturbs less. All others: least and most of the cohort's 357 slices."""
+no caution for less, which disturbs less. All others: least and most of the cohort's 357 slices
+(of the 318 with soft tissue enough to tell, for the kernel)."""
 
 FAR_MM = 40.0
 """From here on changes count as far from metal: manufacturers' own algorithms change next to
@@ -118,10 +119,13 @@ def doubtful(
     """What the result shows. `change`, `disagreement`: HU `[n H W]` of the affected slices;
     `metal`, `bodies`: bool of that shape; pixels of `pixel` mm; `clipped`: how many values."""
     cautions = []
-    if (far := _far(change, metal, bodies, pixel)) > FAR_HU:
+    if (far := far_change(change, metal, bodies, pixel)) > FAR_HU:
         said = f"changed by {far:.0f} HU on average beyond {FAR_MM:g} mm from metal"
         cautions.append(Caution("far", f"{said}; at most {FAR_HU:g} HU on validation patients"))
-    if disagreement is not None and (apart := _mean(disagreement, bodies & ~metal)) > FLIP_HU:
+    if (
+        disagreement is not None
+        and (apart := largest_mean(disagreement, bodies & ~metal)) > FLIP_HU
+    ):
         said = f"{apart:.0f} HU between the result and that of the mirrored slice"
         cautions.append(Caution("flips", f"{said}; at most {FLIP_HU:g} HU on validation patients"))
     if clipped:
@@ -225,13 +229,13 @@ def _worst(values: np.ndarray, expected: Range) -> float | None:
     return float(values[np.argmax(out)])
 
 
-def _far(change: np.ndarray, metal: np.ndarray, bodies: np.ndarray, pixel: float) -> float:
+def far_change(change: np.ndarray, metal: np.ndarray, bodies: np.ndarray, pixel: float) -> float:
     """HU: the mean absolute change beyond FAR_MM from metal in its slice, where it is largest."""
     distance = np.stack([ndimage.distance_transform_edt(~one, sampling=pixel) for one in metal])
-    return _mean(np.abs(change), bodies & (distance > FAR_MM))
+    return largest_mean(np.abs(change), bodies & (distance > FAR_MM))
 
 
-def _mean(values: np.ndarray, where: np.ndarray) -> float:
+def largest_mean(values: np.ndarray, where: np.ndarray) -> float:
     """The largest of the slices' means, of those with at least 1,000 such pixels; 0 if none."""
     pairs = zip(values, where, strict=True)
     return max((float(v[w].mean()) for v, w in pairs if w.sum() >= 1000), default=0.0)

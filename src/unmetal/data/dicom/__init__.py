@@ -2,7 +2,7 @@
 
 from unmetal.data.dicom.difference import blank
 from unmetal.data.dicom.reading import read
-from unmetal.data.dicom.segmentation import write_mask
+from unmetal.data.dicom.segmentation import check_mask, write_mask
 from unmetal.data.dicom.writing import write
 
-__all__ = ["blank", "read", "write", "write_mask"]
+__all__ = ["blank", "check_mask", "read", "write", "write_mask"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -14,6 +14,7 @@ from pydicom import config, dcmread
 from pydicom.dataset import Dataset
 
 from unmetal.data.dicom import pixels
+from unmetal.data.dicom.bounded import require_modest
 from unmetal.data.dicom.entries import Entry, Layout, entries
 from unmetal.data.dicom.provenance import is_own
 from unmetal.data.dicom.series import Header, Stack, one_series, stack
@@ -86,7 +87,7 @@ class Series:
 def read(path: Path, spacing: float | None, only: Iterable[str] | None = None) -> Volume:
     """The one CT series in a folder (with its sub-folders), zip or file.
 
-    only: of a folder, no other files than these, relative to it.
+    only: of a folder, no other files than these, relative to it; they are renamed by `numbered`.
 
     Raises:
         InputError: see `entries`, `one_series`, `stack`, `pixels`.
@@ -96,12 +97,19 @@ def read(path: Path, spacing: float | None, only: Iterable[str] | None = None) -
         try:
             images, aside = one_series(headers, path)
             stacked = stack(images, path)
-            slices = tuple(_slice(header.entry) for header in stacked.headers)
+            ordered = [header.entry for header in stacked.headers]
+            slices = tuple(map(_slice, ordered if only is None else numbered(ordered)))
             return _volume(Series(slices, layout), stacked, aside, spacing)
         except (ValueError, TypeError, AttributeError, NotImplementedError) as error:
             # pydicom turns text into numbers only when they are asked for, wherever that is; what
             # it does not know (a tag's VR, say) it answers with NotImplementedError.
             raise InputError(f"{path}: a header value makes no sense: {why(error)}") from error
+
+
+def numbered(found: list[Entry]) -> list[Entry]:
+    """The same files under their place in the series, `0001.dcm`: in an archive the names of
+    files and folders say whose they are."""
+    return [replace(entry, name=f"{place:04d}.dcm") for place, entry in enumerate(found, 1)]
 
 
 @contextmanager
@@ -115,7 +123,10 @@ def tolerant() -> Iterator[None]:
 def _dataset(entry: Entry, *, pixels: bool) -> Dataset:
     try:
         with entry.open() as file:
+            require_modest(file, entry.where)
             return dcmread(file, stop_before_pixels=not pixels)
+    except InputError:
+        raise
     except Exception as error:
         raise InputError(f"{entry.where}: damaged or truncated DICOM: {why(error)}") from error
 

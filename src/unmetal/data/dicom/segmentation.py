@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from copy import deepcopy
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -41,16 +42,16 @@ def write_mask(volume: Volume, mask: np.ndarray, path: Path, derivation: Derivat
     """One binary segment, its empty frames left out; `mask` is bool `[slices H W]`, not empty.
 
     Raises:
-        InputError: highdicom is not installed, or the source lacks what a segmentation needs.
+        InputError: see `check_mask`; or the source lacks something else that a segmentation needs.
     """
+    check_mask(volume)
     headers = [_what_counts(one.header) for one in series_of(volume, path).slices]
     try:
         with tolerant():
             image = _segmentation(headers, mask, derivation)
             _same_every_time(image, headers[0], derivation)
+            _forget(image, volume.source.slices[0].header)
             image.save_as(path, enforce_file_format=True)
-    except ImportError as error:
-        raise InputError(needed("highdicom", "--save-metal")) from error
     except Exception as error:
         reason = f"{type(error).__name__}: {why(error)}"
         raise InputError(f"{volume.path}: no segmentation can be made of it ({reason})") from error
@@ -65,6 +66,28 @@ def _what_counts(source: Dataset) -> Dataset:
     if "SpacingBetweenSlices" in header and not float(header.SpacingBetweenSlices or 0) > 0:
         del header.SpacingBetweenSlices
     return header
+
+
+def _forget(image: Dataset, source: Dataset) -> None:
+    """Take out again what was filled in empty, so that all of a patient's objects say the same."""
+    for keyword in TYPE_2:
+        if keyword not in source and keyword in image:
+            delattr(image, keyword)
+
+
+def check_mask(volume: Volume) -> None:
+    """Refuse early what `write_mask` would refuse.
+
+    Raises:
+        InputError: highdicom is not installed, or the series has no frame of reference.
+    """
+    if find_spec("highdicom") is None:
+        raise InputError(needed("highdicom", "--save-metal"))
+    if not all(one.header.get("FrameOfReferenceUID") for one in volume.source.slices):
+        raise InputError(
+            f"{volume.path}: has no FrameOfReferenceUID, which a segmentation must share: leave "
+            "out --save-metal"
+        )
 
 
 def needed(package: str, what: str) -> str:
