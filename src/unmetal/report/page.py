@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from functools import cache
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, StrictUndefined
+from jinja2 import Environment, StrictUndefined, Template
 from markupsafe import Markup
 
 from unmetal.data.place import refuse_to_lose, staged
@@ -18,7 +19,7 @@ from unmetal.errors import InputError
 from unmetal.report import panels, wording
 from unmetal.report.changes import changes
 from unmetal.report.charts import levels_chart
-from unmetal.report.pictures import amount, chosen, close_up, shown, strip, view, visible
+from unmetal.report.pictures import amount, bodies, chosen, close_up, shown, strip, view, visible
 from unmetal.report.record import Made, record
 from unmetal.report.tally import BANDS, LEVELS, TISSUES, VISIBLE_HU
 
@@ -73,10 +74,14 @@ def render(reduced: Reduced, made: Made, *, identifiers: bool = False) -> tuple[
     found = changes(reduced, made.metal_hu)
     numbers = record(reduced, found, made, identifiers=identifiers)
     large = chosen(found)
-    look = view(reduced, large)
-    pictures = [shown(reduced, one, look) for one in large]
-    most = max(large, key=visible, default=None)
-    front = most and replace(shown(reduced, most, look), close=close_up(reduced, most, look))
+    inside = bodies(reduced, large)
+    look = view(reduced, inside)
+    pictures = [shown(reduced, one, inside[one.index], look) for one in large]
+    front = None
+    if large:
+        most = max(large, key=visible)
+        close = close_up(reduced, most, inside[most.index], look)
+        front = replace(pictures[large.index(most)], close=close)
     context: dict[str, Any] = {
         "identifiers": None,
         **numbers,
@@ -104,7 +109,8 @@ def render(reduced: Reduced, made: Made, *, identifiers: bool = False) -> tuple[
     return _template("page.html").render(context), json.dumps(numbers, indent=1, allow_nan=False)
 
 
-def _template(name: str) -> Any:
+@cache
+def _template(name: str) -> Template:
     """A template that escapes what it shows, and fails where it would show nothing."""
     environment = Environment(
         autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True

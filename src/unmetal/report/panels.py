@@ -176,7 +176,7 @@ def uri(levels: np.ndarray, palette: np.ndarray | None = None, *, label: bool = 
     if label:
         _burn(picture)
     buffer = BytesIO()
-    picture.save(buffer, "PNG", optimize=True)
+    picture.save(buffer, "PNG", compress_level=6)
     return "data:image/png;base64," + b64encode(buffer.getvalue()).decode()
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -71,31 +72,37 @@ def chosen(found: Changes, most: int = MOST) -> list[SliceChanges]:
     return [one for one in found.slices if one.index in wanted[:most]]
 
 
-def view(reduced: Reduced, slices: list[SliceChanges]) -> Look:
-    """One frame around the bodies of these slices, so that their pictures can be compared."""
+def bodies(reduced: Reduced, slices: list[SliceChanges]) -> dict[int, np.ndarray]:
+    """Index of a slice -> the body in it, bool `[H W]`."""
+    pixel = reduced.source.spacing[2]
+    places = (one.index for one in slices)
+    return {place: body_mask(in_air(reduced.volume, place), pixel) for place in places}
+
+
+def view(reduced: Reduced, inside: Mapping[int, np.ndarray]) -> Look:
+    """One frame around the bodies of all slices, so that their pictures can be compared."""
     source = reduced.source
     pixel = source.spacing[1:]
     mask = np.zeros(source.hu.shape[1:], bool)
-    for one in slices:
-        mask |= body_mask(in_air(reduced.volume, one.index), pixel[1]) | reduced.metal[one.index]
+    for place, body in inside.items():
+        mask |= body | reduced.metal[place]
     cosines = orientation(source)
     return Look(box_around(mask), pixel, edges=None if cosines is None else edges_of(cosines))
 
 
-def shown(reduced: Reduced, one: SliceChanges, look: Look) -> Shown:
+def shown(reduced: Reduced, one: SliceChanges, body: np.ndarray, look: Look) -> Shown:
     """Before, after, the difference and, where there is one, the disagreement."""
     place = one.index
     name = images(reduced.source)[place]
     known = f" ({name})" if name else ""
     title = f"slice {place + 1} of {len(reduced.source.hu)}{known}"
-    return Shown(place + 1, title, _said(one, reduced), row_of(reduced, place, look))
+    return Shown(place + 1, title, _said(one, reduced), row_of(reduced, place, body, look))
 
 
-def row_of(reduced: Reduced, place: int, look: Look) -> tuple[Panel, ...]:
-    """The pictures of the slice at `place`."""
+def row_of(reduced: Reduced, place: int, body: np.ndarray, look: Look) -> tuple[Panel, ...]:
+    """The pictures of the slice at `place`, with its body, bool `[H W]`."""
     before, after = in_air(reduced.source, place), in_air(reduced.volume, place)
     metal = reduced.metal[place]
-    body = body_mask(after, look.pixel[1])
     row = [
         panels.grey("before", before, metal, look),
         panels.grey("after", after, metal, look, ringed=True),
@@ -106,13 +113,15 @@ def row_of(reduced: Reduced, place: int, look: Look) -> tuple[Panel, ...]:
     return tuple(row)
 
 
-def close_up(reduced: Reduced, one: SliceChanges, look: Look) -> tuple[Panel, ...]:
+def close_up(
+    reduced: Reduced, one: SliceChanges, body: np.ndarray, look: Look
+) -> tuple[Panel, ...]:
     """The same pictures of the surroundings of the slice's largest piece of metal."""
     pieces, count = ndimage.label(reduced.metal[one.index], np.ones((3, 3)))
     sizes = np.bincount(pieces.ravel(), minlength=count + 1)
     largest = pieces == 1 + int(sizes[1:].argmax())
     closer = replace(look, box=around(largest, look.box), edges=None)
-    return row_of(reduced, one.index, closer)
+    return row_of(reduced, one.index, body, closer)
 
 
 def _said(one: SliceChanges, reduced: Reduced) -> str:
