@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from unmetal.data.derivation import Compression
+from unmetal.errors import InputError
 
 
 @dataclass(frozen=True)
@@ -43,3 +44,10 @@ class Settings:
 
     series_offset: int = 1000
     """Added to the DICOM series number; twice for the difference, three times for the metal."""
+
+    def __post_init__(self) -> None:
+        """Raise InputError for numbers that make no sense."""
+        if not 0 < self.metal_hu < float("inf"):
+            raise InputError(f"metal at {self.metal_hu} HU: give a positive number, such as 2500")
+        if not 0 <= self.series_offset < 1_000_000:
+            raise InputError(f"series offset {self.series_offset}: give 0 to 999999")
