@@ -147,8 +147,7 @@ def counted(count: int, what: str) -> str:
 def carry_out(plan: Plan, run: Run) -> Plan:
     """Do what is to be done, and keep the summary up to date.
 
-    Raises `InputError` at the end where a series failed or an object was broken, and at once where
-    another run works on the same output.
+    Raises `InputError` where another run works on the same output; see `judge` for all else.
     """
     plan.output.mkdir(parents=True, exist_ok=True)
     with alone(plan.output):
@@ -161,7 +160,6 @@ def carry_out(plan: Plan, run: Run) -> Plan:
             plan = replace(plan, items=tuple(items))
             write_summary(_rows(plan), plan.output)
             _say(done, f"{count} of {len(to_do)}")
-    _judge(plan)
     return plan
 
 
@@ -176,7 +174,8 @@ def _say(item: Item, place: str) -> None:
         log.warning("    %s", warning)
 
 
-def _judge(plan: Plan) -> None:
+def judge(plan: Plan) -> None:
+    """Raise `InputError` where a series failed, or an object is damaged that may be of one."""
     failed = [item.series.name for item in plan.items if item.status == FAILED]
     broken = [one.file for one in plan.aside if one.broken]
     parts = []

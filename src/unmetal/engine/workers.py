@@ -9,12 +9,15 @@ from collections import deque
 from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from multiprocessing import get_context, parent_process
 
 from unmetal.engine.archive import Item, Outcome
 
 Work = Callable[[Item], Outcome]
 """Reduces one series and writes what is asked for; can be pickled, and raises nothing."""
+
+THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 
 DIED = "its process died: out of memory? Try again with fewer --jobs"
 
@@ -41,7 +44,10 @@ def _until_one_dies(
     waiting: deque[Item], work: Work, jobs: int
 ) -> Generator[tuple[Item, Outcome], None, list[Item]]:
     """Take from `waiting` until it is empty or a process dies; returns the items of then."""
-    with ProcessPoolExecutor(jobs, get_context("spawn"), initializer=settle) as pool:
+    with (
+        one_thread_each(),
+        ProcessPoolExecutor(jobs, get_context("spawn"), initializer=settle) as pool,
+    ):
         running: dict[Future[Outcome], Item] = {}
         lost: list[Item] = []
         while running or (waiting and not lost):
@@ -57,18 +63,30 @@ def _until_one_dies(
         return lost
 
 
+@contextmanager
+def one_thread_each() -> Iterator[None]:
+    """New processes compute with one thread: two with two threads each fight over two cores. They
+    look when they first import numpy or torch, so the environment must say it before."""
+    before = {name: os.environ.get(name) for name in THREADS}
+    os.environ.update(dict.fromkeys(THREADS, "1"))
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
+
+
 def settle() -> None:
     """What a process does before its first series."""
-    # Before torch is imported: two processes with two threads each fight over two cores.
-    os.environ |= {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
-    logging.getLogger("unmetal").addHandler(logging.NullHandler())
-    logging.getLogger("unmetal").propagate = False
-    import torch  # noqa: PLC0415
-
-    torch.set_num_threads(1)
+    log = logging.getLogger("unmetal")
+    log.addHandler(logging.NullHandler())
+    log.propagate = False
     parent = parent_process()
-    if parent is not None:
-        threading.Thread(target=_follow, args=(parent.join,), daemon=True).start()
+    assert parent is not None
+    threading.Thread(target=_follow, args=(parent.join,), daemon=True).start()
 
 
 def _follow(until_it_ends: Callable[[], object]) -> None:

@@ -12,13 +12,14 @@ from pathlib import Path
 import numpy as np
 
 from unmetal.data.dicom.archive import scan
-from unmetal.engine.archive import Item, Outcome, Plan, carry_out, plan
+from unmetal.engine.archive import Item, Outcome, Plan, carry_out, judge, plan
 from unmetal.engine.device import choose_device
 from unmetal.engine.reduce import Progress
 from unmetal.engine.series import Done, Tool, derivation, load_tool, reduce_series
 from unmetal.engine.settings import Settings
 from unmetal.engine.workers import one_by_one, side_by_side
 from unmetal.errors import InputError
+from unmetal.report.index import write_index
 from unmetal.report.page import check_report, require_apart, write_report
 from unmetal.report.record import made_by, warnings
 
@@ -73,10 +74,11 @@ class Job:
         """Carry out a plan in `jobs` processes; raises `InputError` at the end if any failed."""
         if jobs < 1:
             raise InputError(f"--jobs {jobs}: give 1 or more")
-        if jobs == 1:
-            carry_out(todo, partial(one_by_one, work=self))
-        else:
-            carry_out(todo, partial(side_by_side, work=self, jobs=jobs))
+        alone = partial(one_by_one, work=self)
+        done = carry_out(todo, alone if jobs == 1 else partial(side_by_side, work=self, jobs=jobs))
+        if self.report is not None:
+            write_index(done, self.report)
+        judge(done)
 
     def one(
         self,

@@ -104,13 +104,18 @@ def render(reduced: Reduced, made: Made, *, identifiers: bool = False) -> tuple[
         "tissues": TISSUES,
         "bands": BANDS,
         "levels": LEVELS,
-        "css": Markup((TEMPLATES / "page.css").read_text(encoding="utf-8")),
+        "css": stylesheet(),
     }
-    return _template("page.html").render(context), json.dumps(numbers, indent=1, allow_nan=False)
+    return template("page.html").render(context), json.dumps(numbers, indent=1, allow_nan=False)
+
+
+def stylesheet() -> Markup:
+    """The style of every page."""
+    return Markup((TEMPLATES / "page.css").read_text(encoding="utf-8"))
 
 
 @cache
-def _template(name: str) -> Template:
+def template(name: str) -> Template:
     """A template that escapes what it shows, and fails where it would show nothing."""
     environment = Environment(
         autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
