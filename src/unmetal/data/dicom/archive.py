@@ -130,6 +130,9 @@ def _look(path: Path, name: str) -> _Slice | Aside | None:
             require_modest(file, name)
             dataset = dcmread(file, stop_before_pixels=True, specific_tags=[*TAGS])
             if reason := unfit(dataset):
+                if "Modality" not in dataset and not reason[:1].isalpha():
+                    # A UID that nobody knows, or what is left of one.
+                    return Aside(name, "damaged: states neither kind nor modality", broken=True)
                 return Aside(name, reason)
             if not {"Rows", "Columns"} <= set(dataset.dir()):
                 return Aside(name, "damaged: states no image size", broken=True)
