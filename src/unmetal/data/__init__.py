@@ -24,7 +24,7 @@ from unmetal.data.outputs import (
     form_module,
     write_all,
 )
-from unmetal.data.plausible import filler, objection, require_finite
+from unmetal.data.plausible import filler, objection, require_finite, require_size
 from unmetal.data.reasons import why
 from unmetal.errors import InputError
 from unmetal.scan import Volume
@@ -72,6 +72,8 @@ def read(
         volume = form_module(form).read(path, spacing, **chosen)
     except OSError as error:
         raise InputError(f"{path}: cannot be read: {why(error)}") from error
+    except MemoryError as error:
+        raise InputError(f"{path}: does not fit into memory") from error
     volume = _checked(replace(volume, path=path), form)
     if log_warnings:
         for warning in volume.meta["warnings"]:
@@ -115,6 +117,8 @@ def as_stored(volume: Volume) -> tuple[Volume, np.ndarray]:
 def _checked(volume: Volume, form: str) -> Volume:
     """Add the padding no header declares, and refuse values that cannot be HU."""
     require_finite(volume.hu, str(volume.path))
+    if volume.spacing_known:
+        require_size(volume.spacing, str(volume.path))
     masks = [m for m in (volume.padding, filler(volume.hu)) if m is not None and m.any()]
     padding = np.logical_or.reduce(masks) if masks else None
     warnings = list(volume.meta.get("warnings", ()))

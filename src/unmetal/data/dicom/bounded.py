@@ -15,8 +15,8 @@ from unmetal.errors import InputError
 LARGEST = 2**29
 """Bytes that a deflated file may become."""
 
-PIXELS = 2**26
-"""Pixels of the largest image: 8192 x 8192; the largest CT matrix in use has 2048 x 2048."""
+PIXELS = 2**24
+"""Pixels of the largest image: 4096 x 4096; the largest CT matrix in use has 2048 x 2048."""
 
 CHUNK = 2**16
 
@@ -28,7 +28,7 @@ def require_modest(file: IO[bytes], where: str) -> None:
     """
     head = file.read(4096)
     file.seek(0)
-    if str(DeflatedExplicitVRLittleEndian).encode() + b"\0" not in head[132:]:
+    if str(DeflatedExplicitVRLittleEndian).encode() not in head[132:]:
         return
     if head[132:138] != b"\2\0\0\0UL":
         raise InputError(f"{where}: damaged DICOM: the length of its file meta is missing")
