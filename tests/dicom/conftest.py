@@ -55,8 +55,9 @@ def make_node(tmp_path: Path, archive: Archive) -> Iterator[Callable[..., Node]]
         return node
 
     yield make
-    for node in nodes:
+    for node in reversed(nodes):
         node.stop()
+        print(node.log.stream.getvalue())
 
 
 @pytest.fixture
@@ -71,20 +72,21 @@ def make_process(tmp_path: Path) -> Iterator[Callable[..., Process]]:
     yield make
     for process in processes:
         process.kill()
+        print(process.text())
 
 
 def memory() -> Log:
     return Log(io.StringIO())
 
 
-def config(archive: Archive, **options: Any) -> Config:
+def config(archive: Archive | None, **options: Any) -> Config:
     """Small waits; `options` are fields of any section."""
     defaults = {
         "aet": "UNMETAL",
         "port": free_port(),
         "quiet_time": 0.3,
         "min_free": 0.0,
-        "to": (archive.address,),
+        "to": () if archive is None else (archive.address,),
         "retry": 0.1,
         "status_port": 0,
     }

@@ -95,9 +95,11 @@ def test_a_reducing_process_that_dies_is_replaced_and_ends_with_the_node(
 
 
 def children(node: Process) -> list[int]:
-    """Processes of python below the node, without its helper that tracks resources."""
-    found = Path(f"/proc/{node.process.pid}/task/{node.process.pid}/children").read_text().split()
-    return [int(pid) for pid in found if "spawn_main" in Path(f"/proc/{pid}/cmdline").read_text()]
+    """The reducing processes of a node; it has another child, which tracks resources."""
+    lists = Path(f"/proc/{node.process.pid}/task").glob("*/children")
+    found = [pid for children in lists for pid in children.read_text().split()]
+    commands = {pid: Path(f"/proc/{pid}/cmdline").read_text() for pid in found}
+    return [int(pid) for pid, command in commands.items() if "spawn_main" in command]
 
 
 def test_a_second_node_on_the_same_spool_says_so_and_the_first_goes_on(

@@ -304,3 +304,13 @@ def test_a_port_that_is_taken_is_one_line(make_process, archive) -> None:
         assert node.process.wait(60) == 1
     assert "cannot listen there: Address already in use" in node.text()
     assert "Traceback" not in node.text()
+
+
+def test_probes_that_connect_and_go_hold_no_place(make_node) -> None:
+    node = make_node(associations=2)
+    for _ in range(30):
+        socket.create_connection(("127.0.0.1", node.receiver.port)).close()
+    silent = [socket.create_connection(("127.0.0.1", node.receiver.port)) for _ in range(4)]
+    assert echo(node.receiver.port) == 0, "nor do some that say nothing"
+    for connection in silent:
+        connection.close()

@@ -53,7 +53,7 @@ def test_a_destination_that_declines_is_asked_again_and_then_given_up(make_node,
     (dead,) = until(lambda: node.spool.jobs("dead"))
     assert (dead.folder / "reason.txt").read_text().startswith("could not be sent to ARCHIVE@")
     assert len(dead.unsent(archive.address)) == len(images)
-    assert '"why": "0xA700"' in node.log.stream.getvalue()
+    until(lambda: '"why": "0xA700"' in node.log.stream.getvalue())
     assert node.health().worrying == ["1 dead letters"]
     # A person repairs the archive and moves the letter back: no more than that.
     archive.status = 0

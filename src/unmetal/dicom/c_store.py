@@ -16,7 +16,6 @@ from pynetdicom.sop_class import (  # type: ignore[attr-defined]
     StudyRootQueryRetrieveInformationModelFind as Find,
 )
 
-from unmetal.data.dicom.reading import tolerant
 from unmetal.dicom.carrier import DeclinedError, UnreachableError
 from unmetal.dicom.destination import Entity
 
@@ -46,8 +45,7 @@ class CStore:
         declined: list[int] = []
         try:
             for image in images:
-                with tolerant():
-                    dataset = dcmread(image)
+                dataset = dcmread(image)
                 if doubt and image == images[0] and _has(association, dataset):
                     yield image
                     continue

@@ -130,6 +130,9 @@ class Config:
         for title in (receive.aet, *receive.allow_aet):
             check_title(title)
         networks(receive.allow_ip)
+        for name, port in (("--port", receive.port), ("--status-port", self.send.status_port)):
+            if not 0 <= port < 65536:
+                raise InputError(f"{name} {port}: give a port up to 65535")
         if not self.send.to:
             raise InputError("--to: name at least one destination")
         if (receive.tls_cert is None) != (receive.tls_key is None):

@@ -14,9 +14,9 @@ from dicomweb_client import DICOMwebClient
 from pydicom import dcmread, dcmwrite
 from pydicom.dataset import Dataset
 
-from unmetal.data.dicom.reading import tolerant
 from unmetal.dicom.carrier import DeclinedError, UnreachableError
 from unmetal.dicom.config import Receiving
+from unmetal.dicom.instance import CANNOT_UNDERSTAND, RefusedError
 
 TIMEOUT_S = (10.0, 60.0)
 """To connect, and between two pieces of an answer."""
@@ -47,10 +47,9 @@ class Stow:
         """Send these files; see `Carrier`."""
         declined: list[str] = []
         for image in images:
-            with tolerant():
-                dataset = dcmread(image)
-                known = doubt and image == images[0] and self._has(dataset)
-                reason = "" if known else self._store(dataset)
+            dataset = dcmread(image)
+            known = doubt and image == images[0] and self._has(dataset)
+            reason = "" if known else self._store(dataset)
             if reason:
                 declined.append(reason)
             else:
@@ -83,12 +82,16 @@ class Stow:
 
 
 @contextmanager
-def reachable() -> Iterator[None]:
-    """Raise `UnreachableError` for what is not about the images, and HTTPError for what is."""
+def reachable(*, images: bool = True) -> Iterator[None]:
+    """Raise `UnreachableError` when a service does not do its work.
+
+    images: whether images were sent; HTTPError then says that it has something against them.
+    """
     try:
         yield
     except requests.HTTPError as error:
-        if error.response is not None and error.response.status_code in OF_THE_IMAGE:
+        status = None if error.response is None else error.response.status_code
+        if images and status in OF_THE_IMAGE:
             raise
         raise UnreachableError(said(error)) from error
     except requests.RequestException as error:
@@ -112,13 +115,9 @@ class Found:
 
 def search(at: DICOMwebClient, filters: dict[str, str], study: str | None) -> list[Found]:
     """The CT series that fit; raises `UnreachableError`."""
-    try:
-        with reachable():
-            items = at.search_for_series(
-                study, search_filters={"Modality": "CT"} | filters, get_remaining=True
-            )
-    except requests.HTTPError as error:
-        raise UnreachableError(said(error)) from error
+    wanted = {"Modality": "CT"} | filters
+    with reachable(images=False):
+        items = at.search_for_series(study, search_filters=wanted, get_remaining=True)
     return [
         Found(
             str(value(item, "StudyInstanceUID") or study),
@@ -132,23 +131,29 @@ def search(at: DICOMwebClient, filters: dict[str, str], study: str | None) -> li
 
 def images(at: DICOMwebClient, found: Found) -> list[str]:
     """The UIDs of a series' images; raises `UnreachableError`."""
-    with reachable():
+    with reachable(images=False):
         items = at.search_for_instances(found.study, found.series, get_remaining=True)
     return [str(value(item, "SOPInstanceUID")) for item in items]
 
 
 def retrieve(at: DICOMwebClient, found: Found, image: str) -> bytes:
-    """A DICOM file, in the transfer syntax in which the service holds it."""
-    with reachable(), tolerant():
-        dataset = at.retrieve_instance(
-            found.study, found.series, image, media_types=(("application/dicom", "*"),)
-        )
-        buffer = BytesIO()
-        dcmwrite(buffer, dataset, enforce_file_format=True)
+    """A DICOM file, in the transfer syntax in which the service holds it.
+
+    Raises `UnreachableError`, and `RefusedError` for what is no DICOM file.
+    """
+    types = (("application/dicom", "*"),)
+    buffer = BytesIO()
+    try:
+        with reachable(images=False):
+            dataset = at.retrieve_instance(found.study, found.series, image, media_types=types)
+            dcmwrite(buffer, dataset, enforce_file_format=True)
+    except UnreachableError:
+        raise
+    except Exception as error:  # whatever a parser stumbles over
+        raise RefusedError(CANNOT_UNDERSTAND, "cannot be read") from error
     return buffer.getvalue()
 
 
 def value(item: dict[str, Any], keyword: str) -> Any:
     """The first value of an attribute of a QIDO-RS answer (PS3.18 annex F); None without one."""
-    found = Dataset.from_json(item).get(keyword)
-    return found
+    return Dataset.from_json(item).get(keyword)

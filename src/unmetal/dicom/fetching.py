@@ -63,8 +63,6 @@ class Fetcher:
                     self._fetch(found)
         except UnreachableError as error:
             self.log("not fetched", at=self.search.base, why=str(error))
-        except RefusedError as refusal:
-            self.log("not fetched", at=self.search.base, why=refusal.reason)
         return self.poll
 
     def _is_known(self, found: Found) -> bool:
@@ -75,8 +73,11 @@ class Fetcher:
         series = key(found.study, found.series)
         listed = dicomweb.images(self.client, found)
         known, new = self.intake.spool.known(series), 0
-        for image in listed:
-            if key(image) + ".dcm" not in known:
-                content = dicomweb.retrieve(self.client, found, image)
-                new += self.intake.take(content, instance_uid=image, expected=len(listed))[1]
+        try:
+            for image in listed:
+                if key(image) + ".dcm" not in known:
+                    content = dicomweb.retrieve(self.client, found, image)
+                    new += self.intake.take(content, instance_uid=image, expected=len(listed))[1]
+        except RefusedError as refusal:
+            self.log("not fetched", series=series, at=self.search.base, why=refusal.reason)
         self.log("fetched", series=series, at=self.search.base, images=new)

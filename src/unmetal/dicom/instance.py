@@ -10,8 +10,6 @@ from pydicom import dcmread
 from pydicom.dataset import Dataset
 from pydicom.uid import CTImageStorage, DeflatedExplicitVRLittleEndian
 
-from unmetal.data.dicom.reading import tolerant
-
 OUT_OF_RESOURCES = 0xA700
 """The status values of C-STORE that this node gives: PS3.4 section B.2.3 and table GG.4-2."""
 
@@ -56,15 +54,14 @@ def identify(content: bytes, *, instance_uid: str | None = None, count_in: str =
     Raises `RefusedError`: not a CT image, without UIDs, cut off, or not readable at all.
     """
     try:
-        with tolerant():
-            image = dcmread(BytesIO(content))
-            _require_sound(image, instance_uid)
-            return Instance(
-                key(image.StudyInstanceUID, image.SeriesInstanceUID),
-                key(image.SOPInstanceUID) + ".dcm",
-                content,
-                _count(image.get(count_in) if count_in else None),
-            )
+        image = dcmread(BytesIO(content))
+        _require_sound(image, instance_uid)
+        return Instance(
+            key(image.StudyInstanceUID, image.SeriesInstanceUID),
+            key(image.SOPInstanceUID) + ".dcm",
+            content,
+            _count(image.get(count_in) if count_in else None),
+        )
     except RefusedError:
         raise
     except Exception as error:  # pydicom raises whatever its parser stumbles over

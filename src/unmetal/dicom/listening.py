@@ -15,8 +15,9 @@ from contextlib import suppress
 from socketserver import TCPServer
 from typing import Any
 
-from pynetdicom import AE
+from pynetdicom import AE, evt
 from pynetdicom.association import Association
+from pynetdicom.events import Event
 from pynetdicom.transport import AssociationSocket, RequestHandler, ThreadedAssociationServer
 
 from unmetal.dicom.config import networks
@@ -97,12 +98,16 @@ class Server(ThreadedAssociationServer):
         evt_handlers: list | None = None,
         *,
         allow_ip: tuple[str, ...] = (),
+        associations: int = 10,
         turned_away: Callable[[str], None] = lambda reason: None,
     ) -> None:
         self.allowed, self.turned_away = networks(allow_ip), turned_away
-        self.most = 4 * ae.maximum_associations
-        """Connections; those over the number of associations are there to be told so."""
+        self.associations = associations
+        # pynetdicom would count connections that have not asked for an association yet.
+        ae.maximum_associations = 10**6
         super().__init__(ae, address, ae_title, contexts, ssl_context, evt_handlers, Handler)
+        self.bind(evt.EVT_REQUESTED, self._requested)
+        self.bind(evt.EVT_CONN_CLOSE, _closed)
 
     def get_request(self) -> tuple[socket.socket, Any]:
         """Accept a connection. A TLS handshake happens when it is first read, in its own thread:
@@ -127,12 +132,27 @@ class Server(ThreadedAssociationServer):
         if self.allowed and not any(peer in network for network in self.allowed):
             self.turned_away("address not allowed")
             return False
-        if len(self.active_associations) >= self.most:
+        # Those over the number of associations are there to be told so.
+        if len(self.active_associations) >= 4 * self.associations:
             self.turned_away("too many connections")
             return False
         return True
+
+    def _requested(self, event: Event) -> None:
+        """Reject an association, for the moment, when there are enough (PS3.8 table 9-21)."""
+        if sum(one.is_established for one in self.active_associations) >= self.associations:
+            event.assoc.acse.send_reject(0x02, 0x03, 0x02)
+            evt.trigger(event.assoc, evt.EVT_REJECTED, {})
+            event.assoc.kill()
 
     def shutdown(self) -> None:
         """Stop listening. pynetdicom's own also leaves a list that `make_server` put us not on."""
         TCPServer.shutdown(self)
         self.server_close()
+
+
+def _closed(event: Event) -> None:
+    """Let go of a connection that was closed before it asked for anything, as a load balancer's
+    probes are: pynetdicom would wait for its request until the timeout."""
+    if event.assoc.requestor.primitive is None:
+        event.assoc.dul.to_user_queue.put(None)  # type: ignore[arg-type]

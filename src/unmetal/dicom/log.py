@@ -7,8 +7,10 @@ in the spool.
 from __future__ import annotations
 
 import json
+import logging
 import sys
 import threading
+import warnings
 from datetime import UTC, datetime
 from typing import IO
 
@@ -29,3 +31,16 @@ class Log:
                 print(line, file=self.stream, flush=True)
             except (OSError, ValueError):
                 return  # A log that cannot be written must not stop the work.
+
+
+def keep_quiet(log: Log | None) -> None:
+    """Let nothing else of this process speak: what libraries warn of, or a thread dies of, quotes
+    headers. `log` is told of threads that died."""
+    logging.getLogger().addHandler(logging.NullHandler())
+    warnings.simplefilter("ignore")
+
+    def died(ended: threading.ExceptHookArgs) -> None:
+        if log is not None:
+            log("error", where="thread", kind=ended.exc_type.__name__)
+
+    threading.excepthook = died

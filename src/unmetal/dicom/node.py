@@ -5,8 +5,10 @@ from __future__ import annotations
 import signal
 import threading
 import time
+from contextlib import ExitStack
 from importlib.metadata import version
 
+from unmetal.data.dicom.reading import tolerant
 from unmetal.dicom import tls
 from unmetal.dicom.arrivals import Arrivals
 from unmetal.dicom.c_store import CStore
@@ -17,7 +19,7 @@ from unmetal.dicom.dicomweb import Stow
 from unmetal.dicom.fetching import Fetcher, Search
 from unmetal.dicom.health import Health, StatusServer, free_bytes
 from unmetal.dicom.intake import Intake
-from unmetal.dicom.log import Log
+from unmetal.dicom.log import Log, keep_quiet
 from unmetal.dicom.loop import Loop
 from unmetal.dicom.metrics import Metrics
 from unmetal.dicom.receiver import Receiver
@@ -63,11 +65,17 @@ class Node:
             *(Loop("fetch", fetcher.step, self.log) for fetcher in fetchers),
         ]
         self.status: StatusServer | None = None
+        self._tolerance = ExitStack()
         self._cleaned = float("-inf")
         self._bury_what_goes_nowhere(names)
 
     def start(self) -> None:
-        """Listen and work; raises `InputError` if a port or the method cannot be had."""
+        """Listen and work; raises `InputError` if a port or the method cannot be had.
+
+        Until `stop`, pydicom takes header values that break the standard's rules in the whole
+        process: it warns by quoting them, and its switches are not made for threads.
+        """
+        self._tolerance.enter_context(tolerant())
         self.receiver.start()
         if self.config.send.status_port:
             port = self.config.send.status_port
@@ -98,10 +106,12 @@ class Node:
         if self.status is not None:
             self.status.stop()
         self.spool.close()
+        self._tolerance.close()
         self.log("stopped", series=self.spool.counts())
 
     def run(self) -> None:
         """Start, and work until SIGTERM or SIGINT."""
+        keep_quiet(self.log)
         asked = threading.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: asked.set())

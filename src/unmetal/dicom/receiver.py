@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from dataclasses import dataclass, field
+from weakref import WeakKeyDictionary
 
 from pydicom.uid import (
     HTJ2K,
@@ -54,6 +55,9 @@ SYNTAXES: tuple[UID, ...] = (
 )
 """What is decoded here, in the order of liking. Not deflated: a megabyte can be a gigabyte."""
 
+REQUEST_S = 10.0
+"""Seconds from a connection to the request for an association."""
+
 
 @dataclass
 class Tally:
@@ -72,7 +76,7 @@ class Receiver:
 
     def __init__(self, config: Receiving, intake: Intake, log: Log, metrics: Metrics) -> None:
         self.config, self.intake, self.log, self.metrics = config, intake, log, metrics
-        self._tallies: dict[Association, Tally] = {}
+        self._tallies: WeakKeyDictionary[Association, Tally] = WeakKeyDictionary()
         self._server: Server | None = None
 
     def start(self) -> None:
@@ -86,6 +90,7 @@ class Receiver:
                 evt_handlers=self._handlers(),
                 server_class=Server,
                 allow_ip=config.allow_ip,
+                associations=config.associations,
                 turned_away=self._turned_away,
             )
         except OSError as error:
@@ -111,7 +116,7 @@ class Receiver:
         entity = AE(self.config.aet)
         entity.require_called_aet = True
         entity.require_calling_aet = list(self.config.allow_aet)
-        entity.maximum_associations = self.config.associations
+        entity.acse_timeout = REQUEST_S
         entity.maximum_pdu_size = ANNOUNCED_BYTES
         entity.add_supported_context(Verification)
         entity.add_supported_context(CTImageStorage, list(SYNTAXES))

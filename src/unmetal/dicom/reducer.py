@@ -6,7 +6,6 @@ the next series gets a new one; and it ends itself when the node is gone.
 
 from __future__ import annotations
 
-import logging
 import multiprocessing
 import os
 import signal
@@ -15,6 +14,7 @@ from multiprocessing.connection import Connection, wait
 from pathlib import Path
 
 from unmetal.dicom.config import Reducing
+from unmetal.dicom.log import keep_quiet
 from unmetal.dicom.reduction import Outcome, Reduction
 from unmetal.errors import InputError
 
@@ -93,7 +93,7 @@ def serve(pipe: Connection, config: Reducing) -> None:
     """The reducing process."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, daemon=True).start()
-    logging.getLogger("unmetal").addHandler(logging.NullHandler())
+    keep_quiet(None)
     try:
         reduction = Reduction(config)
     except InputError as error:

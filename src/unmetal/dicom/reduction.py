@@ -88,7 +88,9 @@ def not_for_us(images: Path) -> str:
     """
     tags = ["ImageType", "DerivationCodeSequence", "ContributingEquipmentSequence"]
     with tolerant():
-        headers = [dcmread(path, specific_tags=tags) for path in images.iterdir()]
+        headers = [
+            dcmread(path, stop_before_pixels=True, specific_tags=tags) for path in images.iterdir()
+        ]
         if any(map(is_own, headers)):
             return "made by unmetal"
         if all("LOCALIZER" in (header.get("ImageType") or ()) for header in headers):
