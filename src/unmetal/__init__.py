@@ -72,10 +72,11 @@ def reduce(
     chosen = load(method) if isinstance(method, str) else method
     volume = series if isinstance(series, Volume) else as_volume(series, spacing)
     where = choose_device(device)
-    reduced = reduce_volume(volume, chosen, threshold=metal_hu, device=where).volume
-    result: Volume | np.ndarray = reduced
+    reduced = reduce_volume(volume, chosen, threshold=metal_hu, device=where)
+    reduced.say()
+    result: Volume | np.ndarray = reduced.volume
     if not isinstance(series, Volume):
-        result = reduced.hu.reshape(series.shape)
+        result = reduced.volume.hu.reshape(series.shape)
     return cast("Series", result)
 
 

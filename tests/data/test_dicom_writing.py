@@ -5,6 +5,7 @@ from __future__ import annotations
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pydicom
@@ -19,7 +20,7 @@ from pydicom.uid import (
     RLELossless,
 )
 
-from unmetal.data import read, write
+from unmetal.data import Derivation, read, write
 from unmetal.errors import InputError
 
 Make = Callable[..., Path]
@@ -101,14 +102,15 @@ def test_values_are_clipped_to_the_bits_stored_and_counted(
 
 def test_a_derived_image_says_what_it_is(make_series: Make, tmp_path: Path) -> None:
     source = make_series()
-    write(read(source), tmp_path / "out", method="ADN", description="By ADN, metal kept")
+    done = Derivation("ADN", "By ADN, metal kept", outcome="All done.")
+    write(read(source), tmp_path / "out", derivation=done)
     made = pairs(source, tmp_path / "out")
     assert len({b.SeriesInstanceUID for _, b in made}) == 1
     for a, b in made:
         assert list(b.ImageType) == ["DERIVED", "SECONDARY", "AXIAL", "MAR"]
         assert b.SeriesNumber == 1003
         assert b.SeriesDescription == "Thorax 2.5 [unmetal ADN - research]"
-        assert b.DerivationDescription == "By ADN, metal kept"
+        assert b.DerivationDescription == "By ADN, metal kept All done."
         assert b.SOPInstanceUID == b.file_meta.MediaStorageSOPInstanceUID != a.SOPInstanceUID
         assert b.SeriesInstanceUID != a.SeriesInstanceUID
         assert b.file_meta.TransferSyntaxUID == ExplicitVRLittleEndian
@@ -124,7 +126,7 @@ def test_a_second_run_writes_the_same_bytes_another_method_others(
 ) -> None:
     volume = read(make_series())
     for name, method in (("a", "LI"), ("b", "LI"), ("c", "NMAR")):
-        write(volume, tmp_path / name, method=method)
+        write(volume, tmp_path / name, derivation=Derivation(method))
     assert hashes(tmp_path / "a") == hashes(tmp_path / "b")
     uids = [pydicom.dcmread(tmp_path / n / "IM000").SOPInstanceUID for n in "ac"]
     assert uids[0] != uids[1]
@@ -135,7 +137,7 @@ def test_the_description_fits_64_characters(make_series: Make, tmp_path: Path, l
     write(
         read(make_series([ct_image(0, 0.0, SeriesDescription="x" * length)])),
         tmp_path / "out",
-        method="ADN",
+        derivation=Derivation("ADN"),
     )
     text = pydicom.dcmread(tmp_path / "out" / "IM000").SeriesDescription
     assert len(text) <= 64
@@ -240,3 +242,118 @@ def test_several_slices_do_not_fit_one_file(make_series: Make, tmp_path: Path) -
         write(volume, tmp_path / "out.dcm")
     assert hashes(tmp_path) == before
     assert not list(tmp_path.glob(".unmetal*"))
+
+
+def made_of(image: Dataset, tmp_path: Path, **done: Any) -> Dataset:
+    """The derived image of one image."""
+    save(image, tmp_path / "one" / "IM")
+    write(read(tmp_path / "one"), tmp_path / "made", derivation=Derivation("ADN", **done))
+    return pydicom.dcmread(tmp_path / "made" / "IM")
+
+
+def test_who_made_it_is_appended_and_the_scanner_kept(tmp_path: Path) -> None:
+    image = ct_image(0, 0.0, SoftwareVersions="scanner 1")
+    before = Dataset()
+    before.Manufacturer = "Router"
+    image.ContributingEquipmentSequence = [before]
+    made = made_of(image, tmp_path, weights="ab" * 32)
+    assert (made.Manufacturer, made.ManufacturerModelName) == ("Maker", "Model")
+    assert made.SoftwareVersions == "scanner 1"
+    router, ours = made.ContributingEquipmentSequence
+    assert router.Manufacturer == "Router"
+    assert ours.Manufacturer == "unmetal"
+    assert ours.ManufacturerModelName == "unmetal ADN"
+    assert ours.SoftwareVersions.startswith("unmetal ")
+    assert ours.PurposeOfReferenceCodeSequence[0].CodeValue == "109102"
+    (code,) = made.DerivationCodeSequence
+    assert (code.CodeValue, code.CodingSchemeDesignator) == ("MAR", "99UNMETAL")
+    (scheme,) = made.CodingSchemeIdentificationSequence
+    assert scheme.CodingSchemeDesignator == "99UNMETAL"
+
+
+def test_each_trained_model_is_a_device_of_its_own(tmp_path: Path) -> None:
+    seen = []
+    for number, weights in enumerate(["ab" * 32, "cd" * 32, "", "ab" * 32]):
+        made = made_of(ct_image(0, 0.0), tmp_path / str(number), weights=weights)
+        seen.append(made.ContributingEquipmentSequence[0].DeviceUID)
+    assert len(set(seen)) == 3
+    assert seen[0] == seen[3]
+
+
+def test_the_equipment_can_be_replaced_by_ours(tmp_path: Path) -> None:
+    image = ct_image(0, 0.0, SoftwareVersions="scanner 1", DeviceSerialNumber="7")
+    made = made_of(image, tmp_path, equipment="replace")
+    assert (made.Manufacturer, made.ManufacturerModelName) == ("unmetal", "unmetal ADN")
+    assert "DeviceSerialNumber" not in made
+    scanner, _ = made.ContributingEquipmentSequence
+    assert scanner.PurposeOfReferenceCodeSequence[0].CodeValue == "109101"
+    assert (scanner.Manufacturer, scanner.ManufacturerModelName) == ("Maker", "Model")
+    assert (scanner.SoftwareVersions, scanner.DeviceSerialNumber) == ("scanner 1", "7")
+
+
+def test_private_elements_can_be_dropped(tmp_path: Path) -> None:
+    image = ct_image(0, 0.0)
+    image.private_block(0x0029, "UNMETAL TEST", create=True).add_new(0x01, "LO", "secret")
+    for private, kept in (("keep", True), ("drop", False)):
+        made = made_of(image, tmp_path / private, private=private)
+        assert bool([e for e in made if e.tag.is_private]) == kept
+
+
+def overlay(image: Dataset, group: int, kind: str, *, own: bool) -> None:
+    """An overlay plane, with bits of its own or in those that the pixels leave."""
+    image.add_new((group, 0x0010), "US", SIZE[0])
+    image.add_new((group, 0x0011), "US", SIZE[1])
+    image.add_new((group, 0x0040), "CS", kind)
+    image.add_new((group, 0x0050), "SS", [1, 1])
+    image.add_new((group, 0x0100), "US", 1 if own else 16)
+    image.add_new((group, 0x0102), "US", 0 if own else 12)
+    if own:
+        image.add_new((group, 0x3000), "OW", bytes(SIZE[0] * SIZE[1] // 8))
+
+
+def test_overlays_that_say_something_of_the_pixels_are_dropped(tmp_path: Path) -> None:
+    image = ct_image(0, 0.0)
+    overlay(image, 0x6000, "G", own=True)
+    overlay(image, 0x6002, "R", own=True)
+    overlay(image, 0x6004, "G", own=False)
+    made = made_of(image, tmp_path)
+    assert {tag.group for tag in made.keys() if 0x6000 <= tag.group <= 0x60FF} == {0x6000}  # noqa: SIM118
+
+
+def test_a_lossy_encoding_is_said_even_where_the_source_does_not(tmp_path: Path) -> None:
+    source = pydicom.dcmread(get_testdata_file("693_J2KI.dcm", download=False))
+    del source.LossyImageCompression
+    source.save_as(tmp_path / "in.dcm")
+    write(read(tmp_path / "in.dcm"), tmp_path / "out.dcm")
+    made = pydicom.dcmread(tmp_path / "out.dcm")
+    assert made.LossyImageCompression == "01"
+    assert made.LossyImageCompressionMethod == "ISO_15444_1"
+    kept = made_of(
+        ct_image(0, 0.0, LossyImageCompression="01", LossyImageCompressionRatio="9"), tmp_path
+    )
+    assert (kept.LossyImageCompression, kept.LossyImageCompressionRatio) == ("01", 9)
+
+
+@pytest.mark.parametrize("how", ["rle", "jpegls", "j2k"])
+@pytest.mark.parametrize(("bits", "signed"), [(12, 0), (16, 0), (16, 1), (12, 1)])
+def test_compression_gives_every_number_back(
+    tmp_path: Path, how: str, bits: int, signed: int
+) -> None:
+    low, high = (-(1 << bits - 1), 1 << bits - 1) if signed else (0, 1 << bits)
+    values = np.random.default_rng(0).integers(low, high, SIZE)
+    values[0, :2] = low, high - 1
+    kind = "<i2" if signed else "<u2"
+    image = ct_image(0, 0.0, BitsStored=bits, HighBit=bits - 1, PixelRepresentation=signed)
+    image.PixelData = values.astype(kind).tobytes()
+    made = made_of(image, tmp_path, compress=how)
+    assert made.file_meta.TransferSyntaxUID.is_compressed
+    np.testing.assert_array_equal(made.pixel_array, values)
+
+
+def test_the_number_of_a_series_stays_a_number(tmp_path: Path) -> None:
+    for number, (before, offset, after) in enumerate(
+        [(3, 1000, 1003), (None, 1000, 1000), (2**31 - 5, 1000, 2**31 - 1), (7, 0, 7)]
+    ):
+        image = ct_image(0, 0.0, SeriesNumber=before)
+        made = made_of(image, tmp_path / str(number), series_offset=offset)
+        assert made.SeriesNumber == after

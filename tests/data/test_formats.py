@@ -11,7 +11,7 @@ import SimpleITK as sitk  # noqa: N813
 from ct_files import hashes
 from PIL import Image
 
-from unmetal.data import read, write
+from unmetal.data import Derivation, read, write
 from unmetal.errors import InputError
 from unmetal.scan import Volume
 
@@ -123,7 +123,8 @@ def make(path: Path, kind: str = "int16") -> Path:
 
 def as_written(path: Path) -> tuple[object, ...]:
     image = sitk.ReadImage(str(path))
-    texts = {key: image.GetMetaData(key) for key in image.GetMetaDataKeys()}
+    keys = set(image.GetMetaDataKeys()) - {"ITK_FileNotes", "descrip"}
+    texts = {key: image.GetMetaData(key) for key in keys}
     return image.GetPixelID(), image.GetSize(), image.GetOrigin(), texts
 
 
@@ -149,6 +150,24 @@ def test_itk_formats_keep_values_type_geometry_and_header(
     before, after = sitk.GetArrayFromImage(one), sitk.GetArrayFromImage(other)
     np.testing.assert_array_equal(np.argwhere(before != after), [[1, 2, 3]])
     assert after[1, 2, 3] == pytest.approx(41.3 if kind.startswith("f") else 41, abs=1e-5)
+
+
+@pytest.mark.parametrize("suffix", ITK)
+def test_a_result_says_in_its_header_who_made_it_and_a_simulation_does_not(
+    tmp_path: Path, suffix: str
+) -> None:
+    source = make(tmp_path / f"in{suffix}", "int16")
+    image = sitk.ReadImage(str(source))
+    image.SetMetaData("ITK_FileNotes", "scanner 7")
+    sitk.WriteImage(image, str(source))
+    volume = read(source)
+    for kind in ("MAR", "SIMULATED"):
+        path = tmp_path / f"{kind}{suffix}"
+        write(volume, path, derivation=Derivation("ADN", kind=kind))
+        again = read(path)
+        assert again.meta["made_by_unmetal"] == (kind == "MAR")
+        assert "unmetal: ADN, research only; scanner 7" in again.source.texts["ITK_FileNotes"]
+    assert not volume.meta["made_by_unmetal"]
 
 
 def test_axis_0_is_the_slice(tmp_path: Path) -> None:

@@ -11,9 +11,10 @@ import unmetal
 from unmetal.engine.reduce import find_metal, reduce_volume, restore_detail
 from unmetal.errors import InputError
 from unmetal.methods import load
+from unmetal.methods.method import Method
 from unmetal.physics.scanner import clinical
 from unmetal.physics.simulate import Protocol, simulate
-from unmetal.scan import Volume
+from unmetal.scan import Scan, Volume
 from unmetal.units import hu_to_mu, mu_to_hu
 
 PIXEL = 1.5
@@ -117,3 +118,39 @@ def test_python_takes_arrays_and_volumes():
         unmetal.reduce(HU, "magic")
     with pytest.raises(InputError, match="finite HU"):
         unmetal.reduce(np.full((8, 8), np.nan))
+
+
+class Learned(Method):
+    """What a network could be: everything a little brighter, more so on the right if `lean`."""
+
+    trained_at = 64
+
+    def __init__(self, lean: float) -> None:
+        super().__init__()
+        self.lean = lean
+
+    def reduce(self, scan: Scan) -> torch.Tensor:
+        ramp = torch.linspace(0, self.lean, scan.image.shape[-1])
+        return scan.image + 0.002 + ramp
+
+
+def test_mirrored_slices_are_compared_for_methods_that_learned() -> None:
+    fair, leaning = (reduce_volume(VOLUME, Learned(x), flips=True) for x in (0.0, 0.05))
+    assert fair.disagreement is not None
+    assert leaning.disagreement is not None
+    assert fair.disagreement.shape == HU.shape
+    assert not fair.disagreement[[0, 2]].any()
+    assert not fair.disagreement[fair.metal].any()
+    inside = TRUTH[1] > -500
+    assert fair.disagreement[1][inside].mean() < 1
+    assert leaning.disagreement[1][inside].mean() > 5 * fair.disagreement[1][inside].mean()
+    assert reduce_volume(VOLUME, Learned(0.0)).disagreement is None
+    assert reduce_volume(VOLUME, load("li"), flips=True).disagreement is None
+
+
+def test_all_that_a_report_needs_comes_back() -> None:
+    reduced = reduce_volume(VOLUME, load("li"))
+    assert reduced.source is VOLUME
+    assert list(reduced.changed) == list(reduced.affected) == [1]
+    assert list(reduced.clipped) == [0, 0, 0]
+    assert {caution.key for caution in reduced.warnings} <= {"far"}

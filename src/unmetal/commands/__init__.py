@@ -10,6 +10,7 @@ COMMANDS = {
     "simulate": "put metal and its artifacts into a clean slice, with the physics of a scanner",
     "train": "train a method, or go on with a run",
     "evaluate": "a table of methods on data with a known truth",
+    "node": "receive series, reduce them and send them on, as a DICOM node",
     "methods": "the methods there are, with one line each",
     "weights": "the trained networks that came with the package",
     "info": "what a file or folder holds",

@@ -1,18 +1,19 @@
 """`unmetal reduce`: a CT series in, the same series with the metal artifacts reduced out."""
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Literal
 
 import tyro
 
 from unmetal.console import console_log, progress_bar
+from unmetal.engine.settings import Settings
 
 
 @dataclass(frozen=True)
 class Reduce:
-    """Reduce the metal artifacts of a CT series.
+    """Reduce the metal artifacts of a CT series, or of each series in a folder of many.
 
     The metal itself and every slice without metal stay as they were. The input is never changed.
     """
@@ -22,50 +23,43 @@ class Reduce:
     (HU + 32768)."""
 
     output: tyro.conf.Positional[Path]
-    """Where to write it, in the input's format."""
+    """Where to write it, in the input's format; of several series a folder with one for each."""
 
-    method: str = "adn"
-    """See `unmetal methods`; or the path of a run folder or of weights."""
-
-    weights: Annotated[str | None, tyro.conf.arg(metavar="NAME|PATH")] = None
-    """Weights of a learned method: see `unmetal weights`; its default ones otherwise."""
+    settings: Annotated[Settings, tyro.conf.OmitArgPrefixes] = field(default_factory=Settings)
+    """What comes out."""
 
     device: Literal["auto", "cpu", "cuda"] = "auto"
     """Where to compute; auto takes a GPU when there is one."""
 
-    metal_hu: float = 2500.0
-    """HU above which a pixel inside the body is metal."""
+    report: Path | None = None
+    """Folder for a report on what was changed: a page to read and print, and its numbers."""
 
-    spacing: Annotated[float | None, tyro.conf.arg(metavar="MM")] = None
-    """Pixel size in mm, for formats that state none (default 384 mm / matrix)."""
+    identifiers: bool = False
+    """Let the report say whose images these are."""
 
-    force: bool = False
-    """Replace an output that exists."""
+    dry_run: bool = False
+    """Say what would be done with a folder, and stop."""
+
+    jobs: int = 1
+    """Series at a time, each in a process of its own, where the input holds several."""
 
     def run(self) -> None:
-        """Read, reduce, write; raises `InputError`."""
-        from unmetal import data  # noqa: PLC0415
-        from unmetal.engine.device import choose_device  # noqa: PLC0415
-        from unmetal.engine.load import load_method  # noqa: PLC0415
-        from unmetal.engine.reduce import reduce_volume  # noqa: PLC0415
+        """Read, reduce, write, report; raises `InputError`."""
+        from unmetal.engine.archive import described  # noqa: PLC0415
+        from unmetal.report.job import Job  # noqa: PLC0415
 
         console_log()
-        log = logging.getLogger("unmetal")
-        device = choose_device(self.device)
-        method = load_method(self.method, self.weights).to(device)
-        volume = data.read(self.input, spacing=self.spacing)
-        data.check_output(volume, self.output, force=self.force)
+        job = Job(self.settings, self.device, self.report, self.identifiers)
+        plan = job.planned(self.input, self.output, always=self.dry_run)
+        if plan is not None:
+            print(*described(plan, every=self.dry_run), sep="\n")
+        if self.dry_run:
+            return
+        if plan is not None:
+            job.many(plan, self.jobs)
+            return
         with progress_bar("slices") as progress:
-            reduced = reduce_volume(
-                volume, method, threshold=self.metal_hu, device=device, progress=progress
-            )
-        description = f"{self.method.upper()}, metal above {self.metal_hu:g} HU kept, image domain"
-        data.write(
-            reduced.volume,
-            self.output,
-            force=self.force,
-            method=self.method.upper(),
-            description=description,
-        )
-        total, changed = len(volume.hu), len(reduced.affected)
-        log.info("%s: %d of %d slices changed (%s)", self.output, changed, total, self.method)
+            done = job.one(self.input, self.output, progress=progress)
+        total, changed = len(done.reduced.metal), len(done.reduced.changed)
+        log = logging.getLogger("unmetal")
+        log.info("%s: %d of %d slices changed (%s)", self.output, changed, total, job.tool.name)

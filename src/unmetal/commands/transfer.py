@@ -49,7 +49,6 @@ class Transfer:
         data.check_output(clean, self.output, force=self.force)
         spoilt = transfer_volume(affected, clean, method)
         said = "metal artifact transferred from another series, simulated image"
-        data.write(
-            spoilt, self.output, force=self.force, method="ADN", description=said, kind="SIMULATED"
-        )
+        done = data.Derivation("ADN", said, "SIMULATED")
+        data.write(spoilt, self.output, force=self.force, derivation=done)
         logging.getLogger("unmetal").info("%s: %d slices", self.output, len(spoilt.hu))

@@ -25,6 +25,10 @@ class Array:
 
     form: ClassVar[str] = "array"
 
+    def read_back(self, hu: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """See `unmetal.data.as_stored`: floats hold everything."""
+        return hu, np.zeros(len(hu), int)
+
 
 def read(path: Path, spacing: float | None) -> Volume:
     """HU from an .npy file; nothing in it is ever executed.
@@ -54,6 +58,18 @@ def write(volume: Volume, path: Path, derivation: Derivation) -> None:
     shape = volume.hu.shape if volume.source is None else volume.source.shape
     with path.open("wb") as file:
         np.save(file, volume.hu.astype(np.float32).reshape(shape), allow_pickle=False)
+
+
+def blank(source: Array) -> Array:
+    """A difference is an array like the values."""
+    return source
+
+
+def write_mask(volume: Volume, mask: np.ndarray, path: Path, derivation: Derivation) -> None:
+    """bool in the shape that was read; `mask` is bool `[slices H W]`."""
+    shape = mask.shape if volume.source is None else volume.source.shape
+    with path.open("wb") as file:
+        np.save(file, mask.reshape(shape), allow_pickle=False)
 
 
 def _checked(values: object, path: Path) -> np.ndarray:

@@ -7,7 +7,7 @@ LPS millimetres for every one of these formats.
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import ClassVar
 
@@ -19,9 +19,15 @@ from unmetal.data.forms import SUFFIXES, suffix_of
 from unmetal.data.nifti import alone, require_complete
 from unmetal.data.quiet import quiet
 from unmetal.data.reasons import why
-from unmetal.data.values import to_hu, to_stored
+from unmetal.data.values import read_back, to_hu, to_stored
 from unmetal.errors import InputError
 from unmetal.scan import Volume
+
+MARK = "made by unmetal: "
+"""How the note in the header begins that says so."""
+
+NOTE = "ITK_FileNotes"
+"""ITK's name for a header's free text: `descrip` of NIfTI, and a field of its own elsewhere."""
 
 log = logging.getLogger("unmetal")
 
@@ -53,6 +59,12 @@ class Grid:
 
     form: ClassVar[str] = "itk"
 
+    def read_back(self, hu: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """See `unmetal.data.as_stored`."""
+        stored = self.stored.reshape(hu.shape)
+        both = [read_back(one, before) for one, before in zip(hu, stored, strict=True)]
+        return np.stack([back for back, _ in both]), np.array([clipped for _, clipped in both])
+
 
 def read(path: Path, spacing: float | None) -> Volume:
     """HU and geometry of a 3-D (or 2-D) image of one 16-bit or wider real number per voxel.
@@ -75,6 +87,8 @@ def read(path: Path, spacing: float | None) -> Volume:
             "format": suffix.lstrip("."),
             "stored_as": str(grid.stored.dtype),
             "warnings": _orientation(grid),
+            "axial": not _orientation(grid),
+            "made_by_unmetal": any(text.startswith(MARK) for text in grid.texts.values()),
         },
     )
 
@@ -86,13 +100,41 @@ def write(volume: Volume, path: Path, derivation: Derivation) -> None:
     stored, clipped = to_stored(volume.hu.reshape(before.shape), before)
     if clipped:
         log.warning("%s: %d values do not fit %s and were clipped", path, clipped, stored.dtype)
+    _save(_image(stored, _marked(grid, derivation)), path, grid)
+
+
+def blank(grid: Grid) -> Grid:
+    """The difference in which nothing was changed: signed, as wide as its values need."""
+    kind = grid.stored.dtype
+    if kind.kind in "iu":
+        kind = np.dtype(np.int16 if kind.itemsize <= 2 else np.int32)
+    return replace(grid, stored=np.zeros(grid.stored.shape, kind))
+
+
+def write_mask(volume: Volume, mask: np.ndarray, path: Path, derivation: Derivation) -> None:
+    """The same grid with 1 where `mask`, bool `[slices H W]`, is True, else 0; 8 bits, compressed
+    where the format can."""
+    grid = replace(volume.source or _plain(volume), compressed=True)
+    stored = mask.astype(np.uint8).reshape(grid.stored.shape)
+    _save(_image(stored, _marked(grid, derivation)), path, grid)
+
+
+def _marked(grid: Grid, derivation: Derivation) -> Grid:
+    """The grid with who made it in front of the header's note, of which NIfTI has one of 79
+    characters."""
+    begin = MARK if derivation.reduced else "simulated by unmetal: "
+    said = f"{begin}{derivation.method[:24]}, research only; {grid.texts.get(NOTE, '')}"
+    return replace(grid, texts=grid.texts | {NOTE: said[:79].rstrip("; ")})
+
+
+def _image(stored: np.ndarray, grid: Grid) -> sitk.Image:
     image = sitk.GetImageFromArray(stored)
     image.SetSpacing(grid.spacing)
     image.SetOrigin(grid.origin)
     image.SetDirection(grid.direction)
     for key, text in grid.texts.items():
         image.SetMetaData(key, text)
-    _save(image, path, grid)
+    return image
 
 
 def _load(path: Path) -> sitk.Image:
@@ -141,7 +183,7 @@ def _texts(image: sitk.Image) -> dict[str, str]:
     Those that are no UTF-8 are left out, for SimpleITK can read but not write them.
     """
     keys = [key for key in image.GetMetaDataKeys() if _is_text(key)]
-    own = [key for key in keys if key == "ITK_FileNotes" or not key.startswith("ITK_")]
+    own = [key for key in keys if key == NOTE or not key.startswith("ITK_")]
     texts = {key: image.GetMetaData(key) for key in own}
     return {key: text for key, text in texts.items() if _is_text(text)}
 

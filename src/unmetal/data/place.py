@@ -18,8 +18,8 @@ def refuse_to_lose(path: Path, *, folder: bool, source: Path | None, force: bool
     folder must then hold nothing but DICOM: a slip of the hand must not empty a home directory. An
     empty folder is free. `folder` says whether the output is one: neither replaces the other.
     """
-    if source is not None and _overlap(path, source):
-        raise InputError(f"{path}: lies over the input {source}: give another place")
+    if source is not None:
+        refuse_overlap(path, source)
     if path.exists() and path.is_dir() != folder:
         there, wanted = ("file", "folder") if folder else ("folder", "file")
         raise InputError(f"{path}: is a {there}, but the output is a {wanted}: give another place")
@@ -31,6 +31,12 @@ def refuse_to_lose(path: Path, *, folder: bool, source: Path | None, force: bool
         raise InputError(
             f"{path}: holds files that are not DICOM: remove it yourself, or give another place"
         )
+
+
+def refuse_overlap(path: Path, source: Path) -> None:
+    """Raise InputError where one of them is the other, or lies within it."""
+    if _overlap(path, source):
+        raise InputError(f"{path}: lies over the input {source}: give another place")
 
 
 @contextmanager

@@ -6,6 +6,9 @@ import numpy as np
 
 from unmetal.errors import InputError
 
+PIXEL_MM = (0.01, 25.0)
+"""Smallest and largest pixels: micro-CT, and a whole body in 32 x 32."""
+
 BELOW_AIR = -1100
 """HU. Air is -1000; noise and undershoot reach lower, but not in every pixel of a series."""
 
@@ -15,6 +18,17 @@ def require_finite(hu: np.ndarray, where: str) -> None:
     bad = hu.size - int(np.isfinite(hu).sum())
     if bad:
         raise InputError(f"{where}: {bad} values are NaN or infinite: replace them by HU first")
+
+
+def require_size(spacing: tuple[float, float, float], where: str) -> None:
+    """Raise InputError for voxels, (slice, row, column) in mm, of a size that no scanner makes."""
+    if not all(PIXEL_MM[0] <= mm <= PIXEL_MM[1] for mm in spacing[1:]):
+        raise InputError(
+            f"{where}: a pixel size of {spacing[1]:g} x {spacing[2]:g} mm: the header is damaged, "
+            "or its unit is not mm"
+        )
+    if not 0 < spacing[0] < 1000:
+        raise InputError(f"{where}: slices {spacing[0]:g} mm apart: the header is damaged")
 
 
 def filler(hu: np.ndarray) -> np.ndarray | None:

@@ -16,7 +16,7 @@ from PIL import Image
 from unmetal.data.derivation import Derivation
 from unmetal.data.pixel_size import pixel_size
 from unmetal.data.reasons import why
-from unmetal.data.values import to_hu, to_stored
+from unmetal.data.values import read_back, to_hu, to_stored
 from unmetal.errors import InputError
 from unmetal.scan import Volume
 
@@ -34,6 +34,11 @@ class Picture:
     """uint16 `[H W]`."""
 
     form: ClassVar[str] = "png"
+
+    def read_back(self, hu: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """See `unmetal.data.as_stored`."""
+        back, clipped = read_back(hu[0], self.stored, intercept=OFFSET)
+        return back[None], np.array([clipped])
 
 
 def read(path: Path, spacing: float | None) -> Volume:
@@ -75,3 +80,13 @@ def write(volume: Volume, path: Path, derivation: Derivation) -> None:
     if clipped:
         log.warning("%s: %d values do not fit 16 bits and were clipped", path.name, clipped)
     Image.fromarray(stored).save(path, format="PNG")
+
+
+def blank(source: Picture) -> Picture:
+    """The difference in which nothing was changed."""
+    return Picture(np.full(source.stored.shape, -OFFSET, np.uint16))
+
+
+def write_mask(volume: Volume, mask: np.ndarray, path: Path, derivation: Derivation) -> None:
+    """An 8-bit picture, 255 in the mask; `mask` is bool `[1 H W]`."""
+    Image.fromarray(mask[0].astype(np.uint8) * 255).save(path, format="PNG")

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from unmetal.data import check_output, write
+from unmetal.data import Derivation, check_output, write
 from unmetal.data.place import refuse_to_lose, staged
 from unmetal.data.reasons import why
 from unmetal.errors import InputError
@@ -40,8 +40,8 @@ def write_simulated(
     image = arrays["image"].astype(np.float32)
     if path.suffix.lower() != ".npz":
         what = "Simulated metal artifacts, not a patient's"
-        resized = _resized(volume, image)
-        write(resized, path, force=force, method="SIMULATED", description=what, kind="SIMULATED")
+        done = Derivation("SIMULATED", what, "SIMULATED")
+        write(_resized(volume, image), path, force=force, derivation=done)
         return
     refuse_to_lose(path, folder=False, source=volume.path, force=force)
     try:

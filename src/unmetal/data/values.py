@@ -44,3 +44,15 @@ def to_stored(
         exact = exact.clip(low, high)
     result[changed] = exact.astype(stored.dtype)
     return result, clipped
+
+
+def read_back(
+    hu: np.ndarray,
+    stored: np.ndarray,
+    limits: tuple[int, int] | None = None,
+    slope: float = 1.0,
+    intercept: float = 0.0,
+) -> tuple[np.ndarray, int]:
+    """HU as `to_hu` gives it of what `to_stored` makes, and how many values were clipped."""
+    numbers, clipped = to_stored(hu, stored, limits, slope, intercept)
+    return to_hu(numbers, slope, intercept), clipped

@@ -2,16 +2,17 @@
 
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from unmetal.data import as_stored
 from unmetal.engine.consistent import READS, consistent
 from unmetal.engine.native import reduce_native
-from unmetal.engine.unusual import unusual
+from unmetal.engine.unusual import Caution, doubtful, unusual
 from unmetal.errors import InputError
 from unmetal.methods.method import Method
 from unmetal.physics.derive import METAL_HU, body_mask, complete, metal_mask
@@ -35,16 +36,47 @@ Progress = Callable[[int, int], None]
 
 @dataclass(frozen=True)
 class Reduced:
-    """What came out, and what was taken for metal."""
+    """What came out, and all that a report about it is made from."""
+
+    source: Volume
+    """The series as it came."""
 
     volume: Volume
+    """The series as it reads back once it is written: rounded and clipped to what its format
+    stores."""
+
     metal: np.ndarray
     """bool `[slices H W]`; these pixels are the source's."""
+
+    warnings: tuple[Caution, ...] = ()
+    """Reasons to distrust the result, each a short key and a sentence."""
+
+    disagreement: np.ndarray | None = None
+    """float32 `[slices H W]`, HU: how far the result is from that of the mirrored slice, turned
+    back; 0 in slices that were not changed. None for methods that learned nothing."""
+
+    clipped: np.ndarray = field(default_factory=lambda: np.zeros(0, int))
+    """int `[slices]`: values that did not fit what the format stores and were cut to it."""
+
+    def say(self) -> None:
+        """Send the warnings to the log; and that nothing had to be done, where that is so."""
+        where = self.source.path or "series"
+        for caution in self.warnings:
+            log.warning("%s: %s: %s", where, caution.key, caution.said)
+        if not len(self.affected):
+            log.info("%s: no metal inside the body: nothing had to be done", where)
+        elif not len(self.changed):
+            log.info("%s: there is metal, but nothing had to be changed", where)
 
     @property
     def affected(self) -> np.ndarray:
         """int `[n]`: the slices that have metal in them; no other one was changed."""
         return np.flatnonzero(self.metal.any((1, 2)))
+
+    @property
+    def changed(self) -> np.ndarray:
+        """int `[n]`: the slices of which at least one value changed."""
+        return np.flatnonzero((self.volume.hu != self.source.hu).any((1, 2)))
 
 
 def find_metal(volume: Volume, threshold: float = METAL_HU) -> np.ndarray:
@@ -61,6 +93,7 @@ def reduce_volume(
     metal: np.ndarray | None = None,
     device: torch.device | None = None,
     progress: Progress = lambda done, total: None,
+    flips: bool = False,
 ) -> Reduced:
     """The series with its metal artifacts reduced.
 
@@ -68,32 +101,48 @@ def reduce_volume(
     exactly.
 
     metal: bool `[slices H W]` where it is known; found by `threshold` (HU) otherwise.
+    flips: reduce every slice mirrored, too, with methods that learned, and compare.
     Raises `InputError` for pixels that are not square.
     """
     metal = find_metal(volume, threshold) if metal is None else metal
+    learned = method.trained_at is not None
+    source = without_padding(volume)
+    cautions = unusual(volume, source, metal, learned=learned)
     affected = np.flatnonzero(metal.any((1, 2)))
+    clipped = np.zeros(len(volume.hu), int)
     if len(affected) == 0:
-        log.info("no metal above %g HU inside the body: returned as it was", threshold)
-        return Reduced(volume, metal)
-    device = device or torch.device("cpu")
+        return Reduced(volume, volume, metal, cautions, clipped=clipped)
     pixel = square_pixel(volume)
     _, height, width = volume.hu.shape
     scanner = reprojection(height, width, pixel / 10)
-    source = without_padding(volume)
-    if method.trained_at is not None:
-        for warning in unusual(source[affected], pixel):
-            log.warning("%s: unlike the training data: %s", volume.path, warning)
-    result = volume.hu.copy()
+    device = device or torch.device("cpu")
+    result, bodies = volume.hu.copy(), np.zeros((len(affected), height, width), bool)
+    apart = np.zeros_like(volume.hu) if flips and learned else None
     progress(0, len(affected))
     for start in range(0, len(affected), BATCH):
         some = affected[start : start + BATCH]
         clean = _reduce_slices(method, source[some], metal[some], scanner, pixel, device)
-        kept = metal[some] | ~_bodies(source[some], clean, pixel)
+        body = _bodies(source[some], clean, pixel)
+        kept = metal[some] | ~body
         if volume.padding is not None:
             kept = kept | volume.padding[some]
         result[some] = np.where(kept, volume.hu[some], clean)
+        if apart is not None:
+            turned = (source[some][..., ::-1], metal[some][..., ::-1])
+            again = _reduce_slices(method, *turned, scanner, pixel, device)[..., ::-1]
+            apart[some] = np.where(kept, 0, np.abs(clean - again))
+        bodies[start : start + BATCH] = body
         progress(min(start + BATCH, len(affected)), len(affected))
-    return Reduced(volume.with_hu(result), metal)
+    written, clipped = as_stored(volume.with_hu(result))
+    cautions += doubtful(
+        (written.hu - volume.hu)[affected],
+        metal[affected],
+        bodies,
+        pixel,
+        None if apart is None else apart[affected],
+        int(clipped.sum()),
+    )
+    return Reduced(volume, written, metal, cautions, apart, clipped)
 
 
 def _bodies(before: np.ndarray, after: np.ndarray, pixel: float) -> np.ndarray:

@@ -10,14 +10,23 @@ from copy import deepcopy
 
 import numpy as np
 from pydicom.dataelem import DataElement
-from pydicom.dataset import Dataset, FileMetaDataset
-from pydicom.sequence import Sequence
-from pydicom.uid import UID, CTImageStorage, ExplicitVRLittleEndian, generate_uid
+from pydicom.dataset import Dataset
+from pydicom.uid import (
+    HTJ2K,
+    JPEG2000,
+    CTImageStorage,
+    JPEGBaseline8Bit,
+    JPEGLSNearLossless,
+)
 
 from unmetal.data.derivation import Derivation
+from unmetal.data.dicom.provenance import derived_uid, sign
 
-SERIES_OFFSET = 1000
-"""Added to SeriesNumber, so that the derived series sorts below the scanner's own."""
+STEPS = {"MAR_DIFFERENCE": 2, "MAR_METAL": 3}
+"""How many times the offset is added to SeriesNumber, where not once."""
+
+TITLE = 16
+"""Characters of the source's SeriesDescription that warnings do not displace."""
 
 WORDS = {"OW": "u2", "OF": "u4", "OL": "u4", "OD": "u8", "OV": "u8"}
 """Value representations that are plain words, with their width (PS3.5 section 6.2)."""
@@ -31,31 +40,86 @@ STALE = (
     "DataSetTrailingPadding",
     "DigitalSignaturesSequence",
     "MACParametersSequence",
+    "ExtendedOffsetTable",
+    "ExtendedOffsetTableLengths",
+    "PixelDataProviderURL",
+    "InstanceCreationDate",
+    "InstanceCreationTime",
+    "InstanceCreatorUID",
 )
-"""True of the source's pixels only, or sealing them."""
+"""True of the source's pixels or file only, or sealing them."""
+
+LOSSY = {
+    JPEGBaseline8Bit: "ISO_10918_1",
+    JPEGLSNearLossless: "ISO_14495_1",
+    JPEG2000: "ISO_15444_1",
+    HTJ2K: "ISO_15444_15",
+}
+"""Encodings that lose something, unless the header says that here they did not, and their
+LossyImageCompressionMethod (PS3.3 C.7.6.1.1.5.1)."""
 
 
 def derived(source: Dataset, derivation: Derivation) -> Dataset:
-    """A new header without pixels; `source` is not touched."""
+    """A new header without pixels and file meta; `source` is not touched."""
     image = deepcopy(source)
     if source.original_encoding[1] is False:
         image.walk(_swap_words)
         # Every value is decoded now: without this pydicom refuses to write little endian.
         image.set_original_encoding(False, True, source.original_character_set)
-    for keyword in STALE:
-        if keyword in image:
-            delattr(image, keyword)
+    _drop(image, derivation)
     _identify(image, source, derivation)
     _describe(image, source, derivation)
-    image.SourceImageSequence = Sequence([_reference(source)])
-    image.file_meta = _file_meta(image)
+    sign(image, source, derivation)
     return image
 
 
-def derived_uid(source: str, derivation: Derivation) -> UID:
-    """A UID that depends on the source's and on what was done, so that a second run writes the
-    same objects and an archive does not fill with copies."""
-    return generate_uid(entropy_srcs=[source, derivation.method, derivation.description])
+def title(text: str, derivation: Derivation) -> str:
+    """SeriesDescription: the source's as far as 64 characters let it, what made this one, and
+    the warnings that fit, `!size,flips,+1`."""
+    suffix = f" [unmetal {derivation.method[:24]}{_what(derivation)} - research]"
+    room = 64 - len(suffix)
+    warned = _listed(derivation.warnings, room - min(len(text), TITLE))
+    return (text[: room - len(warned)].rstrip() + suffix + warned).strip()
+
+
+def series_number(source: Dataset, derivation: Derivation) -> int:
+    """Within the 12 characters and 31 bits of an IS."""
+    before = int(source.get("SeriesNumber") or 0)
+    return min(before + derivation.series_offset * STEPS.get(derivation.kind, 1), 2**31 - 1)
+
+
+def _what(derivation: Derivation) -> str:
+    return {"MAR_DIFFERENCE": " difference", "MAR_METAL": " metal"}.get(derivation.kind, "")
+
+
+def _listed(keys: tuple[str, ...], room: int) -> str:
+    """As many keys as fit, and how many did not."""
+    for count in range(len(keys), -1, -1):
+        rest = [f"+{len(keys) - count}"] if count < len(keys) else []
+        text = " !" + ",".join([*keys[:count], *rest])
+        if len(text) <= room and keys:
+            return text
+    return ""
+
+
+def _drop(image: Dataset, derivation: Derivation) -> None:
+    for keyword in STALE:
+        if keyword in image:
+            delattr(image, keyword)
+    for group in {tag.group for tag in image.keys() if 0x6000 <= tag.group <= 0x60FF}:  # noqa: SIM118
+        if (group, 0x3000) not in image or image.get((group, 0x0040), _NONE).value == "R":
+            _drop_group(image, group)
+    if derivation.private == "drop":
+        image.remove_private_tags()
+
+
+_NONE = DataElement(0x60000040, "CS", "")
+
+
+def _drop_group(image: Dataset, group: int) -> None:
+    """An overlay that lies in unused bits of the pixels, or states their mean (PS3.3 C.9.2)."""
+    for tag in [tag for tag in image.keys() if tag.group == group]:  # noqa: SIM118
+        del image[tag]
 
 
 def _identify(image: Dataset, source: Dataset, derivation: Derivation) -> None:
@@ -63,41 +127,20 @@ def _identify(image: Dataset, source: Dataset, derivation: Derivation) -> None:
     image.SOPClassUID = source.get("SOPClassUID", CTImageStorage)
     image.SeriesInstanceUID = derived_uid(str(series), derivation)
     image.SOPInstanceUID = derived_uid(str(instance), derivation)
-    image.SeriesNumber = int(source.get("SeriesNumber") or 0) + SERIES_OFFSET
+    image.SeriesNumber = series_number(source, derivation)
 
 
 def _describe(image: Dataset, source: Dataset, derivation: Derivation) -> None:
     kept = list(source.get("ImageType") or ())[2:3] or ["AXIAL"]
     image.ImageType = ["DERIVED", "SECONDARY", *kept, derivation.kind]
-    suffix = f" [unmetal {derivation.method[:32]} - research]"
-    title = str(source.get("SeriesDescription") or "")[: 64 - len(suffix)].rstrip()
-    image.SeriesDescription = (title + suffix).strip()
-    image.DerivationDescription = derivation.description[:1024]
-
-
-def _reference(source: Dataset) -> Dataset:
-    """The source image, and what it was used for (PS3.16 CID 7202)."""
-    purpose = Dataset()
-    purpose.CodeValue = "121322"
-    purpose.CodingSchemeDesignator = "DCM"
-    purpose.CodeMeaning = "Source image for image processing operation"
-    reference = Dataset()
-    reference.ReferencedSOPClassUID = source.get("SOPClassUID", CTImageStorage)
-    reference.ReferencedSOPInstanceUID = source.get("SOPInstanceUID", "")
-    reference.PurposeOfReferenceCodeSequence = Sequence([purpose])
-    reference.SpatialLocationsPreserved = "YES"
-    return reference
+    image.SeriesDescription = title(str(source.get("SeriesDescription") or ""), derivation)
+    syntax = source.file_meta.get("TransferSyntaxUID")
+    if syntax in LOSSY and not source.get("LossyImageCompression"):
+        image.LossyImageCompression = "01"
+        image.LossyImageCompressionMethod = LOSSY[syntax]
 
 
 def _swap_words(_: Dataset, element: DataElement) -> None:
     """Turn big-endian words around; pydicom does so for every other kind of value."""
     if element.VR in WORDS and element.value:
         element.value = np.frombuffer(element.value, WORDS[element.VR]).byteswap().tobytes()
-
-
-def _file_meta(image: Dataset) -> FileMetaDataset:
-    meta = FileMetaDataset()
-    meta.MediaStorageSOPClassUID = image.SOPClassUID
-    meta.MediaStorageSOPInstanceUID = image.SOPInstanceUID
-    meta.TransferSyntaxUID = ExplicitVRLittleEndian
-    return meta

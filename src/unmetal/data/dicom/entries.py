@@ -6,18 +6,24 @@ Source: DICOM PS3.10 section 7.1: 128 bytes, then `DICM`.
 from __future__ import annotations
 
 import zipfile
-import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from io import BytesIO
-from pathlib import Path, PurePosixPath
+from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import IO, Literal
 
 from unmetal.data.reasons import why
 from unmetal.errors import InputError
 
 Layout = Literal["folder", "zip", "file"]
+
+LARGEST = 2**29
+"""Bytes of the largest member of an archive, and of all that may unpack at any ratio. A slice of
+4096 x 4096 pixels has 32 MiB."""
+
+RATIO = 200
+"""Bytes that one byte of an archive may become: CT compresses to a third, pure air 1,000 times."""
 
 
 @dataclass(frozen=True)
@@ -35,23 +41,27 @@ class Entry:
 
 
 @contextmanager
-def entries(path: Path) -> Iterator[tuple[Layout, list[Entry]]]:
+def entries(path: Path, only: Iterable[str] | None = None) -> Iterator[tuple[Layout, list[Entry]]]:
     """The DICOM files at `path`, readable while the context is open; nothing is extracted.
+
+    only: of a folder, no other files than these (`Entry.name`); the others are not even opened.
 
     Raises:
         InputError: there are none, or the archive is damaged or encrypted.
     """
     if path.is_dir():
-        yield "folder", _required([*_in_folder(path)], path)
+        yield "folder", _required([*_in_folder(path, only)], path)
+    elif found := [*_in_file(path)]:
+        yield "file", found
     elif zipfile.is_zipfile(path):
-        with zipfile.ZipFile(path) as archive:
+        with _archive(path) as archive:
             yield "zip", _required(_in_archive(archive, path), path)
     else:
-        yield "file", _required([*_in_file(path)], path)
+        yield "file", _required([], path)
 
 
-def _in_folder(path: Path) -> Iterator[Entry]:
-    for inside in sorted(path.rglob("*")):
+def _in_folder(path: Path, only: Iterable[str] | None) -> Iterator[Entry]:
+    for inside in sorted(path.rglob("*") if only is None else (path / name for name in only)):
         if inside.is_file():
             for entry in _in_file(inside):
                 yield replace(entry, name=inside.relative_to(path).as_posix())
@@ -59,8 +69,15 @@ def _in_folder(path: Path) -> Iterator[Entry]:
 
 def _in_file(path: Path) -> Iterator[Entry]:
     with path.open("rb") as file:
-        if _is_dicom(file):
+        if is_dicom(file):
             yield Entry(path.name, str(path), lambda: path.open("rb"))
+
+
+def _archive(path: Path) -> zipfile.ZipFile:
+    try:
+        return zipfile.ZipFile(path)
+    except Exception as error:
+        raise InputError(f"{path}: damaged archive: {why(error)}") from error
 
 
 def _in_archive(archive: zipfile.ZipFile, path: Path) -> list[Entry]:
@@ -68,24 +85,43 @@ def _in_archive(archive: zipfile.ZipFile, path: Path) -> list[Entry]:
     members = sorted(archive.infolist(), key=lambda info: info.filename)
     try:
         dicom = [info for info in members if not info.is_dir() and _member_is_dicom(archive, info)]
-    except (zipfile.BadZipFile, zlib.error, RuntimeError) as error:
+    except Exception as error:  # damage shows in as many ways as there are ways to pack
         raise InputError(f"{path}: damaged or encrypted archive: {why(error)}") from error
     names = [PurePosixPath(info.filename) for info in dicom]
-    outside = [name for name in names if name.is_absolute() or ".." in name.parts]
-    if outside:
+    if outside := [name for name in names if _points_out(name)]:
         raise InputError(f"{path}: holds {outside[0]}, which points out of the archive")
+    _refuse_bomb(dicom, path)
     return [
         Entry(str(name), f"{path}:{name}", lambda info=info: BytesIO(archive.read(info)))  # type: ignore[misc]
         for name, info in zip(names, dicom, strict=True)
     ]
 
 
+def _points_out(name: PurePosixPath) -> bool:
+    """Whether a name would leave the folder it is unpacked into, on any system."""
+    there = PureWindowsPath(name)
+    return bool(name.is_absolute() or there.anchor or ".." in there.parts)
+
+
+def _refuse_bomb(members: list[zipfile.ZipInfo], path: Path) -> None:
+    """Raise InputError for what unpacks to far more than images do. zipfile never unpacks more of
+    a member than its size in the directory, which is what counts here."""
+    sizes = [info.file_size for info in members]
+    packed, total = path.stat().st_size, sum(sizes)
+    if max(sizes, default=0) > LARGEST or (total > LARGEST and total > RATIO * packed):
+        raise InputError(
+            f"{path}: {packed / 2**20:.3g} MiB unpack to {total / 2**20:.3g} MiB, which no CT "
+            "series does: unpack it yourself if you trust it"
+        )
+
+
 def _member_is_dicom(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bool:
     with archive.open(info) as file:
-        return _is_dicom(file)
+        return is_dicom(file)
 
 
-def _is_dicom(file: IO[bytes]) -> bool:
+def is_dicom(file: IO[bytes]) -> bool:
+    """By the preamble; the file must be at its start."""
     return file.read(132)[128:] == b"DICM"
 
 

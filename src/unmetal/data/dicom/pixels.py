@@ -10,6 +10,7 @@ from pydicom.dataset import Dataset
 from pydicom.pixels import pixel_array
 from pydicom.uid import JPEGExtended12Bit, JPEGLossless, JPEGLosslessSV1
 
+from unmetal.data.dicom.bounded import require_matrix
 from unmetal.data.quiet import quiet
 from unmetal.data.reasons import why
 from unmetal.errors import InputError
@@ -42,8 +43,11 @@ def decode(dataset: Dataset, where: str) -> np.ndarray:
         )
     _require_end(dataset, where)
     try:
+        require_matrix(dataset, where)
         with quiet():
             stored = pixel_array(dataset)
+    except InputError:
+        raise
     except Exception as error:
         raise InputError(f"{where}: pixels cannot be decoded: {why(error)}") from error
     return stored.astype(stored.dtype.newbyteorder("="), copy=False)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -14,11 +14,13 @@ from pydicom import config, dcmread
 from pydicom.dataset import Dataset
 
 from unmetal.data.dicom import pixels
+from unmetal.data.dicom.bounded import require_modest
 from unmetal.data.dicom.entries import Entry, Layout, entries
+from unmetal.data.dicom.provenance import is_own
 from unmetal.data.dicom.series import Header, Stack, one_series, stack
 from unmetal.data.pixel_size import pixel_size
 from unmetal.data.reasons import why
-from unmetal.data.values import to_hu
+from unmetal.data.values import read_back, to_hu
 from unmetal.errors import InputError
 from unmetal.scan import Volume
 
@@ -61,6 +63,10 @@ class Slice:
     slope: float
     intercept: float
 
+    def scale(self) -> tuple[tuple[int, int], float, float]:
+        """Lowest and highest number that the header allows, slope and intercept in HU."""
+        return pixels.limits(self.header), self.slope, self.intercept
+
 
 @dataclass(frozen=True, eq=False)
 class Series:
@@ -71,24 +77,39 @@ class Series:
 
     form: ClassVar[str] = "dicom"
 
+    def read_back(self, hu: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """See `unmetal.data.as_stored`."""
+        pairs = zip(hu, self.slices, strict=True)
+        both = [read_back(one, before.stored, *before.scale()) for one, before in pairs]
+        return np.stack([back for back, _ in both]), np.array([clipped for _, clipped in both])
 
-def read(path: Path, spacing: float | None) -> Volume:
+
+def read(path: Path, spacing: float | None, only: Iterable[str] | None = None) -> Volume:
     """The one CT series in a folder (with its sub-folders), zip or file.
+
+    only: of a folder, no other files than these, relative to it; they are renamed by `numbered`.
 
     Raises:
         InputError: see `entries`, `one_series`, `stack`, `pixels`.
     """
-    with tolerant(), entries(path) as (layout, found):
+    with tolerant(), entries(path, only) as (layout, found):
         headers = [Header(entry, _dataset(entry, pixels=False)) for entry in found]
         try:
             images, aside = one_series(headers, path)
             stacked = stack(images, path)
-            slices = tuple(_slice(header.entry) for header in stacked.headers)
+            ordered = [header.entry for header in stacked.headers]
+            slices = tuple(map(_slice, ordered if only is None else numbered(ordered)))
             return _volume(Series(slices, layout), stacked, aside, spacing)
         except (ValueError, TypeError, AttributeError, NotImplementedError) as error:
             # pydicom turns text into numbers only when they are asked for, wherever that is; what
             # it does not know (a tag's VR, say) it answers with NotImplementedError.
             raise InputError(f"{path}: a header value makes no sense: {why(error)}") from error
+
+
+def numbered(found: list[Entry]) -> list[Entry]:
+    """The same files under their place in the series, `0001.dcm`: in an archive the names of
+    files and folders say whose they are."""
+    return [replace(entry, name=f"{place:04d}.dcm") for place, entry in enumerate(found, 1)]
 
 
 @contextmanager
@@ -102,7 +123,10 @@ def tolerant() -> Iterator[None]:
 def _dataset(entry: Entry, *, pixels: bool) -> Dataset:
     try:
         with entry.open() as file:
+            require_modest(file, entry.where)
             return dcmread(file, stop_before_pixels=not pixels)
+    except InputError:
+        raise
     except Exception as error:
         raise InputError(f"{entry.where}: damaged or truncated DICOM: {why(error)}") from error
 
@@ -157,6 +181,9 @@ def _meta(series: Series, stacked: Stack) -> dict[str, Any]:
         "format": f"DICOM {series.layout}",
         "stored_as": f"{first.header.get('BitsStored')} bits, {syntax.name}",
         "tilt": stacked.tilt,
+        "axial": stacked.axial,
+        "image_type": tuple(map(str, first.header.get("ImageType") or ())),
+        "made_by_unmetal": any(is_own(s.header) for s in series.slices),
     }
 
 

@@ -50,6 +50,8 @@ class Stack:
     """Degrees."""
 
     warnings: list[str]
+    axial: bool = True
+    """Whether the slices lie across the patient, as far as the header says how they lie."""
 
 
 def one_series(headers: list[Header], path: Path) -> tuple[list[Header], list[str]]:
@@ -59,7 +61,7 @@ def one_series(headers: list[Header], path: Path) -> tuple[list[Header], list[st
         InputError: none, more than one series, or images of different size, pixel size or
             orientation.
     """
-    reasons = [_unfit(header.dataset) for header in headers]
+    reasons = [unfit(header.dataset) for header in headers]
     images = [h for h, reason in zip(headers, reasons, strict=True) if not reason]
     aside = _counted(reason for reason in reasons if reason)
     if not images:
@@ -83,22 +85,24 @@ def stack(images: list[Header], path: Path) -> Stack:
         InputError: two images at one position.
     """
     if len(images) == 1:
-        return Stack(images, None, 0.0, [])
+        return Stack(images, None, 0.0, *_across(_normal(images[0])))
     if any("ImagePositionPatient" not in h.dataset or _axes(h) is None for h in images):
         ordered = sorted(images, key=lambda h: int(h.dataset.get("InstanceNumber") or 0))
         return Stack(ordered, None, 0.0, ["slices have no position: taken by instance number"])
-    normal = np.cross(*np.reshape(_axes(images[0]) or [], (2, 3)))
+    normal = _normal(images[0])
+    assert normal is not None
     places = np.array([h.dataset.ImagePositionPatient for h in images], float)
     order = np.argsort(places @ normal, kind="stable")
     ordered, places = [images[i] for i in order], places[order]
     gaps = np.diff(places @ normal)
     _refuse_duplicates(ordered, gaps, path)
     tilt = _tilt(places, normal)
-    warnings = [*_uneven(gaps), *_leaning(tilt), *_not_axial(normal)]
-    return Stack(ordered, float(np.median(gaps)), tilt, warnings)
+    lying, axial = _across(normal)
+    warnings = [*_uneven(gaps), *_leaning(tilt), *lying]
+    return Stack(ordered, float(np.median(gaps)), tilt, warnings, axial)
 
 
-def _unfit(dataset: Dataset) -> str:
+def unfit(dataset: Dataset) -> str:
     """Why an object is not a slice of a CT series; empty where it is one."""
     kind = UID(dataset.get("SOPClassUID") or dataset.file_meta.get("MediaStorageSOPClassUID", ""))
     modality = dataset.get("Modality", "CT")
@@ -110,6 +114,11 @@ def _unfit(dataset: Dataset) -> str:
     if kind == CTImageStorage and modality == "CT":
         return ""
     return f"{modality}, {kind.name}" if "Modality" in dataset else str(kind.name)
+
+
+def sort(header: Header) -> tuple[str, str, str]:
+    """What is the same for all slices that can be stacked: matrix, pixel size, orientation."""
+    return _matrix(header), str(_pixels(header)), str(_orientation(header))
 
 
 def _same(
@@ -180,10 +189,18 @@ def _leaning(tilt: float) -> list[str]:
     )
 
 
-def _not_axial(normal: np.ndarray) -> list[str]:
-    if abs(normal[2]) == max(abs(normal)):
-        return []
-    return ["slices are not axial, but artifacts lie in axial ones: give the axial series"]
+def _normal(header: Header) -> np.ndarray | None:
+    """Across the image plane, LPS; None where the header does not say how it lies."""
+    axes = _axes(header)
+    return None if axes is None else np.cross(*np.reshape(axes, (2, 3)))
+
+
+def _across(normal: np.ndarray | None) -> tuple[list[str], bool]:
+    """A warning where slices do not lie across the patient, and whether they do."""
+    if normal is None or abs(normal[2]) == max(abs(normal)):
+        return [], True
+    said = "slices are not axial, but artifacts lie in axial ones: give the axial series"
+    return [said], False
 
 
 def _counted(reasons: Any) -> str:

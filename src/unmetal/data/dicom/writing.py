@@ -1,4 +1,4 @@
-"""A derived CT series, uncompressed, in the file layout of its source."""
+"""A derived CT series in the file layout of its source."""
 
 from __future__ import annotations
 
@@ -7,15 +7,14 @@ import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
-from io import BytesIO
 from pathlib import Path
 
 import numpy as np
 
 from unmetal.data.derivation import Derivation
 from unmetal.data.dicom.deriving import derived
+from unmetal.data.dicom.encoding import file_of
 from unmetal.data.dicom.entries import Layout
-from unmetal.data.dicom.pixels import limits
 from unmetal.data.dicom.reading import Series, Slice, tolerant
 from unmetal.data.forms import suffix_of
 from unmetal.data.reasons import why
@@ -35,11 +34,7 @@ def write(volume: Volume, path: Path, derivation: Derivation) -> None:
     Raises:
         InputError: the volume came from no DICOM series, or several slices for one file.
     """
-    series = volume.source
-    if not isinstance(series, Series):
-        raise InputError(
-            f"{path.name}: DICOM can only be derived from a DICOM series: give .nii.gz"
-        )
+    series = series_of(volume, path)
     clipped = 0
     with tolerant(), _sink(path, _layout(path, series)) as put:
         for hu, source in zip(volume.hu, series.slices, strict=True):
@@ -48,6 +43,15 @@ def write(volume: Volume, path: Path, derivation: Derivation) -> None:
             clipped += over
     if clipped:
         log.warning("%d values do not fit the bits stored and were clipped", clipped)
+
+
+def series_of(volume: Volume, path: Path) -> Series:
+    """The DICOM series that a volume came from; raises InputError where it came from none."""
+    if not isinstance(volume.source, Series):
+        raise InputError(
+            f"{path.name}: DICOM can only be derived from a DICOM series: give .nii.gz"
+        )
+    return volume.source
 
 
 @contextmanager
@@ -83,14 +87,9 @@ def _layout(path: Path, series: Series) -> Layout:
 
 def _file(hu: np.ndarray, source: Slice, derivation: Derivation) -> tuple[bytes, int]:
     """One image: HU `[H W]` float32 in the source's numbers, and how many were clipped."""
-    stored, clipped = to_stored(
-        hu, source.stored, limits(source.header), source.slope, source.intercept
-    )
-    buffer = BytesIO()
+    stored, clipped = to_stored(hu, source.stored, *source.scale())
     try:
-        image = derived(source.header, derivation)
-        image.add_new("PixelData", "OW", stored.astype(stored.dtype.newbyteorder("<")).tobytes())
-        image.save_as(buffer, enforce_file_format=True, implicit_vr=False, little_endian=True)
+        content = file_of(derived(source.header, derivation), stored, derivation.compress)
     except Exception as error:
         raise InputError(f"{source.name}: its header cannot be copied: {why(error)}") from error
-    return buffer.getvalue(), clipped
+    return content, clipped

@@ -1,0 +1,28 @@
+"""`unmetal node`: receive CT series, reduce their metal artifacts, send the new series on."""
+
+from dataclasses import dataclass
+
+import tyro
+
+from unmetal.dicom.config import Config
+from unmetal.errors import InputError
+
+
+@dataclass(frozen=True)
+class Node:
+    """Receive CT series by C-STORE or DICOMweb, reduce them, and send the derived series on.
+
+    What was answered with success is on the disk and survives a crash. Research use only. See
+    docs/node.md.
+    """
+
+    options: tyro.conf.OmitArgPrefixes[Config]
+
+    def run(self) -> None:
+        """Work until SIGTERM or Ctrl-C; raises `InputError` for what cannot work."""
+        try:
+            from unmetal.dicom.node import Node as Wired  # noqa: PLC0415
+        except ModuleNotFoundError as error:
+            missing = error.name or "a library"
+            raise InputError(f"{missing} is missing: pip install 'unmetal[dicom]'") from error
+        Wired(self.options).run()

@@ -1,0 +1,95 @@
+"""Several series at a time: a process each, with one thread each."""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+from collections import deque
+from collections.abc import Callable, Generator, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from multiprocessing import get_context, parent_process
+
+from unmetal.engine.archive import Item, Outcome
+
+Work = Callable[[Item], Outcome]
+"""Reduces one series and writes what is asked for; can be pickled, and raises nothing."""
+
+THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
+
+DIED = "its process died: out of memory? Try again with fewer --jobs"
+
+
+def one_by_one(items: Sequence[Item], work: Work) -> Iterator[tuple[Item, Outcome]]:
+    """In this process."""
+    for item in items:
+        yield item, work(item)
+
+
+def side_by_side(items: Sequence[Item], work: Work, jobs: int) -> Iterator[tuple[Item, Outcome]]:
+    """In `jobs` processes. One that dies takes its series with it and no other: those that were at
+    work at the time are tried again, each alone."""
+    waiting = deque(items)
+    suspects: list[Item] = []
+    while waiting:
+        suspects += yield from _until_one_dies(waiting, work, jobs)
+    for item in suspects:
+        if (yield from _until_one_dies(deque([item]), work, 1)):
+            yield item, Outcome(error=DIED)
+
+
+def _until_one_dies(
+    waiting: deque[Item], work: Work, jobs: int
+) -> Generator[tuple[Item, Outcome], None, list[Item]]:
+    """Take from `waiting` until it is empty or a process dies; returns the items of then."""
+    with (
+        one_thread_each(),
+        ProcessPoolExecutor(jobs, get_context("spawn"), initializer=settle) as pool,
+    ):
+        running: dict[Future[Outcome], Item] = {}
+        lost: list[Item] = []
+        while running or (waiting and not lost):
+            while waiting and not lost and len(running) < jobs:
+                item = waiting.popleft()
+                running[pool.submit(work, item)] = item
+            for future in wait(running, return_when=FIRST_COMPLETED).done:
+                item = running.pop(future)
+                if isinstance(future.exception(), BrokenProcessPool):
+                    lost.append(item)
+                else:
+                    yield item, future.result()
+        return lost
+
+
+@contextmanager
+def one_thread_each() -> Iterator[None]:
+    """New processes compute with one thread: two with two threads each fight over two cores. They
+    look when they first import numpy or torch, so the environment must say it before."""
+    before = {name: os.environ.get(name) for name in THREADS}
+    os.environ.update(dict.fromkeys(THREADS, "1"))
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
+
+
+def settle() -> None:
+    """What a process does before its first series."""
+    log = logging.getLogger("unmetal")
+    log.addHandler(logging.NullHandler())
+    log.propagate = False
+    parent = parent_process()
+    assert parent is not None
+    threading.Thread(target=_follow, args=(parent.join,), daemon=True).start()
+
+
+def _follow(until_it_ends: Callable[[], object]) -> None:
+    """End with the parent, however it ends: nobody waits for the result any more."""
+    until_it_ends()
+    os._exit(1)

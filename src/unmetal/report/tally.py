@@ -1,0 +1,147 @@
+"""Sums over the voxels of a slice, by tissue and by distance from metal; sums of slices add up."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+
+import numpy as np
+from scipy import ndimage
+
+TISSUES = ("air", "fat", "soft tissue", "bone")
+"""By HU: air and lung, fat, muscle and organs, bone and what is as dense (contrast medium)."""
+
+TISSUE_HU = (-190.0, -30.0, 150.0)
+"""HU at which one tissue ends and the next begins. Source: the ranges of body composition by CT,
+fat -190 to -30 and muscle -29 to 150 (Mitsiopoulos et al., J Appl Physiol 85(1), 1998)."""
+
+BANDS_MM = (5.0, 10.0, 20.0, 40.0)
+"""Ends of the bands by distance from metal, mm; the last band is everything beyond."""
+
+BANDS = ("0 to 5 mm", "5 to 10 mm", "10 to 20 mm", "20 to 40 mm", "beyond 40 mm")
+
+LEVELS = ("fat", "soft tissue")
+"""The tissues whose HU are known, and the same all over a body."""
+
+VISIBLE_HU = 30.0
+"""Change that is seen in a soft-tissue window, and from which the report's pictures colour it."""
+
+SMOOTH_MM = 2.0
+"""Sigma of the smoothing that tells where a tissue is more than a voxel of noise, mm."""
+
+CELLS = (len(TISSUES), len(BANDS))
+
+
+@dataclass(frozen=True)
+class Tally:
+    """Sums over voxels of the body, metal left out; two tallies add up.
+
+    The tissue of a voxel is what it reads as in the source; `became` says what it reads as after.
+    """
+
+    voxels: np.ndarray
+    """int `[tissue band]`."""
+    changed: np.ndarray
+    """int `[tissue band]`: voxels that have another value than before."""
+    visible: np.ndarray
+    """int `[tissue band]`: voxels that changed by more than `VISIBLE_HU`."""
+    total: np.ndarray
+    """float `[tissue band]`, HU: sum of the changes."""
+    absolute: np.ndarray
+    """float `[tissue band]`, HU: sum of their amounts."""
+    fall: np.ndarray
+    """float `[tissue band]`, HU: the largest fall, 0 or less."""
+    rise: np.ndarray
+    """float `[tissue band]`, HU: the largest rise, 0 or more."""
+    doubt: np.ndarray
+    """float `[tissue band]`, HU: sum of the disagreement."""
+    became: np.ndarray
+    """int `[tissue before, tissue after]`: voxels."""
+    levels: np.ndarray
+    """float `[LEVELS band 5]`: voxels inside homogeneous tissue of the result, sum and sum of
+    squares of their HU before, sum and sum of squares of their HU after."""
+
+    def __add__(self, other: Tally) -> Tally:
+        """The tally of both."""
+        joined = {"fall": np.minimum, "rise": np.maximum}
+        names = [field.name for field in fields(self)]
+        pairs = ((name, getattr(self, name), getattr(other, name)) for name in names)
+        return Tally(**{name: joined.get(name, np.add)(one, two) for name, one, two in pairs})
+
+    def by_tissue(self, name: str) -> np.ndarray:
+        """The field `name` for each of `TISSUES`, all bands together."""
+        return _along(self, name, 1)
+
+    def by_band(self, name: str) -> np.ndarray:
+        """The field `name` for each of `BANDS`, all tissues together."""
+        return _along(self, name, 0)
+
+
+def _along(tally: Tally, name: str, axis: int) -> np.ndarray:
+    """Sums add, extremes stay extremes."""
+    values = getattr(tally, name)
+    extreme = {"fall": np.min, "rise": np.max}
+    return extreme.get(name, np.sum)(values, axis=axis)
+
+
+def empty() -> Tally:
+    """The tally of no voxel."""
+    cells = {field.name: np.zeros(CELLS) for field in fields(Tally)}
+    counts = {name: np.zeros(CELLS, int) for name in ("voxels", "changed", "visible")}
+    became = np.zeros((len(TISSUES), len(TISSUES)), int)
+    levels = np.zeros((len(LEVELS), len(BANDS), 5))
+    return Tally(**cells | counts | {"became": became, "levels": levels})
+
+
+def tally(
+    before: np.ndarray,
+    after: np.ndarray,
+    metal: np.ndarray,
+    counted: np.ndarray,
+    pixel: float,
+    doubt: np.ndarray | None = None,
+) -> Tally:
+    """Sums over the voxels of a slice that are `counted`.
+
+    before, after: HU `[H W]`. metal, counted: bool `[H W]`, without a common voxel. pixel: mm.
+    doubt: the disagreement, HU `[H W]`.
+    """
+    bands = np.searchsorted(BANDS_MM, ndimage.distance_transform_edt(~metal) * pixel)
+    old, new = (np.searchsorted(TISSUE_HU, hu[counted], side="right") for hu in (before, after))
+    change = (after - before)[counted].astype(np.float64)
+    cell = old * len(BANDS) + bands[counted]
+
+    def summed(weights: np.ndarray | None = None) -> np.ndarray:
+        return np.bincount(cell, weights, minlength=CELLS[0] * CELLS[1]).reshape(CELLS)
+
+    fall, rise = np.zeros(CELLS), np.zeros(CELLS)
+    np.minimum.at(fall.reshape(-1), cell, change)
+    np.maximum.at(rise.reshape(-1), cell, change)
+    both = np.bincount(old * len(TISSUES) + new, minlength=len(TISSUES) ** 2)
+    return Tally(
+        voxels=summed(),
+        changed=summed(change != 0).astype(int),
+        visible=summed(np.abs(change) > VISIBLE_HU).astype(int),
+        total=summed(change),
+        absolute=summed(np.abs(change)),
+        fall=fall,
+        rise=rise,
+        doubt=np.zeros(CELLS) if doubt is None else summed(doubt[counted]),
+        became=both.reshape(len(TISSUES), len(TISSUES)),
+        levels=_levels(before, after, counted, bands, pixel),
+    )
+
+
+def _levels(
+    before: np.ndarray, after: np.ndarray, counted: np.ndarray, bands: np.ndarray, pixel: float
+) -> np.ndarray:
+    """See `Tally.levels`. The same voxels before and after: those that lie a little way inside of
+    what the result, smoothed, shows as one tissue, so that noise moves none of them in or out."""
+    smooth = ndimage.gaussian_filter(after, SMOOTH_MM / pixel)
+    tissue = np.searchsorted(TISSUE_HU, smooth, side="right")
+    result = np.zeros((len(LEVELS), len(BANDS), 5))
+    for place, name in enumerate(LEVELS):
+        inner = ndimage.binary_erosion(tissue == TISSUES.index(name)) & counted
+        one, two = (hu[inner].astype(np.float64) for hu in (before, after))
+        for row, its in enumerate((np.ones_like(one), one, one**2, two, two**2)):
+            result[place, :, row] = np.bincount(bands[inner], its, minlength=len(BANDS))
+    return result

@@ -1,0 +1,58 @@
+"""Numbers as people write them: a real minus sign, no more digits than are known, the unit."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+
+NONE = "–"
+"""What stands where there is no number."""
+
+
+def number(value: float | None, digits: int = 0, *, signed: bool = False) -> str:
+    """`−1,279`; a dash for None and for what is not finite."""
+    if value is None or not math.isfinite(value):
+        return NONE
+    rounded = round(float(value), digits) + 0.0  # no negative zero
+    return f"{rounded:{'+' if signed and rounded else ''},.{digits}f}".replace("-", "−")
+
+
+def hu(value: float | None, *, signed: bool = False) -> str:
+    """HU without decimals, with one below 10."""
+    small = value is not None and math.isfinite(value) and 0 < abs(value) < 9.95
+    return f"{number(value, int(small), signed=signed)} HU"
+
+
+def ml(value: float | None) -> str:
+    """Millilitres with three digits that count."""
+    if value is None:
+        return NONE
+    digits = 0 if value >= 100 else 1 if value >= 10 else 2 if value >= 1 or not value else 3
+    return f"{number(value, digits)} ml"
+
+
+def percent(share: float | None) -> str:
+    """A share of 1 as per cent: `24 %`, `0.3 %`, `under 0.1 %`."""
+    if share is None:
+        return NONE
+    if 0 < share < 0.001:
+        return "under 0.1 %"
+    return f"{number(100 * share, 1 if 0 < share < 0.0995 else 0)} %"
+
+
+def slices(indices: Iterable[int]) -> str:
+    """`slice 3`, or `slices 3, 4 and 9`, of indices from 0."""
+    names = [str(index + 1) for index in sorted(indices)]
+    if len(names) == 1:
+        return f"slice {names[0]}"
+    return f"slices {', '.join(names[:-1])} and {names[-1]}"
+
+
+def duration(seconds: float) -> str:
+    """`8 s`, `3 min 20 s`, `1 h 5 min`."""
+    whole = round(seconds)
+    if whole < 60:
+        return f"{number(seconds, 1 if seconds < 9.95 else 0)} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60} s"
+    return f"{whole // 3600} h {whole % 3600 // 60} min"
