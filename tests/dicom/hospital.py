@@ -21,6 +21,7 @@ from pydicom import dcmread
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian, ImplicitVRLittleEndian, generate_uid
 from pynetdicom import AE, build_context, evt
+from pynetdicom.dimse_primitives import C_STORE
 from pynetdicom.sop_class import StudyRootQueryRetrieveInformationModelFind as Find
 from pynetdicom.sop_class import Verification
 
@@ -121,6 +122,20 @@ def send(
         association.release()
 
 
+def store_raw(association: Any, uid: str, data: bytes) -> int:
+    """C-STORE of any bytes, announced as a CT image; the status."""
+    request = C_STORE()
+    request.MessageID, request.Priority = 1, 2
+    request.AffectedSOPClassUID, request.AffectedSOPInstanceUID = CTImageStorage, uid
+    request.DataSet = BytesIO(data)
+    association._reactor_checkpoint.clear()  # as pynetdicom's own send_c_store does
+    until(lambda: association._is_paused)
+    association.dimse.send_msg(request, association.accepted_contexts[0].context_id)
+    _, answer = association.dimse.get_msg(block=True)
+    association._reactor_checkpoint.set()
+    return answer.Status
+
+
 def echo(port: int, *, calling: str = "SCANNER", called: str = "UNMETAL") -> int | None:
     """The status of a C-ECHO; None where the association was not made."""
     entity = AE(calling)
@@ -191,9 +206,11 @@ class Archive:
         return 0x0000
 
     def _find(self, event: Any) -> Iterator[tuple[int, Dataset | None]]:
-        wanted = event.identifier.SOPInstanceUID
-        if wanted in self.images:
-            yield 0xFF00, event.identifier
+        for image in list(self.images.values()):
+            if image.SeriesInstanceUID == event.identifier.SeriesInstanceUID:
+                found = Dataset()
+                found.QueryRetrieveLevel, found.SOPInstanceUID = "IMAGE", image.SOPInstanceUID
+                yield 0xFF00, found
 
 
 class Process:

@@ -13,13 +13,12 @@ from io import BytesIO
 from pathlib import Path
 
 import pytest
-from hospital import SIDE, Direct, ct_series, echo, encoded, send, until
+from hospital import SIDE, Direct, ct_series, echo, encoded, send, store_raw, until
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pydicom import dcmread
 from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian
 from pynetdicom import AE, build_context, evt
-from pynetdicom.dimse_primitives import C_STORE
 
 from unmetal.data.dicom.reading import tolerant
 from unmetal.dicom import listening
@@ -143,27 +142,19 @@ def test_mutated_images_are_stored_or_refused(make_node, tmp_path, some) -> None
     before = outside(tmp_path)
     image = ct_series(slices=1, side=16)[0]
     file = encoded(image)
-    data = file[144 + dcmread(BytesIO(file)).file_meta.FileMetaInformationGroupLength :]
+    whole = file[144 + dcmread(BytesIO(file)).file_meta.FileMetaInformationGroupLength :]
     entity = AE("SCANNER")
     entity.dimse_timeout = 30
     contexts = [build_context(CTImageStorage, ExplicitVRLittleEndian)]
     rng, answers = random.Random(7), []
     association = None
-    for number in range(some):
+    for _ in range(some):
         if association is None or not association.is_established:
             association = entity.associate(
                 "127.0.0.1", node.receiver.port, ae_title="UNMETAL", contexts=contexts
             )
-        request = C_STORE()
-        request.MessageID, request.Priority = number % 60000 + 1, 2
-        request.AffectedSOPClassUID = CTImageStorage
-        request.AffectedSOPInstanceUID = image.SOPInstanceUID
-        request.DataSet = BytesIO(mutated(data, rng) or b"\0")
-        association._reactor_checkpoint.clear()
-        association.dimse.send_msg(request, association.accepted_contexts[0].context_id)
-        _, answer = association.dimse.get_msg(block=True)
-        association._reactor_checkpoint.set()
-        answers.append(answer.Status)
+        data = mutated(whole, rng) or b"\0"
+        answers.append(store_raw(association, image.SOPInstanceUID, data))
     association.release()
     kinds = {status & 0xF000 for status in answers}
     assert kinds == {0x0000, 0xA000, 0xC000}, "stored, not of its class, not understood"

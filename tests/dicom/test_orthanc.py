@@ -244,7 +244,7 @@ def test_stow_asks_before_it_sends_what_may_have_arrived(tmp_path, orthanc, dire
     path = tmp_path / "0.dcm"
     path.write_bytes(encoded(image))
     carrier = node.senders[0].carrier
-    assert not carrier._has(image)
+    assert carrier._held(image) == set()
     assert list(carrier.carry([path], doubt=True)) == [path]
-    assert carrier._has(image)
+    assert carrier._held(image) == {image.SOPInstanceUID}
     assert list(carrier.carry([path], doubt=True)) == [path]

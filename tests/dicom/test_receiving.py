@@ -6,15 +6,13 @@ import socket
 import ssl
 import subprocess
 from concurrent.futures import ThreadPoolExecutor
-from io import BytesIO
 from pathlib import Path
 
 import pytest
-from hospital import Archive, ct_series, derived, echo, free_port, send, until
+from hospital import Archive, ct_series, derived, echo, free_port, send, store_raw, until
 from pydicom.filebase import DicomBytesIO
 from pydicom.filewriter import write_dataset
 from pynetdicom import AE, build_context
-from pynetdicom.dimse_primitives import C_STORE
 from pynetdicom.sop_class import CTImageStorage, MRImageStorage
 
 from unmetal.dicom.instance import CANNOT_UNDERSTAND, NOT_OF_ITS_CLASS, OUT_OF_RESOURCES
@@ -248,17 +246,9 @@ def _send_as_ct(image, port: int) -> int:
     data = DicomBytesIO()
     data.is_implicit_VR, data.is_little_endian = True, True
     write_dataset(data, image)
-    request = C_STORE()
-    request.MessageID, request.Priority = 1, 2
-    request.AffectedSOPClassUID = CTImageStorage
-    request.AffectedSOPInstanceUID = image.SOPInstanceUID
-    request.DataSet = BytesIO(data.getvalue())
-    association._reactor_checkpoint.clear()
-    association.dimse.send_msg(request, association.accepted_contexts[0].context_id)
-    _, answer = association.dimse.get_msg(block=True)
-    association._reactor_checkpoint.set()
+    status = store_raw(association, image.SOPInstanceUID, data.getvalue())
     association.release()
-    return answer.Status
+    return status
 
 
 @pytest.fixture(scope="module")

@@ -210,3 +210,29 @@ def test_the_log_of_a_delivery_is_json_and_says_whom_and_how_many(make_node, arc
     lines = [json.loads(line) for line in node.log.stream.getvalue().splitlines()]
     (sent,) = [line for line in lines if line["event"] == "sent"]
     assert (sent["to"], sent["images"]) == (archive.address, 2)
+
+
+def test_a_series_that_cannot_be_read_does_not_hold_up_the_next(make_node, archive) -> None:
+    archive.stop()
+    node, one, two = make_node(), ct_series("one", 1), ct_series("two", 1)
+    send(one, node.receiver.port)
+    (job,) = until(lambda: node.spool.jobs("sending"))
+    (path,) = job.derived.rglob("*.dcm")
+    path.write_bytes(b"nothing")
+    send(two, node.receiver.port)
+    until(lambda: node.spool.counts()["sending"] == 2)
+    archive.start()
+    until(lambda: all_there(archive, two))
+    until(lambda: node.spool.jobs("sending") == [job])
+
+
+def test_all_that_an_archive_has_is_asked_for_at_once(archive, tmp_path) -> None:
+    images = ct_series(slices=4, side=8)
+    paths = [tmp_path / f"{number}.dcm" for number in range(4)]
+    for path, image in zip(paths, images, strict=True):
+        path.write_bytes(encoded(image))
+    carrier = CStore("UNMETAL", Entity("ARCHIVE", "127.0.0.1", archive.port))
+    assert list(carrier.carry([paths[2], paths[0]], doubt=False)) == [paths[2], paths[0]]
+    assert list(carrier.carry(paths, doubt=True)) == paths
+    assert set(archive.times.values()) == {1}
+    assert len(archive.times) == 4

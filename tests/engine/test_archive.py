@@ -151,6 +151,16 @@ def test_every_other_object_is_set_aside_with_its_reason(tree, spoil, reason, br
     assert len(scan(tree).series) == 3
 
 
+def test_odd_headers_are_sorted_all_the_same(tmp_path):
+    odd = {"KVP": "", "ConvolutionKernel": None, "ImageOrientationPatient": None}
+    grow(tmp_path, ("a", 1, odd), ("b", 1, {"SeriesNumber": -3}))
+    file = tmp_path / "a" / "IM000"
+    header = file.read_bytes()
+    assert header.count(b"DS\4\x002.5 ") == 1
+    file.write_bytes(header.replace(b"DS\4\x002.5 ", b"DS\4\0thin"))
+    assert [len(one.files) for one in scan(tmp_path).series] == [1, 1]
+
+
 def test_a_dry_run_says_everything_and_writes_nothing(tree, tmp_path, capsys):
     before = hashes(tmp_path)
     assert run(tree, tmp_path / "out", "--dry-run") == 0

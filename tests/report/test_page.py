@@ -72,7 +72,14 @@ def reduced(folder: Path) -> Reduced:
     )
 
 
-MADE = Made("ADN", 12.5, weights="adn-syn", sha256="ab" * 32, options={"metal_hu": 2500.0})
+MADE = Made(
+    "ADN",
+    12.5,
+    weights="adn-syn",
+    sha256="ab" * 32,
+    caution="made on a laptop; for trying out",
+    options={"metal_hu": 2500.0, "save_metal": True},
+)
 
 
 class Seen(HTMLParser):
@@ -150,6 +157,7 @@ def test_what_matters_stands_first(rendered):
         "RESEARCH USE ONLY",
         "2 of 4",
         "the same after, voxel for voxel",
+        "Made on a laptop; for trying out",
         "a <sharp> kernel & more".capitalize(),
         "Left alone as promised",
         "Where not to believe it",

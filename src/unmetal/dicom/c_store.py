@@ -9,7 +9,7 @@ from pathlib import Path
 from pydicom import dcmread
 from pydicom.dataset import Dataset
 from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian
-from pynetdicom import AE, build_context
+from pynetdicom import build_context
 from pynetdicom.association import Association
 from pynetdicom.presentation import PresentationContext
 from pynetdicom.sop_class import (  # type: ignore[attr-defined]
@@ -18,6 +18,7 @@ from pynetdicom.sop_class import (  # type: ignore[attr-defined]
 
 from unmetal.dicom.carrier import DeclinedError, UnreachableError
 from unmetal.dicom.destination import Entity
+from unmetal.dicom.entity import application_entity
 
 ANSWER_S = 60.0
 """Seconds that a destination may take to connect, to agree, and to store one image."""
@@ -34,7 +35,7 @@ class CStore:
 
     def __init__(self, aet: str, entity: Entity, tls: ssl.SSLContext | None = None) -> None:
         self.entity = entity
-        self.ae = AE(aet)
+        self.ae = application_entity(aet)
         self.ae.acse_timeout = self.ae.dimse_timeout = self.ae.network_timeout = ANSWER_S
         self.ae.connection_timeout = 10.0
         self.tls = None if tls is None else (tls, entity.host)
@@ -42,14 +43,16 @@ class CStore:
     def carry(self, images: list[Path], *, doubt: bool) -> Iterator[Path]:
         """Send these files; see `Carrier`."""
         association = self._associate(images)
+        held: dict[str, set[str]] = {}
         declined: list[int] = []
         try:
             for image in images:
                 dataset = dcmread(image)
-                if doubt and image == images[0] and _has(association, dataset):
-                    yield image
-                    continue
-                status = _store(association, dataset)
+                series = str(dataset.SeriesInstanceUID)
+                if doubt and series not in held:
+                    held[series] = _held(association, dataset)
+                known = doubt and dataset.SOPInstanceUID in held[series]
+                status = 0x0000 if known else _store(association, dataset)
                 if _is_kept(status):
                     yield image
                     continue
@@ -108,14 +111,15 @@ def _is_kept(status: int) -> bool:
     return status == 0 or status & 0xF000 == 0xB000
 
 
-def _has(association: Association, image: Dataset) -> bool:
-    """Whether the destination says that it has this image; False also when it cannot be asked."""
+def _held(association: Association, image: Dataset) -> set[str]:
+    """The images of a series that the destination says it has; none when it cannot be asked."""
     query = Dataset()
     query.QueryRetrieveLevel = "IMAGE"
-    for keyword in ("StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID"):
-        setattr(query, keyword, image[keyword].value)
+    query.StudyInstanceUID = image.StudyInstanceUID
+    query.SeriesInstanceUID = image.SeriesInstanceUID
+    query.SOPInstanceUID = ""
     try:
         answers = [found for _, found in association.send_c_find(query, Find) if found is not None]
-    except (ValueError, RuntimeError):
-        return False
-    return any(found.get("SOPInstanceUID") == image.SOPInstanceUID for found in answers)
+    except (ValueError, RuntimeError):  # it did not agree to queries; the association ended
+        return set()
+    return {str(found.get("SOPInstanceUID")) for found in answers}

@@ -21,8 +21,8 @@ class Carrier(Protocol):
     def carry(self, images: list[Path], *, doubt: bool) -> Iterator[Path]:
         """Send DICOM files of one series, and yield each when the destination has it for good.
 
-        doubt: whether an earlier attempt may have brought the first one without hearing so; the
-            destination is asked before, if it can be.
+        doubt: whether an earlier attempt may have brought one of them without hearing so; then
+            the destination is asked what it has, if it can be, and not sent that again.
         Raises `UnreachableError` or `DeclinedError`, after the last image that it could bring.
         """
         ...

@@ -45,12 +45,16 @@ class Stow:
 
     def carry(self, images: list[Path], *, doubt: bool) -> Iterator[Path]:
         """Send these files; see `Carrier`."""
+        held: dict[str, set[str]] = {}
         declined: list[str] = []
         for image in images:
             dataset = dcmread(image)
-            known = doubt and image == images[0] and self._has(dataset)
-            reason = "" if known else self._store(dataset)
-            if reason:
+            series = str(dataset.SeriesInstanceUID)
+            if doubt and series not in held:
+                held[series] = self._held(dataset)
+            if doubt and dataset.SOPInstanceUID in held[series]:
+                yield image
+            elif reason := self._store(dataset):
                 declined.append(reason)
             else:
                 yield image
@@ -67,18 +71,15 @@ class Stow:
         failed = answer.get("FailedSOPSequence") or ()
         return ", ".join(f"0x{int(item.get('FailureReason', 0)):04X}" for item in failed)
 
-    def _has(self, image: Dataset) -> bool:
-        uid = str(image.SOPInstanceUID)
+    def _held(self, image: Dataset) -> set[str]:
+        """The images of a series that the service says it has; none when it cannot be asked."""
+        study, series = str(image.StudyInstanceUID), str(image.SeriesInstanceUID)
         try:
             with reachable():
-                found = self.client.search_for_instances(
-                    str(image.StudyInstanceUID),
-                    str(image.SeriesInstanceUID),
-                    search_filters={"SOPInstanceUID": uid},
-                )
+                found = self.client.search_for_instances(study, series, get_remaining=True)
         except requests.HTTPError:
-            return False
-        return any(value(item, "SOPInstanceUID") == uid for item in found)
+            return set()
+        return {str(value(item, "SOPInstanceUID")) for item in found}
 
 
 @contextmanager

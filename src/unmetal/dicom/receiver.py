@@ -31,6 +31,7 @@ from pynetdicom.sop_class import Verification  # type: ignore[attr-defined]
 
 from unmetal.dicom import tls
 from unmetal.dicom.config import Receiving
+from unmetal.dicom.entity import application_entity
 from unmetal.dicom.instance import CANNOT_UNDERSTAND, RefusedError
 from unmetal.dicom.intake import Intake
 from unmetal.dicom.listening import ANNOUNCED_BYTES, BoundedSocket, Server
@@ -113,7 +114,7 @@ class Receiver:
             self._server = None
 
     def _entity(self) -> AE:
-        entity = AE(self.config.aet)
+        entity = application_entity(self.config.aet)
         entity.require_called_aet = True
         entity.require_calling_aet = list(self.config.allow_aet)
         entity.acse_timeout = REQUEST_S

@@ -35,8 +35,12 @@ class Reducer:
         self._pipe: Connection | None = None
 
     def start(self) -> None:
-        """Make the process, and wait until its method is loaded; raises `InputError` if it
-        cannot be."""
+        """Make the process, where there is none, and wait until its method is loaded.
+
+        Raises `InputError` if it cannot be, and `DiedError`.
+        """
+        if self._pipe is not None:
+            return
         context = multiprocessing.get_context("spawn")
         self._pipe, theirs = context.Pipe()
         self._process = context.Process(
@@ -50,9 +54,7 @@ class Reducer:
             raise answer
 
     def __call__(self, images: Path, target: Path) -> Outcome:
-        """Reduce the series in `images` into `target`; raises `DiedError`."""
-        if self._pipe is None:
-            self.start()
+        """Reduce the series in `images` into `target`, after `start`; raises `DiedError`."""
         assert self._pipe is not None
         try:
             self._pipe.send((images, target))

@@ -61,8 +61,8 @@ class Sender:
         self.declined: dict[str, Pause] = {}
         """Of single jobs, of which it does not take all."""
         self.doubted = {job.name for job in spool.jobs("sending")}
-        """Jobs of which an image may have arrived without our hearing so: attempts of an earlier
-        process, and those that failed."""
+        """Jobs of which an image may have arrived unheard: those that an earlier process may have
+        sent, and those that failed."""
 
     def step(self) -> float:
         """Send one series; seconds until the next look."""
@@ -87,10 +87,14 @@ class Sender:
                 sent += 1
             self._arrived(job, sent)
         except UnreachableError as why:
-            self._failed(job, self.away, sent, why)
+            self._failed(job, self.away, sent, str(why))
         except DeclinedError as why:
-            pause = self.declined.setdefault(job.name, Pause(self.retry))
-            self._failed(job, pause, sent, why)
+            self._failed(job, self._pause(job), sent, str(why))
+        except Exception as error:  # of this series alone; the next one may be fine
+            self._failed(job, self._pause(job), sent, type(error).__name__)
+
+    def _pause(self, job: Job) -> Pause:
+        return self.declined.setdefault(job.name, Pause(self.retry))
 
     def _arrived(self, job: Job, sent: int) -> None:
         self.away = Pause(self.retry)
@@ -100,10 +104,10 @@ class Sender:
             self.metrics.add("unmetal_series_total", outcome="sent")
             self.log("done", series=job.series)
 
-    def _failed(self, job: Job, pause: Pause, sent: int, why: Exception) -> None:
+    def _failed(self, job: Job, pause: Pause, sent: int, why: str) -> None:
         self.metrics.add("unmetal_send_failures_total", destination=self.destination)
         seconds = pause.failed(self.clock())
-        facts = {"series": job.series, "to": self.destination, "images": sent, "why": str(why)}
+        facts = {"series": job.series, "to": self.destination, "images": sent, "why": why}
         if datetime.now(UTC) - job.since < self.give_up:
             self.log("not sent", **facts, again_in=seconds)
             return

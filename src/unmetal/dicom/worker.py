@@ -27,7 +27,7 @@ class Reduces(Protocol):
     """What reduces a series; see `Reducer`."""
 
     def start(self) -> None:
-        """Get ready; raises `InputError` if that is not possible."""
+        """Get ready, where it is not; raises `InputError` or `DiedError` if it cannot."""
 
     def __call__(self, images: Path, target: Path) -> Outcome:
         """Reduce the series in one folder into another; raises `DiedError`."""
@@ -62,6 +62,7 @@ class Worker:
         if (attempts := job.record.attempts) >= ATTEMPTS:
             self._bury(job, f"died {attempts} times while it was reduced")
             return 0.0
+        self.reduce.start()  # what fails here is no fault of the series
         job = self.spool.begin(job)
         try:
             outcome = self.reduce(job.images, job.derived / "series")

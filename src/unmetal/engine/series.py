@@ -45,6 +45,9 @@ class Tool:
     device: torch.device = field(default_factory=lambda: torch.device("cpu"))
     """Where it computes."""
 
+    caution: str = ""
+    """What the weights' card warns of."""
+
 
 @dataclass(frozen=True)
 class Done:
@@ -71,8 +74,9 @@ def load_tool(settings: Settings, device: torch.device | None = None) -> Tool:
         return Tool(method, name, device=device)
     path = found(source)
     foreign = path.suffix in {".pt", ".pth"}
-    sha256 = _file_hash(path) if foreign else str(weights.read_card(path)["sha256"])
-    return Tool(method, name, Path(source).stem, sha256, device)
+    card = {"sha256": _file_hash(path)} if foreign else weights.read_card(path)
+    caution = str(card.get("caution") or "")
+    return Tool(method, name, Path(source).stem, str(card["sha256"]), device, caution)
 
 
 def reduce_series(

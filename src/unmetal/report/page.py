@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
+from collections.abc import Iterator
+from dataclasses import asdict, replace
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
@@ -15,6 +16,7 @@ from markupsafe import Markup
 from unmetal.data.place import refuse_to_lose, staged
 from unmetal.data.reasons import why
 from unmetal.engine.reduce import Reduced
+from unmetal.engine.settings import Settings
 from unmetal.errors import InputError
 from unmetal.report import panels, wording
 from unmetal.report.changes import changes
@@ -145,6 +147,16 @@ def _subtitle(numbers: dict[str, Any]) -> list[str]:
     return [part for part in parts if part]
 
 
+def _options(options: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    """What metal is, and what was not left at its default."""
+    usual = asdict(Settings())
+    for name, value in options.items():
+        if name == "metal_hu":
+            yield "metal above", wording.hu(value)
+        elif value != usual.get(name):
+            yield name.replace("_", " "), "yes" if value is True else str(value)
+
+
 def _details(numbers: dict[str, Any]) -> list[tuple[str, str]]:
     """How it was made, as names and texts."""
     made, acquisition = numbers["made"], numbers["series"]["acquisition"]
@@ -152,7 +164,7 @@ def _details(numbers: dict[str, Any]) -> list[tuple[str, str]]:
         ("method", made["method"]),
         ("weights", made["weights"]),
         ("sha256 of the weights", made["sha256"]),
-        *((name.replace("_", " "), str(value)) for name, value in made["options"].items()),
+        *_options(made["options"]),
         ("what the output's header says", made["derivation"]),
         ("computed on", made["device"]),
         ("time", wording.duration(made["seconds"])),

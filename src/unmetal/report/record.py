@@ -61,6 +61,8 @@ class Made:
     """HU with which metal was found."""
     weights: str = ""
     sha256: str = ""
+    caution: str = ""
+    """What the weights' card warns of."""
     device: str = "cpu"
     options: Mapping[str, Any] = field(default_factory=dict)
     derivation: str = ""
@@ -78,6 +80,7 @@ def made_by(done: Done, tool: Tool, settings: Settings) -> Made:
         metal_hu=settings.metal_hu,
         weights=tool.weights,
         sha256=tool.sha256,
+        caution=tool.caution,
         device=str(tool.device),
         options=options,
         derivation=f"{written.description} {written.outcome}".strip(),
@@ -94,7 +97,7 @@ def record(
         "notice": NOTICE,
         "made": _made(made),
         "series": _series(reduced, found),
-        "warnings": warnings(reduced),
+        "warnings": [*_of_weights(made), *warnings(reduced)],
         "checks": [check._asdict() for check in checks(found)],
         "doubts": doubts(found),
         "metal": _metal(found.slices, found.voxel_ml),
@@ -109,6 +112,10 @@ def warnings(reduced: Reduced) -> list[dict[str, str]]:
     """What is odd about the source, and reasons to distrust the result."""
     listed = [{"key": "input", "said": said} for said in reduced.source.meta.get("warnings", ())]
     return listed + [{"key": one.key, "said": one.said} for one in reduced.warnings]
+
+
+def _of_weights(made: Made) -> list[dict[str, str]]:
+    return [{"key": "weights", "said": made.caution}] if made.caution else []
 
 
 def _made(made: Made) -> dict[str, Any]:

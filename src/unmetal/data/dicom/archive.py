@@ -129,6 +129,7 @@ def _look(path: Path, name: str) -> _Slice | Aside | None:
             file.seek(0)
             require_modest(file, name)
             dataset = dcmread(file, stop_before_pixels=True, specific_tags=[*TAGS])
+            list(dataset)  # decodes every value: one that cannot be is noticed here
             if reason := unfit(dataset):
                 if "Modality" not in dataset and not reason[:1].isalpha():
                     # A UID that nobody knows, or what is left of one.
@@ -169,12 +170,12 @@ def _without_copies(slices: list[_Slice], folder: Path) -> tuple[list[_Slice], l
 def _series(key: tuple[str, ...], slices: list[_Slice]) -> CTSeries:
     study, series, matrix, pixels, _, kernel, own = key
     data = slices[0].dataset
-    number = _number(data)
+    number = min(int(_number(data, "SeriesNumber")), 9999)
     facts = [
         matrix.replace("x", " x "),
         f"{pixels.strip('[]').partition(',')[0]} mm" if pixels != "[]" else "",
-        f"{data.get('SliceThickness')} mm thick" if data.get("SliceThickness") else "",
-        f"{data.get('KVP')} kVp" if data.get("KVP") else "",
+        f"{thick:g} mm thick" if (thick := _number(data, "SliceThickness")) else "",
+        f"{kilovolts:g} kVp" if (kilovolts := _number(data, "KVP")) else "",
         kernel,
     ]
     return CTSeries(
@@ -186,12 +187,14 @@ def _series(key: tuple[str, ...], slices: list[_Slice]) -> CTSeries:
     )
 
 
-def _number(data: Dataset) -> int:
-    """The series number, 0 where it is none."""
+def _number(data: Dataset, keyword: str) -> float:
+    """A positive number of the header; 0 where it is none."""
     try:
-        return max(0, int(data.get("SeriesNumber") or 0))
+        with tolerant():
+            value = float(data.get(keyword) or 0)
     except (TypeError, ValueError):
-        return 0
+        return 0.0
+    return value if 0 < value < float("inf") else 0.0
 
 
 def _short(*texts: str) -> str:
