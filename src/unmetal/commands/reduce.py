@@ -31,7 +31,7 @@ class Reduce:
     device: Literal["auto", "cpu", "cuda"] = "auto"
     """Where to compute; auto takes a GPU when there is one."""
 
-    report: Path | None = None
+    report: Annotated[Path | None, tyro.conf.arg(metavar="DIR")] = None
     """Folder for a report on what was changed: a page to read and print, and its numbers."""
 
     identifiers: bool = False
