@@ -6,6 +6,8 @@ Common: Contributing Equipment); the fields of IHE AI Results (AIR) 1.1, section
 
 from __future__ import annotations
 
+import json
+
 from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence
 from pydicom.uid import UID, CTImageStorage, generate_uid
@@ -66,7 +68,8 @@ REPLACED = ("DeviceSerialNumber", "SpatialResolution", "DeviceUID", "UDISequence
 def derived_uid(source: str, derivation: Derivation) -> UID:
     """A UID that depends on the source's and on all that was done, so that a second run writes
     the same objects and an archive does not fill with copies."""
-    return generate_uid(entropy_srcs=[source, *derivation.entropy])
+    # As JSON, for pydicom joins its sources: "1.2" + "3" is no other text than "1." + "23".
+    return generate_uid(entropy_srcs=[json.dumps([source, *derivation.entropy])])
 
 
 def sign(image: Dataset, source: Dataset, derivation: Derivation) -> None:
