@@ -7,6 +7,7 @@ import subprocess
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import gdcm
 import numpy as np
@@ -169,3 +170,22 @@ def test_result_is_source_plus_difference_in_stored_numbers(written: Written) ->
         assert float(change.RescaleSlope) == float(before.RescaleSlope)
         total = before.pixel_array.astype(int) + change.pixel_array
         np.testing.assert_array_equal(total, after.pixel_array)
+
+
+@pytest.mark.parametrize("compress", [None, "rle", "jpegls", "j2k"])
+@pytest.mark.parametrize(("equipment", "private"), [("keep", "keep"), ("replace", "drop")])
+def test_every_way_to_write_is_read_by_all_and_judged_without_errors(
+    tmp_path: Path, compress: Any, equipment: Any, private: Any
+) -> None:
+    source, path = PYDICOM / "CT_small.dcm", tmp_path / "out.dcm"
+    volume = read(source)
+    done = Derivation("ADN", compress=compress, equipment=equipment, private=private)
+    write_all([Output(volume.with_hu(volume.hu - 7), path, done)])
+    reader = gdcm.ImageReader()
+    reader.SetFileName(str(path))
+    assert reader.Read()
+    values = sitk.GetArrayFromImage(sitk.ReadImage(str(path)))
+    np.testing.assert_array_equal(values, volume.hu - 7)
+    dump = needs("dcmdump", "dcmtk")
+    assert subprocess.run([dump, "--quiet", path], capture_output=True, check=False).returncode == 0
+    assert errors([path]) <= errors([source])

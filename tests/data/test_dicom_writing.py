@@ -357,3 +357,23 @@ def test_the_number_of_a_series_stays_a_number(tmp_path: Path) -> None:
         image = ct_image(0, 0.0, SeriesNumber=before)
         made = made_of(image, tmp_path / str(number), series_offset=offset)
         assert made.SeriesNumber == after
+
+
+def test_slices_without_uids_or_with_the_same_get_uids_of_their_own(
+    make_series: Make, tmp_path: Path
+) -> None:
+    images = [ct_image(i, float(i)) for i in range(4)]
+    images[1].SOPInstanceUID = images[0].SOPInstanceUID
+    for name in "ab":
+        folder = tmp_path / "in"
+        for i, image in enumerate(images):
+            save(image, folder / f"{i}")
+        for i in (2, 3):
+            image = pydicom.dcmread(folder / f"{i}")
+            del image.SOPInstanceUID
+            image.save_as(folder / f"{i}")
+        write(read(folder), tmp_path / name)
+    made = [pydicom.dcmread(path) for path in sorted((tmp_path / "a").iterdir())]
+    assert len({image.SOPInstanceUID for image in made}) == 4
+    assert ["SourceImageSequence" in image for image in made] == [True, True, False, False]
+    assert hashes(tmp_path / "a") == hashes(tmp_path / "b")

@@ -106,7 +106,7 @@ def reduce_series(
         threshold=settings.metal_hu,
         device=tool.device,
         progress=progress,
-        flips=True,
+        flips=not settings.skip_flips,
     )
     reduced.say()
     done = finished(derivation(tool, settings), reduced)

@@ -6,6 +6,8 @@ the frame of reference and the geometry stay, so that viewers link both series.
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Sequence
 from copy import deepcopy
 
 import numpy as np
@@ -59,15 +61,18 @@ LOSSY = {
 LossyImageCompressionMethod (PS3.3 C.7.6.1.1.5.1)."""
 
 
-def derived(source: Dataset, derivation: Derivation) -> Dataset:
-    """A new header without pixels and file meta; `source` is not touched."""
+def derived(source: Dataset, derivation: Derivation, instance: str) -> Dataset:
+    """A new header without pixels and file meta; `source` is not touched.
+
+    instance: the source's SOPInstanceUID, or what else tells it from all others of its series.
+    """
     image = deepcopy(source)
     if source.original_encoding[1] is False:
         image.walk(_swap_words)
         # Every value is decoded now: without this pydicom refuses to write little endian.
         image.set_original_encoding(False, True, source.original_character_set)
     _drop(image, derivation)
-    _identify(image, source, derivation)
+    _identify(image, source, derivation, instance)
     _describe(image, source, derivation)
     sign(image, source, derivation)
     return image
@@ -122,11 +127,22 @@ def _drop_group(image: Dataset, group: int) -> None:
         del image[tag]
 
 
-def _identify(image: Dataset, source: Dataset, derivation: Derivation) -> None:
-    series, instance = source.get("SeriesInstanceUID", ""), source.get("SOPInstanceUID", "")
+def instances(sources: Sequence[Dataset]) -> list[str]:
+    """What tells each image of a series from the others: its UID; where it has none, or shares it
+    against the rules, its place too."""
+    uids = [str(source.get("SOPInstanceUID", "")) for source in sources]
+    count = Counter(uids)
+    return [
+        uid if uid and count[uid] == 1 else f"{uid} {source.get('SeriesInstanceUID', '')} {place}"
+        for place, (uid, source) in enumerate(zip(uids, sources, strict=True))
+    ]
+
+
+def _identify(image: Dataset, source: Dataset, derivation: Derivation, instance: str) -> None:
+    series = source.get("SeriesInstanceUID", "")
     image.SOPClassUID = source.get("SOPClassUID", CTImageStorage)
     image.SeriesInstanceUID = derived_uid(str(series), derivation)
-    image.SOPInstanceUID = derived_uid(str(instance), derivation)
+    image.SOPInstanceUID = derived_uid(instance, derivation)
     image.SeriesNumber = series_number(source, derivation)
 
 

@@ -8,7 +8,9 @@ from dataclasses import replace
 import numpy as np
 from pydicom.dataset import Dataset
 
-from unmetal.data.dicom.reading import Series, Slice
+from unmetal.data.dicom.reading import Series, Slice, tolerant
+from unmetal.data.reasons import why
+from unmetal.errors import InputError
 
 WINDOW_HU = (0, 400)
 """Centre and width that viewers show at first: changes of 200 HU either way."""
@@ -25,14 +27,23 @@ STALE = (
 
 def blank(series: Series) -> Series:
     """The difference in which nothing was changed: signed, without an intercept, with the
-    source's slope, so that source + difference is the result in stored numbers."""
-    return Series(tuple(map(_slice, series.slices)), series.layout)
+    source's slope, so that source + difference is the result in stored numbers.
+
+    Raises:
+        InputError: a header that cannot be copied.
+    """
+    with tolerant():
+        return Series(tuple(map(_slice, series.slices)), series.layout)
 
 
 def _slice(source: Slice) -> Slice:
     bits = int(source.header.BitsAllocated)
     stored = np.zeros(source.stored.shape, np.dtype(f"i{bits // 8}"))
-    return replace(source, header=_header(source, bits), stored=stored, intercept=0.0)
+    try:
+        header = _header(source, bits)
+    except Exception as error:  # what pydicom raises depends on which value makes no sense
+        raise InputError(f"{source.name}: its header cannot be copied: {why(error)}") from error
+    return replace(source, header=header, stored=stored, intercept=0.0)
 
 
 def _header(source: Slice, bits: int) -> Dataset:

@@ -6,6 +6,8 @@ Common: Contributing Equipment); the fields of IHE AI Results (AIR) 1.1, section
 
 from __future__ import annotations
 
+import json
+
 from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence
 from pydicom.uid import UID, CTImageStorage, generate_uid
@@ -66,7 +68,8 @@ REPLACED = ("DeviceSerialNumber", "SpatialResolution", "DeviceUID", "UDISequence
 def derived_uid(source: str, derivation: Derivation) -> UID:
     """A UID that depends on the source's and on all that was done, so that a second run writes
     the same objects and an archive does not fill with copies."""
-    return generate_uid(entropy_srcs=[source, *derivation.entropy])
+    # As JSON, for pydicom joins its sources: "1.2" + "3" is no other text than "1." + "23".
+    return generate_uid(entropy_srcs=[json.dumps([source, *derivation.entropy])])
 
 
 def sign(image: Dataset, source: Dataset, derivation: Derivation) -> None:
@@ -75,14 +78,16 @@ def sign(image: Dataset, source: Dataset, derivation: Derivation) -> None:
     image.DerivationDescription = said[:1024]
     meaning = MEANINGS.get(derivation.kind, derivation.kind)
     image.DerivationCodeSequence = Sequence([code(derivation.kind, SCHEME, meaning)])
-    image.SourceImageSequence = Sequence([reference(source)])
+    if source.get("SOPInstanceUID"):
+        image.SourceImageSequence = Sequence([reference(source)])
     made_by = list(source.get("ContributingEquipmentSequence") or ())
     if derivation.equipment == "replace":
         made_by.append(scanner(source))
         _replace_equipment(image, derivation)
     image.ContributingEquipmentSequence = Sequence([*made_by, equipment(derivation)])
     known = list(source.get("CodingSchemeIdentificationSequence") or ())
-    image.CodingSchemeIdentificationSequence = Sequence([*known, scheme()])
+    others = [item for item in known if item.get("CodingSchemeDesignator") != SCHEME]
+    image.CodingSchemeIdentificationSequence = Sequence([*others, scheme()])
 
 
 def reference(source: Dataset) -> Dataset:
@@ -121,7 +126,7 @@ def scanner(source: Dataset) -> Dataset:
     """The source's scanner as contributing equipment."""
     item = Dataset()
     item.PurposeOfReferenceCodeSequence = Sequence([code(*ACQUISITION)])
-    item.Manufacturer = ""  # type 1 where there is any; copied below
+    item.Manufacturer = "unknown"  # of type 1: it may not be empty here
     for keyword in SCANNER:
         if source.get(keyword):
             item[keyword] = source[keyword]

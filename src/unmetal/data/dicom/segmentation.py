@@ -45,12 +45,13 @@ def write_mask(volume: Volume, mask: np.ndarray, path: Path, derivation: Derivat
         InputError: see `check_mask`; or the source lacks something else that a segmentation needs.
     """
     check_mask(volume)
-    headers = [_what_counts(one.header) for one in series_of(volume, path).slices]
+    slices = series_of(volume, path).slices
     try:
         with tolerant():
+            headers = [_what_counts(one.header) for one in slices]
             image = _segmentation(headers, mask, derivation)
             _same_every_time(image, headers[0], derivation)
-            _forget(image, volume.source.slices[0].header)
+            _forget(image, slices[0].header)
             image.save_as(path, enforce_file_format=True)
     except Exception as error:
         reason = f"{type(error).__name__}: {why(error)}"

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from unmetal.data.derivation import Derivation
-from unmetal.data.dicom.deriving import derived
+from unmetal.data.dicom.deriving import derived, instances
 from unmetal.data.dicom.encoding import file_of
 from unmetal.data.dicom.entries import Layout
 from unmetal.data.dicom.reading import Series, Slice, tolerant
@@ -37,8 +37,9 @@ def write(volume: Volume, path: Path, derivation: Derivation) -> None:
     series = series_of(volume, path)
     clipped = 0
     with tolerant(), _sink(path, _layout(path, series)) as put:
-        for hu, source in zip(volume.hu, series.slices, strict=True):
-            content, over = _file(hu, source, derivation)
+        names = instances([source.header for source in series.slices])
+        for hu, source, instance in zip(volume.hu, series.slices, names, strict=True):
+            content, over = _file(hu, source, derivation, instance)
             put(source.name, content)
             clipped += over
     if clipped:
@@ -85,11 +86,13 @@ def _layout(path: Path, series: Series) -> Layout:
     return layout
 
 
-def _file(hu: np.ndarray, source: Slice, derivation: Derivation) -> tuple[bytes, int]:
+def _file(
+    hu: np.ndarray, source: Slice, derivation: Derivation, instance: str
+) -> tuple[bytes, int]:
     """One image: HU `[H W]` float32 in the source's numbers, and how many were clipped."""
     stored, clipped = to_stored(hu, source.stored, *source.scale())
     try:
-        content = file_of(derived(source.header, derivation), stored, derivation.compress)
+        content = file_of(derived(source.header, derivation, instance), stored, derivation.compress)
     except Exception as error:
         raise InputError(f"{source.name}: its header cannot be copied: {why(error)}") from error
     return content, clipped
