@@ -19,8 +19,8 @@ from matplotlib.figure import Figure
 
 from unmetal import data
 from unmetal.__main__ import main as unmetal
-from unmetal.commands.reduce import Reduce
 from unmetal.engine.reduce import find_metal
+from unmetal.engine.settings import Settings
 from unmetal.metrics.protocol import hu_protocol
 from unmetal.physics.derive import body_mask
 from unmetal.physics.implants import Implant, draw_implants
@@ -47,7 +47,7 @@ TWELVE_BITS = (-1024, 3071)
 """HU that most scanners store; metal saturates."""
 
 
-NAMES = ("before", f"after {Reduce.method.upper()}")
+NAMES = ("before", f"after {Settings.method.upper()}")
 
 
 def main() -> None:
