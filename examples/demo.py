@@ -19,6 +19,7 @@ from matplotlib.figure import Figure
 
 from unmetal import data
 from unmetal.__main__ import main as unmetal
+from unmetal.data.derivation import Derivation
 from unmetal.engine.reduce import find_metal
 from unmetal.engine.settings import Settings
 from unmetal.metrics.protocol import hu_protocol
@@ -137,7 +138,8 @@ def scan_with_heads(pelvis: Volume) -> Simulation:
 def save(like: Volume, mu: torch.Tensor, path: Path) -> Path:
     """Slices `[B 1 H W]` in 1/cm as a scanner stores them, in the geometry of `like`."""
     hu = np.clip(mu_to_hu(mu)[:, 0].numpy(), *TWELVE_BITS)
-    data.write(like.with_hu(hu), path, force=True)
+    simulated = Derivation("SIMULATED", "Two hip heads, simulated", kind="SIMULATED")
+    data.write(like.with_hu(hu), path, force=True, derivation=simulated)
     print(f"  {shown(path)}")
     return path
 
