@@ -321,14 +321,22 @@ def make(index: int, folder: Path) -> tuple[Path, str]:
     SOUND[name](series)
     packed = draw.random() < 0.15
     target = sorted(series.iterdir())[int(draw.integers(len(list(series.iterdir()))))]
-    if packed:
-        target = folder / "in.zip"
-        with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive:
-            for path in sorted(series.iterdir()):
-                archive.write(path, path.name)
-        shutil.rmtree(series)
-    how = mutate(target, draw)
-    return (target if packed else series), f"{name}{' zip' if packed else ''}: {', '.join(how)}"
+    if not packed:
+        return series, f"{name}: {', '.join(mutate(target, draw))}"
+    within = draw.random() < 0.6
+    how = mutate(target, draw) if within else []
+    archive = pack(series, folder / "in.zip")
+    how += [] if within else mutate(archive, draw)
+    return archive, f"{name} {'in' if within else 'as'} zip: {', '.join(how)}"
+
+
+def pack(series: Path, target: Path) -> Path:
+    """A folder turned into an archive."""
+    with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive:
+        for path in sorted(series.iterdir()):
+            archive.write(path, path.name)
+    shutil.rmtree(series)
+    return target
 
 
 def options(index: int) -> list[str]:

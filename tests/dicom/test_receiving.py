@@ -304,3 +304,18 @@ def test_probes_that_connect_and_go_hold_no_place(make_node) -> None:
     assert echo(node.receiver.port) == 0, "nor do some that say nothing"
     for connection in silent:
         connection.close()
+
+
+def test_a_node_that_stops_tells_its_senders(make_node) -> None:
+    node = make_node()
+    entity = AE("SCANNER")
+    association = entity.associate(
+        "127.0.0.1",
+        node.receiver.port,
+        ae_title="UNMETAL",
+        contexts=[build_context(CTImageStorage)],
+    )
+    assert association.send_c_store(ct_series()[0]).Status == 0
+    node.stop()
+    until(lambda: association.is_aborted)
+    assert echo(node.config.receive.port) is None

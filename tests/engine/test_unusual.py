@@ -1,6 +1,7 @@
 """What is unlike the training data is said, what is like it is not."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -169,3 +170,14 @@ def test_what_the_result_shows_is_named() -> None:
     assert result(apart=FLIP_HU + 1) == ["flips"]
     assert result(clipped=3) == ["clipped"]
     assert result(FAR_HU - 1, FLIP_HU - 1) == []
+
+
+def test_the_page_states_every_range_and_bound() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "derived.md").read_text().splitlines()
+    for key, expected in TRAINED.items():
+        (row,) = [line for line in page if line.startswith(f"| `{key}` |")]
+        assert f"{expected.least:g}" in row
+        assert f"{expected.most:g}" in row
+    for key, bound in (("far", FAR_HU), ("flips", FLIP_HU)):
+        (row,) = [line for line in page if line.startswith(f"| `{key}` |")]
+        assert f"{bound:g} HU" in row

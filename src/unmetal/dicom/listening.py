@@ -146,9 +146,15 @@ class Server(ThreadedAssociationServer):
             event.assoc.kill()
 
     def shutdown(self) -> None:
-        """Stop listening. pynetdicom's own also leaves a list that `make_server` put us not on."""
+        """Stop listening, and abort every association once its image is dealt with.
+
+        pynetdicom's own also leaves a list that `make_server` did not put us on.
+        """
         TCPServer.shutdown(self)
         self.server_close()
+        for association in self.active_associations:
+            if association.is_established:
+                association.abort()
 
 
 def _closed(event: Event) -> None:

@@ -29,11 +29,14 @@ class Loop:
         """Call `step` now."""
         self._wake.set()
 
-    def stop(self, seconds: float = 10.0) -> None:
-        """No further step; wait for the one that runs, but not for ever."""
+    def stop(self) -> None:
+        """No further step; the one that runs goes on."""
         self._stopped.set()
         self._wake.set()
-        if self._thread.ident is not None:
+
+    def join(self, seconds: float) -> None:
+        """Wait for its end, but no longer than this."""
+        if self.is_alive:
             self._thread.join(seconds)
 
     @property

@@ -30,6 +30,9 @@ from unmetal.dicom.worker import Reduces, Worker
 
 DAY_S = 24 * 3600.0
 
+STOP_S = 10.0
+"""How long to wait for what cannot be interrupted, an image on its way for example."""
+
 LOOK_S = 0.5
 """Longest time until a series that is complete is seen to be."""
 
@@ -58,12 +61,10 @@ class Node:
         self.worker = Worker(self.spool, self.reducer, names, self.log, self.metrics)
         self.senders = [self._sender(name, carrier) for name, carrier in carriers.items()]
         fetchers = [Fetcher(search, config, self.intake, self.log) for search in searches]
-        self.loops = [
-            self.completing,
-            Loop("reduce", self.worker.step, self.log),
-            *(Loop("send", sender.step, self.log) for sender in self.senders),
-            *(Loop("fetch", fetcher.step, self.log) for fetcher in fetchers),
-        ]
+        self.reducing = Loop("reduce", self._reduce, self.log)
+        self.sending = [Loop("send", sender.step, self.log) for sender in self.senders]
+        fetching = [Loop("fetch", fetcher.step, self.log) for fetcher in fetchers]
+        self.loops = [self.completing, self.reducing, *self.sending, *fetching]
         self.status: StatusServer | None = None
         self._tolerance = ExitStack()
         self._cleaned = float("-inf")
@@ -97,17 +98,23 @@ class Node:
         )
 
     def stop(self) -> None:
-        """End what can be ended at once. What cannot is found in the spool by the next node."""
+        """End what can be ended at once. What cannot is found in the spool by the next node, and
+        only once this process is gone: it lets go of the spool when nothing of it runs any more.
+        """
         self.worker.stopping = True
         self.receiver.stop()
         self.reducer.stop()
         for loop in self.loops:
             loop.stop()
+        until = time.monotonic() + STOP_S
+        for loop in self.loops:
+            loop.join(max(until - time.monotonic(), 0))
         if self.status is not None:
             self.status.stop()
-        self.spool.close()
         self._tolerance.close()
         self.log("stopped", series=self.spool.counts())
+        if not any(loop.is_alive for loop in self.loops):
+            self.spool.close()
 
     def run(self) -> None:
         """Start, and work until SIGTERM or SIGINT."""
@@ -140,7 +147,14 @@ class Node:
         for job in self.arrivals.complete():
             warnings = [warning.partition(":")[0] for warning in job.record.warnings]
             self.log("complete", series=job.series, images=len(job.names()), warnings=warnings)
+            self.reducing.wake()
         return min(self.arrivals.wait(), LOOK_S)
+
+    def _reduce(self) -> float:
+        pause = self.worker.step()
+        for loop in self.sending:
+            loop.wake()
+        return pause
 
     def _carrier(self, destination: Destination) -> Carrier:
         receive = self.config.receive

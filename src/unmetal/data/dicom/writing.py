@@ -37,7 +37,7 @@ def write(volume: Volume, path: Path, derivation: Derivation) -> None:
     series = series_of(volume, path)
     clipped = 0
     with tolerant(), _sink(path, _layout(path, series)) as put:
-        names = instances([source.header for source in series.slices])
+        names = _instances(series)
         for hu, source, instance in zip(volume.hu, series.slices, names, strict=True):
             content, over = _file(hu, source, derivation, instance)
             put(source.name, content)
@@ -84,6 +84,13 @@ def _layout(path: Path, series: Series) -> Layout:
             f"{path.name}: {len(series.slices)} slices need a folder or a .zip as output"
         )
     return layout
+
+
+def _instances(series: Series) -> list[str]:
+    try:
+        return instances([source.header for source in series.slices])
+    except Exception as error:
+        raise InputError(f"its headers cannot be copied: {why(error)}") from error
 
 
 def _file(
