@@ -31,6 +31,7 @@ NOTES = {
     "docs": "What does not fit into a docstring.",
     "docs/adn.md": "How ADN is built, trained and used at other sizes.",
     "docs/add-a-method.md": "One file and one line: a method of your own, trained and evaluated.",
+    "docs/conformance.md": "DICOM conformance statement of the node.",
     "docs/derived.md": "What comes out of a reduction as DICOM, and when to distrust it.",
     "docs/images": "Pictures that the demo and the recipes made.",
     "docs/node.md": "The DICOM node: set up, routing from Orthanc, what survives a crash.",

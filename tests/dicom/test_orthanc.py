@@ -82,12 +82,12 @@ class Orthanc:
         self.client.store_instances(files)
 
     def send_to_node(self, study: str) -> None:
-        """C-STORE all of a study, as a user's click does."""
+        """C-STORE every CT series of a study, ours too."""
         base = f"http://127.0.0.1:{self.http}"
-        query = {"Level": "Study", "Query": {"StudyInstanceUID": study}}
-        (found,) = requests.post(f"{base}/tools/find", json=query, timeout=30).json()
-        answer = requests.post(f"{base}/modalities/UNMETAL/store", data=found, timeout=60)
-        assert answer.json()["FailedInstancesCount"] == 0
+        query = {"Level": "Series", "Query": {"StudyInstanceUID": study, "Modality": "CT"}}
+        for found in requests.post(f"{base}/tools/find", json=query, timeout=30).json():
+            answer = requests.post(f"{base}/modalities/UNMETAL/store", data=found, timeout=60)
+            assert answer.json()["FailedInstancesCount"] == 0
 
     def series(self, study: str) -> dict[str, int]:
         """The UIDs of a study's series, and how many images each has."""
@@ -125,9 +125,9 @@ def direct(orthanc: Orthanc, node_port: int, tmp_path: Path) -> Iterator[Any]:
     """`direct(...)`: a node in this process that sends to Orthanc."""
     nodes = []
 
-    def make(**options: Any) -> Node:
+    def make(reducer: Direct | None = None, **options: Any) -> Node:
         settings = {"spool": tmp_path / "spool", "port": node_port, "to": (orthanc.address,)}
-        nodes.append(Node(config(None, **settings | options), Direct(), memory()))
+        nodes.append(Node(config(None, **settings | options), reducer or Direct(), memory()))
         nodes[-1].start()
         return nodes[-1]
 
@@ -213,6 +213,25 @@ def test_an_archive_that_is_down_and_comes_back_is_searched_again(orthanc, direc
     node = direct(sources=(f"{orthanc.web}/series?StudyDate=20240101-",), poll=0.2)
     until(lambda: '"not fetched"' in node.log.stream.getvalue())
     assert node.health().status == "ok", "the archive is ill, not the node"
+
+
+def test_difference_and_metal_go_with_the_series_and_once(orthanc, direct, tmp_path) -> None:
+    node = direct(reducer=Direct(save_difference=True, save_metal=True))
+    images = ct_series("hips", 4)
+    late = images.pop()
+    study = late.StudyInstanceUID
+    orthanc.stow(images)
+    orthanc.send_to_node(study)
+    until(lambda: sorted(orthanc.series(study).values()) == [1, 3, 3, 3])
+    kinds = {one["00080060"]["Value"][0] for one in orthanc.client.search_for_series(study)}
+    assert kinds == {"CT", "SEG"}
+    until(lambda: '"done"' in node.log.stream.getvalue())
+    orthanc.stow([late])
+    orthanc.send_to_node(study)
+    until(lambda: sorted(orthanc.series(study).values()) == [1, 4, 4, 4])
+    until(lambda: node.log.stream.getvalue().count('"done"') == 2)
+    lines = [json.loads(line) for line in node.log.stream.getvalue().splitlines()]
+    assert [line["images"] for line in lines if line["event"] == "sent"] == [7, 2]
 
 
 def lua_of_the_docs() -> str:

@@ -334,6 +334,13 @@ def test_settings_that_make_no_sense_are_refused(options: dict[str, float]) -> N
         Settings(**options)  # type: ignore[arg-type]
 
 
+def test_a_warning_that_was_not_looked_for_makes_another_object() -> None:
+    tool = load_tool(Settings("adn"))
+    looked, skipped = (derivation(tool, Settings("adn", skip_flips=x)) for x in (False, True))
+    assert looked.entropy != skipped.entropy
+    assert derivation(DIMMER, Settings(skip_flips=True)) == derivation(DIMMER, Settings())
+
+
 def test_weights_are_named_by_the_hash_in_their_card() -> None:
     tool = load_tool(Settings("adn"))
     assert tool.name == "ADN"

@@ -126,10 +126,12 @@ class Spool:
             self._step(job, "waiting")
 
     def reduced(self, job: Job, destinations: tuple[str, ...]) -> Job:
-        """reducing -> sending. What an earlier round sent is not sent again."""
+        """reducing -> sending. What an earlier round sent is not sent again, nor does an object
+        about the whole series follow one that is out already: it would have the same UID."""
         durable.settle(job.derived)
-        gone = self.ledger.images(job.series)
-        names = [name for name in job.made() if name.rpartition("/")[2] not in gone]
+        gone, came = self.ledger.images(job.series), set(job.names())
+        fresh = came - gone if gone else {name.rpartition("/")[2] for name in job.made()}
+        names = [name for name in job.made() if name.rpartition("/")[2] in fresh]
         job.address(names, destinations)
         with self.lock:
             job = self._step(job, "sending")

@@ -127,10 +127,13 @@ def refuse_own(volume: Volume, *, force: bool) -> None:
 def derivation(tool: Tool, settings: Settings) -> Derivation:
     """What is done, for headers and reports; the new UIDs follow from it and the source's."""
     weights = f", weights {tool.weights} sha256:{tool.sha256[:12]}" if tool.weights else ""
+    # Warnings stand in the header too: what was not looked for makes another object.
+    learned = tool.method.trained_at is not None
+    flips = ", mirrored slices not compared" if learned and settings.skip_flips else ""
     size = f", pixels of {settings.spacing:g} mm" if settings.spacing else ""
     return Derivation(
         method=tool.name,
-        description=f"{tool.name} by {SOFTWARE}{weights}{size}, metal above "
+        description=f"{tool.name} by {SOFTWARE}{weights}{size}{flips}, metal above "
         f"{settings.metal_hu:g} HU, in the image domain. RESEARCH USE ONLY.",
         weights=tool.sha256,
         compress=settings.compress,
