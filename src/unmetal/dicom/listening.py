@@ -161,4 +161,4 @@ def _closed(event: Event) -> None:
     """Let go of a connection that was closed before it asked for anything, as a load balancer's
     probes are: pynetdicom would wait for its request until the timeout."""
     if event.assoc.requestor.primitive is None:
-        event.assoc.dul.to_user_queue.put(None)  # type: ignore[arg-type]
+        event.assoc.dul.to_user_queue.put(None)
