@@ -51,10 +51,10 @@ def remove(path: Path) -> None:
 
 
 def make(folder: Path) -> None:
-    """Make a folder, with its parents, where it does not exist."""
+    """Make a folder, with its parents, where it does not exist; for this user alone."""
     if not folder.is_dir():
         make(folder.parent)
-        folder.mkdir(exist_ok=True)
+        folder.mkdir(mode=0o700, exist_ok=True)
         sync(folder.parent)
 
 
