@@ -152,8 +152,10 @@ def echo(port: int, *, calling: str = "SCANNER", called: str = "UNMETAL") -> int
 class Archive:
     """A destination: keeps what it is sent, counts how often, and can be told to hang."""
 
-    def __init__(self, *, answers_queries: bool = True, implicit: bool = False) -> None:
-        self.port = free_port()
+    def __init__(
+        self, *, answers_queries: bool = True, implicit: bool = False, tls: Any = None
+    ) -> None:
+        self.port, self.tls = free_port(), tls
         self.images: dict[str, Dataset] = {}
         self.times: Counter[str] = Counter()
         """How often each image came, by its UID."""
@@ -184,7 +186,7 @@ class Archive:
             entity.add_supported_context(Find)
         handlers = [(evt.EVT_C_STORE, self._store), (evt.EVT_C_FIND, self._find)]
         self._server = entity.start_server(
-            ("127.0.0.1", self.port), block=False, evt_handlers=handlers
+            ("127.0.0.1", self.port), block=False, evt_handlers=handlers, ssl_context=self.tls
         )
 
     def stop(self) -> None:

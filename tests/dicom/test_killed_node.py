@@ -24,6 +24,7 @@ def test_killed_at_five_points_it_loses_nothing_and_sends_nothing_twice(
     node = make_process(*to, quiet_time=600).listening()
     assert send(one[:2], node.port) == [0, 0]
     node.kill()
+    assert not any(path.stat().st_mode & 0o077 for path in node.spool.glob("*/")), "for us alone"
     assert len(list(node.spool.glob("receiving/*/images/*.dcm"))) == 2
 
     # Spooled: the first series occupies the reducing process while it is still starting; the

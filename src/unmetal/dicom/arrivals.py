@@ -45,13 +45,13 @@ class Arrivals:
             return False
         part = self.spool.folder / "arriving" / uuid.uuid4().hex
         try:
-            durable.write(part, instance.content)
+            durable.write_aside(part, instance.content)
             with self.spool.lock:
                 if self._is_copy(instance):
                     return False
                 images = self.folder / instance.series / "images"
                 durable.make(images)
-                durable.move(part, images / instance.name)
+                durable.publish(part, images / instance.name)
                 self._note(instance)
         finally:
             part.unlink(missing_ok=True)

@@ -15,15 +15,25 @@ def write(path: Path, content: bytes) -> None:
     """Create or replace a file."""
     part = path.with_name(f".{path.name}.part")
     try:
-        with part.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        part.rename(path)
+        write_aside(part, content)
+        publish(part, path)
     except OSError:
         part.unlink(missing_ok=True)
         raise
-    sync(path.parent)
+
+
+def write_aside(path: Path, content: bytes) -> None:
+    """Create a file that nobody looks for until it is published."""
+    with path.open("wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def publish(path: Path, target: Path) -> None:
+    """Give a file its name. Should its old name reappear after a power cut, nobody minds."""
+    path.rename(target)
+    sync(target.parent)
 
 
 def move(path: Path, target: Path) -> None:
@@ -41,10 +51,10 @@ def remove(path: Path) -> None:
 
 
 def make(folder: Path) -> None:
-    """Make a folder, with its parents, where it does not exist."""
+    """Make a folder, with its parents, where it does not exist; for this user alone."""
     if not folder.is_dir():
         make(folder.parent)
-        folder.mkdir(exist_ok=True)
+        folder.mkdir(mode=0o700, exist_ok=True)
         sync(folder.parent)
 
 
