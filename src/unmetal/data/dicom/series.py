@@ -176,9 +176,8 @@ def _uneven(gaps: np.ndarray) -> list[str]:
     wide = int((gaps > 1.5 * usual).sum())
     if not wide:
         return []
-    return [
-        f"slices are missing or uneven: {wide} gaps up to {gaps.max():g} mm, usual {usual:g} mm"
-    ]
+    found = "a gap of" if wide == 1 else f"{wide} gaps up to"
+    return [f"slices are missing or uneven: {found} {gaps.max():g} mm, usual {usual:g} mm"]
 
 
 def _leaning(tilt: float) -> list[str]:
