@@ -58,7 +58,7 @@ def test_what_has_weights_is_evaluated_on_both_sets_in_the_order_of_the_table(
     runs = [f"runs/table1/small/{name}-syn-small" for name in ("cnnmar", "unet", "adn")]
     first, second, third, fourth = calls
     for dip in (first, third):
-        assert "evaluate dip --slices 1 --data" in dip
+        assert "evaluate dip-small --slices 1 --data" in dip
     for every in (second, fourth):
         assert f"evaluate li nmar {' '.join(runs)} dip --against adn-syn-small" in every
     assert "--data SOURCE --out runs/table1/small/deeplesion --coarser 2 --add --costs" in second

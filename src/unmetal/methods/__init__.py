@@ -16,7 +16,7 @@ class MethodEntry(NamedTuple):
     """One row of `METHODS`."""
 
     where: str
-    """`module:class`."""
+    """`module:class`, or a function there that makes one."""
 
     line: str
     """What it is, for the command line."""
@@ -77,6 +77,10 @@ METHODS: dict[str, MethodEntry] = {
     "dip": MethodEntry(
         "unmetal.methods.dip:DIP",
         "an untrained network fitted to each slice; slow without a GPU (Ulyanov 2018)",
+    ),
+    "dip-small": MethodEntry(
+        "unmetal.methods.dip:small",
+        "the same with a quarter of the channels, for a CPU",
     ),
     "rl-arcnn": MethodEntry(
         "unmetal.methods.rl_arcnn:RLARCNN",

@@ -12,7 +12,7 @@ networks' window, scaled to [0, 1]; metal and what is brighter than the window d
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import ClassVar
 
 import torch
@@ -109,6 +109,13 @@ class DIP(Method):
             mean = image if mean is None else mean.lerp(image, 1 - config.smoothing)
         assert mean is not None
         return mean[..., :height, :width]
+
+
+def small() -> DIP:
+    """A quarter of the channels at each scale, as the other networks of the table have on a CPU."""
+    published = Architecture()
+    channels = tuple(count // 4 for count in published.channels)
+    return DIP(Config(replace(published, channels=channels)))
 
 
 class Safe:
