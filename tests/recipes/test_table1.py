@@ -60,7 +60,7 @@ def test_what_has_weights_is_evaluated_on_both_sets_in_the_order_of_the_table(
     for dip in (first, third):
         assert "evaluate dip-small --slices 1 --data" in dip
     for every in (second, fourth):
-        assert f"evaluate li nmar {' '.join(runs)} dip --against adn-syn-small" in every
+        assert f"evaluate li nmar {' '.join(runs)} dip-small --against adn-syn-small" in every
     assert "--data SOURCE --out runs/table1/small/deeplesion --coarser 2 --add --costs" in second
     assert fourth.endswith("SOURCE/index.csv --out runs/table1/small/patients --coarser 2 --add")
     assert curves.split()[1:] == [*runs, "runs/table1/small/learning_curves.png"]
