@@ -3,11 +3,11 @@
 Sample `i` of a seed is always the same, as in `unmetal.data.samples`.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from unmetal.data.prepared import Prepared
 from unmetal.data.samples import coarser
@@ -76,12 +76,14 @@ class Unpaired:
     def __call__(self, first: int, count: int) -> Scan:
         """Samples `first` to `first + count`: `image` and `other`, `[count 1 H W]` in 1/cm."""
         pairs = [self.choose(index) for index in range(first, first + count)]
-        image = torch.stack([self.show(affected) for affected, _ in pairs])
-        other = torch.stack([self.show(clean) for _, clean in pairs])
-        return coarser(Scan(image=image, other=other), self.config.coarser)
+        affected = shown(self.cohort, [one for one, _ in pairs], self.config.coarser)
+        clean = shown(self.cohort, [other for _, other in pairs], self.config.coarser)
+        return Scan(image=affected.image.to(self.device), other=clean.image.to(self.device))
 
-    def show(self, view: View) -> Tensor:
-        """A slice as chosen, `[1 H W]` in 1/cm."""
-        hu = torch.from_numpy(self.cohort.slice(view.slice).astype(np.float32))
-        mu = hu_to_mu(hu.clamp_min(-1000))[None].to(self.device)
-        return mu.flip(-1) if view.flip else mu
+
+def shown(cohort: Prepared, views: Sequence[View], factor: int = 1) -> Scan:
+    """Slices as chosen, with blocks of `factor` x `factor` pixels averaged: `image`,
+    `[n 1 H W]` in 1/cm."""
+    slices = [cohort.slice(view.slice)[:, :: -1 if view.flip else 1] for view in views]
+    hu = torch.from_numpy(np.stack(slices).astype(np.float32))[:, None]
+    return coarser(Scan(hu_to_mu(hu.clamp_min(-1000))), factor)
