@@ -120,7 +120,7 @@ def placed(
 
 def write(made: Assembled, about: Mapping[str, Any], folder: Path) -> list[Group]:
     """Write everything but the contact sheet, and give back what that shows."""
-    (folder / FOLDER).mkdir(parents=True)
+    (folder / FOLDER).mkdir()
     used = made.used
     borderline: list[tuple[Row, np.ndarray]] = []
     write_shards(_slices(made, borderline), len(used), folder / FOLDER)

@@ -105,11 +105,11 @@ def save_part(part: Part, path: Path) -> None:
 
 def load_rows(path: Path) -> list[Row]:
     """The lines of a part; its slices stay on the disk."""
-    with np.load(path, allow_pickle=False) as held:
+    with path.open("rb") as file, np.load(file, allow_pickle=False) as held:
         return [Row(**row) for row in json.loads(str(held["rows"]))]
 
 
 def load_slices(path: Path) -> dict[int, np.ndarray]:
     """Row -> slice, int16 `[H W]` in HU, of a part."""
-    with np.load(path, allow_pickle=False) as held:
+    with path.open("rb") as file, np.load(file, allow_pickle=False) as held:
         return dict(zip(held["place"].tolist(), held["hu"], strict=True))

@@ -47,27 +47,27 @@ def prepare(
     scratch = output.absolute().parent / f".unmetal-{output.name}"
     _check(request, output, key_file, scratch, force=force)
     work = work_of(request)
+    kept = Key.load(key_file) if key_file is not None and key_file.exists() else None
     try:
         scratch.mkdir(parents=True, exist_ok=True)
         with alone(scratch):
-            key = _key(key_file, scratch)
+            key = kept or _key(scratch)
             reader = Reader(key, request.limits, scratch, request.spacing, request.by_header)
             read_parts(work.chunks, reader, jobs, progress)
-            unread = [
-                Row(source=key.name("source", side, file), decision=LEFT_OUT, reason=reason)
-                for side, file, reason in work.unread
-            ]
-            parts = [reader.path(chunk) for chunk in work.chunks]
-            made = assemble(parts, unread, request.seed, request.withhold)
+            made = assemble(
+                [reader.path(chunk) for chunk in work.chunks],
+                [_unread(key, one) for one in work.unread],
+                request.seed,
+                request.withhold,
+            )
             if not made.used:
                 shutil.rmtree(scratch)
                 raise InputError(f"{request.source}: {_nothing(made)}")
-            if key_file is not None:
-                key.save(key_file, _names(work, key))
-            stage = scratch / "stage"
-            shutil.rmtree(stage, ignore_errors=True)
+            stage = _staged(scratch)
             about = request.about() | {"files_that_are_no_images": work.others}
             draw(write(made, about, stage), stage)
+            if key_file is not None:
+                key.save(key_file, _names(work, key))
             _publish(stage, output, scratch)
     except OSError as error:
         raise InputError(f"{output}: cannot be written: {error.strerror or error}") from error
@@ -93,14 +93,28 @@ def _check(
             raise InputError(f"{output}: is prepared already: --force prepares it anew")
 
 
-def _key(key_file: Path | None, scratch: Path) -> Key:
-    """The key: the one given, that of the interrupted preparation, or a new one."""
-    for place in (key_file, scratch / "key.json"):
-        if place is not None and place.exists():
-            return Key.load(place)
+def _key(scratch: Path) -> Key:
+    """The key of the interrupted preparation, or a new one, which is kept for going on."""
+    place = scratch / "key.json"
+    if place.exists():
+        return Key.load(place)
     key = Key.new()
-    key.save(key_file or scratch / "key.json")
+    key.save(place)
     return key
+
+
+def _unread(key: Key, one: tuple[str, str, str]) -> Row:
+    """The line of a file that was not even opened: archive, file and reason."""
+    side, file, reason = one
+    return Row(source=key.name("source", side, file), decision=LEFT_OUT, reason=reason)
+
+
+def _staged(scratch: Path) -> Path:
+    """An empty folder for the output to be."""
+    stage = scratch / "stage"
+    shutil.rmtree(stage, ignore_errors=True)
+    stage.mkdir()
+    return stage
 
 
 def _names(work: Work, key: Key) -> dict[str, str]:

@@ -146,6 +146,8 @@ def unfit(volume: Volume) -> str:
         return "slices are not axial"
     if str(volume.meta.get("burned_in", "")).upper() == "YES":
         return "text burned into the image, which may say whose it is"
+    if volume.source is not None and volume.source.form == "dicom" and not volume.spacing_known:
+        return "the header states no pixel size"
     _, row, column = volume.spacing
     return "pixels are not square" if abs(row - column) > 1e-3 * column else ""
 
@@ -172,7 +174,10 @@ def fit(hu: np.ndarray) -> np.ndarray:
     return small[0, 0].round().clamp(AIR_HU, np.iinfo(np.int16).max).numpy().astype(np.int16)
 
 
-FOREIGN = re.compile(r"\(.*\)|'[^']*'|\"[^\"]*\"|[\d.]{9,}")
+OURS = r"\((?:1 x (?:localizer|multi-frame|(?:[A-Z]{2,4}, )?[A-Za-z ]+ Storage)|[\d, ]+)\)"
+"""Brackets whose words are none of the header's: what kind of object it is instead, a shape."""
+
+FOREIGN = re.compile(rf"(?!{OURS})\(.*\)|'[^']*'|\"[^\"]*\"|\d{{8,}}|\d+(?:\.\d+){{2,}}")
 """Parts of a message that may repeat what a header says."""
 
 
