@@ -50,14 +50,16 @@ def series(
         save(image, folder / f"IM{number:03}.dcm")
 
 
-def hospital(root: Path, affected: int = 3, clean: int = 3, slices: int = 3) -> Path:
+def hospital(
+    root: Path, affected: int = 3, clean: int = 3, slices: int = 3, **changes: Any
+) -> Path:
     """A tree of DICOM: patients with a rod in every slice, and patients without."""
     for number in range(affected):
         drawn = [slice_of(450, seed=10 * number + k) for k in range(slices)]
-        series(root / f"ROE^JANE{number}" / "CT", f"roe-{number}", drawn)
+        series(root / f"ROE^JANE{number}" / "CT", f"roe-{number}", drawn, **changes)
     for number in range(clean):
         drawn = [slice_of(seed=1000 + 10 * number + k) for k in range(slices)]
-        series(root / f"DOE^JOHN{number}" / "CT", f"doe-{number}", drawn)
+        series(root / f"DOE^JOHN{number}" / "CT", f"doe-{number}", drawn, **changes)
     return root
 
 

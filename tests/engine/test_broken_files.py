@@ -97,16 +97,22 @@ BROKEN: dict[str, tuple[Callable[[Path], object], str]] = {
     "flat.npy": (lambda p: array(p, np.zeros(9)), "has shape (9,)"),
     "four.npy": (lambda p: array(p, np.zeros((2, 2, 9, 9))), "has shape (2, 2, 9, 9)"),
     "words.npy": (lambda p: array(p, np.array(["a", "b"])), ""),
-    "unit.npy": (lambda p: array(p, np.random.default_rng(0).random((9, 9))), "values from 0.0027385 to 0.99721 are not HU"),
+    "unit.npy": (
+        lambda p: array(p, np.random.default_rng(0).random((9, 9))),
+        "values from 0.0027385 to 0.99721 are not HU",
+    ),
     "colour.png": (lambda p: picture(p, "RGB"), "a RGB picture, not 16-bit grey"),
     "bytes.png": (lambda p: picture(p, "L"), "a L picture, not 16-bit grey"),
-    "cut.png": (lambda p: (deeplesion(p.parent, {"a_b_c/1.png": HU}), cut_png(p)), "not a complete"),
+    "cut.png": (
+        lambda p: (deeplesion(p.parent, {"a_b_c/1.png": HU}), cut_png(p)),
+        "not a complete",
+    ),
     "cut.nii.gz": (short_volume, ""),
     "bytes.nii.gz": (lambda p: volume(p, np.zeros((2, 9, 9), np.uint8)), "8-bit"),
     "voxels.mhd": (without_voxels, "not a complete .mhd image"),
     "folder.dcm": (lambda p: p.mkdir(), "a folder, named as a file"),
     "gone.dcm": (lambda p: p.symlink_to("/nowhere/at/all"), "a link to nothing"),
-    "pipe.dcm": (lambda p: os.mkfifo(p), "neither a file nor a folder"),
+    "pipe.dcm": (os.mkfifo, "neither a file nor a folder"),
     "closed.dcm": (lambda p: made(p).chmod(0), "cannot be read"),
 }
 """Name -> how it is made, and what must be in its reason."""

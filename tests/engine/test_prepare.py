@@ -132,7 +132,9 @@ def test_deeplesion_by_stride_and_without_real_metal(tmp_path, reference):
 
     with (reference / "index.csv").open() as file:
         index = [row for row in csv.DictReader(file) if row["split"] == "train"]
-    metal = [row["file"] for row in index if row["kind"] != "clean" and "cmb_crc" in row["file"]][:2]
+    metal = [row["file"] for row in index if row["kind"] != "clean" and "cmb_crc" in row["file"]][
+        :2
+    ]
     clean = [row["file"] for row in index if row["kind"] == "clean"][::90][:3]
     assert (len(metal), len(clean)) == (2, 3)
     images = [reference / name for name in (*metal, *clean)]
@@ -246,7 +248,11 @@ def test_a_key_links_names_to_files_and_without_it_nobody_can(tmp_path):
     assert [row["decision"] for row in rows] == [row["decision"] for row in other]
     assert not {row["source"] for row in rows} & {row["source"] for row in other}
     files = json.loads((tmp_path / "one.key").read_text())["files"]
-    assert {Path(files[row["source"]]).name for row in rows} == {"IM000.dcm", "IM001.dcm", "IM002.dcm"}
+    assert {Path(files[row["source"]]).name for row in rows} == {
+        "IM000.dcm",
+        "IM001.dcm",
+        "IM002.dcm",
+    }
 
 
 def test_patients_by_folder(tmp_path):
@@ -352,7 +358,9 @@ def test_a_file_that_ends_its_process_takes_no_other_with_it(tmp_path, monkeypat
             yield chunk, died if bad in [chunk.root / file for file in chunk.files] else work(chunk)
 
     monkeypatch.setattr(read_parts, "side_by_side", dies_of_bad)
-    monkeypatch.setattr(read_parts, "one_by_one", lambda i, w: dies_of_bad(i, w, 1, Made(died=True)))
+    monkeypatch.setattr(
+        read_parts, "one_by_one", lambda i, w: dies_of_bad(i, w, 1, Made(died=True))
+    )
     rows = prepared(source, tmp_path / "out")
     assert [row["reason"] for row in rows] == ["", read_parts.DIED, "", "", "", ""]
     assert [row["index"] for row in rows] == ["0", "", "1", "2", "3", "4"]
@@ -415,7 +423,9 @@ def test_the_command(tmp_path, capsys):
     ],
     ids=lambda one: " ".join(one) if isinstance(one, list) else "",
 )
-def test_what_cannot_be_prepared_is_said_in_a_line(tmp_path, monkeypatch, capsys, arguments, reason):
+def test_what_cannot_be_prepared_is_said_in_a_line(
+    tmp_path, monkeypatch, capsys, arguments, reason
+):
     monkeypatch.chdir(tmp_path)
     hospital(tmp_path / "in", affected=1, clean=0)
     series(tmp_path / "dense", "x", [slice_of(top=2100, seed=k) for k in range(3)])

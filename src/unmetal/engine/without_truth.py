@@ -75,7 +75,7 @@ class WithoutTruth:
     def _measured(self, result: Tensor) -> dict[str, float]:
         """Of a result `[N 1 H W]` in 1/cm: the mean spread in HU near metal, and the mean amount
         of change in HU far from it; slices without such pixels do not count."""
-        hu = mu_to_hu(result)
+        hu = mu_to_hu(result.clip(*WINDOW))
         change = (hu - mu_to_hu(self.images.clip(*WINDOW))).abs()
         spread = [one[m].std() for one, m in zip(hu.clip(*TISSUE_HU), self.near, strict=True)]
         moved = [one[m].mean() for one, m in zip(change, self.far, strict=True)]
