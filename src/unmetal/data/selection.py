@@ -96,7 +96,7 @@ def only_clean(hu: np.ndarray, pixel: float, limits: Limits) -> Verdict:
 
 def without_metal(hu: np.ndarray, pixel: float, limits: Limits) -> Verdict:
     """For DeepLesion (SYN): clean but for those with metal in the body, as `reduce` finds it. The
-    paper's code comes with a list of such slices, made by eye."""
+    paper's code comes with a list of such slices."""
     top, component = _measured(hu, limits)
     if metal_mask(hu, pixel, limits.metal_hu).any():
         return Verdict(LEFT_OUT, "metal in the body", top, component)
