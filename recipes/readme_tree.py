@@ -35,6 +35,7 @@ NOTES = {
     "docs/derived.md": "What comes out of a reduction as DICOM, and when to distrust it.",
     "docs/images": "Pictures that the demo and the recipes made.",
     "docs/node.md": "The DICOM node: set up, routing from Orthanc, what survives a crash.",
+    "docs/prepare.md": "Cohorts from archives: four kinds, rules, split, and training on them.",
     "docs/results.md": "The classical methods on the paper's test and on another scanner.",
     "docs/table1.md": "Every system of the paper's Table 1 on the same data, as far as CPUs went.",
     "docs/physics.md": "Conventions of geometry and units; the ADN protocol step by step.",

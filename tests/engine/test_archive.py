@@ -342,7 +342,8 @@ def dies_of_bad(one: Item) -> Outcome:
 @pytest.mark.recipe
 def test_a_process_that_dies_takes_no_other_series_with_it():
     items = [item(name) for name in ("a", "bad", "b", "c")]
-    done = {one.series.name: outcome for one, outcome in side_by_side(items, dies_of_bad, jobs=2)}
+    tried = side_by_side(items, dies_of_bad, jobs=2, died=Outcome(error=DIED))
+    done = {one.series.name: outcome for one, outcome in tried}
     assert {name for name, outcome in done.items() if outcome.error} == {"bad"}
     assert done["bad"].error == DIED
     assert os.getpid() not in {outcome.changed for outcome in done.values()}

@@ -8,6 +8,7 @@ COMMANDS = {
     "reduce": "a CT series in, the same series with the metal artifacts reduced out",
     "transfer": "put the metal artifact of one slice or volume onto another",
     "simulate": "put metal and its artifacts into a clean slice, with the physics of a scanner",
+    "prepare": "make a cohort to train on from an archive, by the paper's rules",
     "train": "train a method, or go on with a run",
     "evaluate": "a table of methods on data with a known truth",
     "node": "receive series, reduce them and send them on, as a DICOM node",

@@ -11,6 +11,7 @@ import tyro
 
 from unmetal.engine.experiments import Experiment, from_dict, named
 from unmetal.engine.session import train
+from unmetal.engine.validate import headline
 from unmetal.errors import InputError
 
 
@@ -22,10 +23,14 @@ class Train:
     """Name of a preset, see src/unmetal/engine/experiments.py; or a run's config.json."""
 
     data: Path
-    """The cohort: `cohort.npz` or the folder that holds it."""
+    """The cohort: `cohort.npz`, the folder that holds it, or what `unmetal prepare` wrote."""
 
     out: Path | None = None
     """The run folder."""
+
+    shapes: Path | None = None
+    """Metal to put into the clean slices of a prepared cohort: an .npz with `masks`, bool [n S S],
+    or a cohort of recipes/syn_cohort.py."""
 
     samples: int | None = None
     """See this many samples in all."""
@@ -60,8 +65,9 @@ class Train:
             device=self.device,
             start=self.weights,
             minutes=self.minutes,
+            shapes=self.shapes,
         )
-        print(f"{folder}: {found['psnr']:.2f} dB, SSIM {found['ssim']:.3f} on validation patients")
+        print(f"{folder}: {headline(found)} on validation patients")
 
 
 def chosen(name: str) -> Experiment:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from importlib import import_module
 from typing import Any, get_type_hints
 
-from unmetal.data import samples
+from unmetal.data import samples, unpaired
 from unmetal.engine import train
 from unmetal.errors import InputError
 from unmetal.methods import (
@@ -40,7 +40,7 @@ class Experiment:
     learns: Any = field(default_factory=adn.Config)
     """The method's own configuration, the `Config` beside its class."""
 
-    data: samples.Config = field(default_factory=samples.Config)
+    data: samples.Config | unpaired.Config = field(default_factory=samples.Config)
     """What samples are made of."""
 
     training: train.Config = field(default_factory=train.Config)
@@ -56,6 +56,9 @@ WIDER = samples.Config(zoom=(0.75, 1.0), turn=0.15)
 
 PAIRS = replace(WIDER, halves=False)
 """The same, for supervised methods: pairs from all training patients."""
+
+CLINICAL = unpaired.Config()
+"""Affected and clean slices of a cohort of `unmetal prepare`, with the paper's flips."""
 
 SYN = Experiment("ADN on simulated titanium, as in the paper", data=WIDER)
 
@@ -127,6 +130,16 @@ EXPERIMENTS: dict[str, Experiment] = {
     ),
     "munit-syn": Experiment("MUNIT, without pairs", "munit", munit.Config(), WIDER, LIKE_MUNIT),
     "drit-syn": Experiment("DRIT, without pairs", "drit", drit.Config(), WIDER, LIKE_DRIT),
+    "adn-cl1": Experiment("ADN on clinical slices (CL1)", data=CLINICAL, training=LIKE_ADN),
+    "adn-cl2": Experiment(
+        "ADN on cone-beam CT and CT (CL2), the paper's weights of 5",
+        learns=adn.Config(recon=5, cycle=5, artifact=5),
+        data=CLINICAL,
+        training=LIKE_ADN,
+    ),
+    "cyclegan-cl1": Experiment(
+        "CycleGAN on clinical slices", "cyclegan", cyclegan.Config(), CLINICAL, LIKE_CYCLEGAN
+    ),
     "cnnmar-syn": Experiment(
         "CNNMAR, on pairs, whole slices", "cnnmar", cnnmar.Config(), PAIRS, FALLING
     ),
@@ -141,6 +154,9 @@ EXPERIMENTS: dict[str, Experiment] = {
 
 QUARTER: dict[str, Any] = {
     "adn-syn": CPU.learns,
+    "adn-cl1": CPU.learns,
+    "adn-cl2": replace(CPU.learns, recon=5, cycle=5, artifact=5),
+    "cyclegan-cl1": cyclegan.Config(width=16, critic_width=32),
     "unet-syn": unet.Config(width=16),
     "cganmar-syn": cganmar.Config(width=16, critic_width=32),
     "cyclegan-syn": cyclegan.Config(width=16, critic_width=32),
@@ -152,6 +168,9 @@ QUARTER: dict[str, Any] = {
 
 PUBLISHED = {
     "adn-syn": 1e-4,
+    "adn-cl1": 1e-4,
+    "adn-cl2": 1e-4,
+    "cyclegan-cl1": 2e-4,
     "cganmar-syn": 2e-4,
     "cyclegan-syn": 2e-4,
     "munit-syn": 1e-4,
@@ -200,11 +219,6 @@ EXPERIMENTS |= {
         SYN,
         line="adn-syn with the paper's logarithmic adversarial loss",
         learns=adn.Config(adversarial="log"),
-    ),
-    "adn-cl2": replace(
-        SYN,
-        line="ADN with the paper's weights of 5 for cone-beam CT (CL2)",
-        learns=adn.Config(recon=5, cycle=5, artifact=5),
     ),
     "adn-syn-cpu": CPU,
     "adn-syn-cpu-coarse": replace(
@@ -277,4 +291,5 @@ def from_dict(kind: Any, values: Any) -> Any:
     hints = get_type_hints(kind)
     if kind is Experiment:
         hints["learns"] = config_class(values["method"])
+        hints["data"] = (samples if "protocol" in values["data"] else unpaired).Config
     return kind(**{name: from_dict(hints[name], value) for name, value in values.items()})

@@ -11,14 +11,13 @@ import torch
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-from unmetal.data.cohort import ROLES, Cohort
-from unmetal.data.samples import Samples
 from unmetal.engine import weights
 from unmetal.engine.device import choose_device, join_ranks
 from unmetal.engine.experiments import Experiment
+from unmetal.engine.material import Judge, gather
 from unmetal.engine.run import Run, commit
 from unmetal.engine.train import Training, pace
-from unmetal.engine.validate import Validation
+from unmetal.engine.validate import headline
 
 LOG_EVERY = 50
 """Steps between lines of the log: reading a loss waits for the GPU."""
@@ -32,12 +31,15 @@ def train(
     device: str = "auto",
     start: Path | None = None,
     minutes: float | None = None,
+    shapes: Path | None = None,
 ) -> dict[str, float]:
     """Train an experiment, or go on with one that was interrupted; returns the last validation. A
     run that has seen all its samples stays as it is.
 
-    data: a cohort (`Cohort.load`). folder: the run folder; one with a state in it is resumed.
+    data: a cohort (`Cohort.load`, `Prepared.load`).
+    folder: the run folder; one with a state in it is resumed.
     start: weights to begin with instead. minutes: stop, resumable, when this much time is over.
+    shapes: metal to simulate with, where the cohort has none.
     Raises `InputError` if data, state or weights cannot be used.
     """
     started = time.monotonic()
@@ -45,8 +47,7 @@ def train(
     rank, _ = join_ranks(on)
     config = experiment.training
     torch.manual_seed(config.seed)
-    cohort = Cohort.load(data)
-    samples = Samples(cohort, experiment.data, config.seed, on)
+    material = gather(experiment.data, data, shapes, config.seed, on)
     training = Training(experiment.build(), config, on)
     run = Run(folder, writes=rank == 0)
     if state := run.state():
@@ -56,13 +57,13 @@ def train(
     elif start is not None:
         held, card = weights.load(start)
         training.start_from(held, card.get("samples", 0))
-    run.explain(experiment, data=who_is_where(cohort), device=str(on), resumed_at=training.seen)
-    validation = Validation(samples)
+    run.explain(experiment, data=material.who, device=str(on), resumed_at=training.seen)
+    validation = material.judge()
     run.log(samples=training.seen, before=validation.before)
     report = Report(run, training, validation, experiment)
     since, begun = time.monotonic(), training.seen
     with report.bar:
-        for losses in training.run(samples):
+        for losses in training.run(material.samples):
             report.tick(losses, pace(training.seen - begun, since))
             if minutes is not None and time.monotonic() - started > 60 * minutes:
                 break
@@ -73,7 +74,7 @@ class Report:
     """What is said and kept while training runs."""
 
     def __init__(
-        self, run: Run, training: Training, validation: Validation, experiment: Experiment
+        self, run: Run, training: Training, validation: Judge, experiment: Experiment
     ) -> None:
         self.run, self.training, self.validation = run, training, validation
         self.experiment, self.config = experiment, training.config
@@ -81,7 +82,7 @@ class Report:
         self.bar = Progress(
             TextColumn("{task.completed:>7.0f} samples"),
             BarColumn(),
-            TextColumn("{task.fields[pace]:6.2f}/s  {task.fields[psnr]:5.2f} dB"),
+            TextColumn("{task.fields[pace]:6.2f}/s  {task.fields[found]}"),
             TimeRemainingColumn(elapsed_when_finished=True),
             console=Console(stderr=True),
             disable=not (run.writes and sys.stderr.isatty()),
@@ -91,7 +92,7 @@ class Report:
             total=self.config.samples,
             completed=training.seen,
             pace=0.0,
-            psnr=validation.before["psnr"],
+            found=headline(validation.before),
         )
 
     def tick(self, losses: dict[str, torch.Tensor], pace: float) -> None:
@@ -111,10 +112,10 @@ class Report:
         self.validated = seen = self.training.seen
         result = self.training.result
         self.latest = found = self.validation(result)
-        self.bar.update(self.task, psnr=found["psnr"])
+        self.bar.update(self.task, found=headline(found))
         self.run.log(samples=seen, validation=found)
         if self.run.writes and self.bar.disable:
-            print(f"{seen} samples: {found['psnr']:.2f} dB, SSIM {found['ssim']:.3f}", flush=True)
+            print(f"{seen} samples: {headline(found)}", flush=True)
         self.run.show(f"{seen:07}", self.validation.pictures(result))
         self.run.save(self.training, self.card(found))
         return found
@@ -132,8 +133,3 @@ class Report:
             "commit": commit(),
             "use": "research only",
         }
-
-
-def who_is_where(cohort: Cohort) -> dict[str, list[str]]:
-    """The patients of each role."""
-    return {role: sorted(set(cohort.patient[cohort.role == role].tolist())) for role in ROLES}

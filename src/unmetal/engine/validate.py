@@ -62,3 +62,10 @@ def protocol(scan: Scan, output: Tensor) -> tuple[Tensor, Tensor, Tensor]:
 def mean(found: list[Mapping[str, Tensor]] | list[dict[str, Tensor]]) -> dict[str, float]:
     """One number per metric, over all slices of all batches."""
     return {name: float(torch.cat([f[name] for f in found]).mean()) for name in found[0]}
+
+
+def headline(found: Mapping[str, float]) -> str:
+    """A validation in a line: with a known truth, or without (`engine/without_truth.py`)."""
+    if "psnr" in found:
+        return f"{found['psnr']:.2f} dB, SSIM {found['ssim']:.3f}"
+    return f"{found['near']:.1f} HU uneven near metal, {found['far']:.1f} HU changed far from it"

@@ -1,9 +1,10 @@
-"""Several series at a time: a process each, with one thread each."""
+"""Several pieces of work at a time, series or files: a process each, with one thread each."""
 
 from __future__ import annotations
 
 import logging
 import os
+import sys
 import threading
 from collections import deque
 from collections.abc import Callable, Generator, Iterator, Sequence
@@ -11,37 +12,43 @@ from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wai
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from multiprocessing import get_context, parent_process
+from typing import TypeVar
 
-from unmetal.engine.archive import Item, Outcome
-
-Work = Callable[[Item], Outcome]
-"""Reduces one series and writes what is asked for; can be pickled, and raises nothing."""
+Item = TypeVar("Item")
+Outcome = TypeVar("Outcome")
 
 THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 
 DIED = "its process died: out of memory? Try again with fewer --jobs"
 
 
-def one_by_one(items: Sequence[Item], work: Work) -> Iterator[tuple[Item, Outcome]]:
+def one_by_one(
+    items: Sequence[Item], work: Callable[[Item], Outcome]
+) -> Iterator[tuple[Item, Outcome]]:
     """In this process."""
     for item in items:
         yield item, work(item)
 
 
-def side_by_side(items: Sequence[Item], work: Work, jobs: int) -> Iterator[tuple[Item, Outcome]]:
-    """In `jobs` processes. One that dies takes its series with it and no other: those that were at
-    work at the time are tried again, each alone."""
+def side_by_side(
+    items: Sequence[Item], work: Callable[[Item], Outcome], jobs: int, died: Outcome
+) -> Iterator[tuple[Item, Outcome]]:
+    """In `jobs` processes. One that dies takes its item with it and no other: those that were at
+    work at the time are tried again, each alone.
+
+    work: can be pickled, and raises nothing. died: the outcome of an item whose process died.
+    """
     waiting = deque(items)
     suspects: list[Item] = []
     while waiting:
         suspects += yield from _until_one_dies(waiting, work, jobs)
     for item in suspects:
         if (yield from _until_one_dies(deque([item]), work, 1)):
-            yield item, Outcome(error=DIED)
+            yield item, died
 
 
 def _until_one_dies(
-    waiting: deque[Item], work: Work, jobs: int
+    waiting: deque[Item], work: Callable[[Item], Outcome], jobs: int
 ) -> Generator[tuple[Item, Outcome], None, list[Item]]:
     """Take from `waiting` until it is empty or a process dies; returns the items of then."""
     with (
@@ -93,3 +100,10 @@ def _follow(until_it_ends: Callable[[], object]) -> None:
     """End with the parent, however it ends: nobody waits for the result any more."""
     until_it_ends()
     os._exit(1)
+
+
+def cores() -> int:
+    """How many this process may use."""
+    if sys.platform == "linux":
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1

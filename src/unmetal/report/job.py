@@ -17,7 +17,7 @@ from unmetal.engine.device import choose_device
 from unmetal.engine.reduce import Progress
 from unmetal.engine.series import Done, Tool, derivation, load_tool, reduce_series
 from unmetal.engine.settings import Settings
-from unmetal.engine.workers import one_by_one, side_by_side
+from unmetal.engine.workers import DIED, one_by_one, side_by_side
 from unmetal.errors import InputError
 from unmetal.report.index import write_index
 from unmetal.report.page import check_report, require_apart, write_report
@@ -75,7 +75,8 @@ class Job:
         if jobs < 1:
             raise InputError(f"--jobs {jobs}: give 1 or more")
         alone = partial(one_by_one, work=self)
-        done = carry_out(todo, alone if jobs == 1 else partial(side_by_side, work=self, jobs=jobs))
+        many = partial(side_by_side, work=self, jobs=jobs, died=Outcome(error=DIED))
+        done = carry_out(todo, alone if jobs == 1 else many)
         if self.report is not None:
             write_index(done, self.report)
         judge(done)

@@ -1,0 +1,65 @@
+"""Names that tell nobody whose an image is: keyed hashes of patients, files and UIDs.
+
+A plain hash of a patient's number can be looked up by hashing all numbers; one with a key cannot
+(HMAC, RFC 2104). The key never lies in what is handed on.
+"""
+
+from __future__ import annotations
+
+import hmac
+import json
+import os
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+
+from unmetal.errors import InputError
+
+LENGTH = 16
+"""Hexadecimal digits of a name: 64 bits, so that a million images have no two alike."""
+
+
+@dataclass(frozen=True)
+class Key:
+    """Makes names; the same ones whenever it is the same key."""
+
+    secret: bytes
+
+    @classmethod
+    def new(cls) -> Key:
+        """One that nobody has."""
+        return cls(secrets.token_bytes(32))
+
+    def name(self, kind: str, *original: str) -> str:
+        """The name of a patient, a file, ...; equal texts of two kinds have different names."""
+        text = "\0".join((kind, *original)).encode("utf-8", "surrogateescape")
+        return hmac.new(self.secret, text, sha256).hexdigest()[:LENGTH]
+
+    def save(self, path: Path, files: Mapping[str, str] | None = None) -> None:
+        """Write the key, and which file each name stands for, for the owner's eyes only."""
+        text = json.dumps({"key": self.secret.hex(), "files": dict(files or {})}, indent=1)
+        partial = path.with_name(f".unmetal-{path.name}")
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            partial.unlink(missing_ok=True)
+            handle = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+            with os.fdopen(handle, "w") as file:
+                file.write(text + "\n")
+                file.flush()
+                os.fsync(file.fileno())
+            partial.replace(path)
+        except OSError as error:
+            raise InputError(f"{path}: cannot be written: {error.strerror}") from error
+
+    @classmethod
+    def load(cls, path: Path) -> Key:
+        """Read what `save` wrote; raises `InputError` for anything else."""
+        try:
+            secret = bytes.fromhex(json.loads(path.read_text())["key"])
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise InputError(
+                f"{path}: not a key of `unmetal prepare`: give a file that it made, or a new name"
+            ) from error
+        return cls(secret)
