@@ -38,8 +38,9 @@ class Metalwork:
         body = hu > -300
         columns = np.nonzero(body.any(0))[0]
         narrow = len(columns) > 0 and (np.ptp(columns) + 1) * pixel < HEAD_MM
-        wholes = [i for i in self.shapes.wholes if self.made_of[i] and (narrow or not self.dental[i])]
-        sizes = Sizes(hu.shape[1] * pixel, self.frame, np.array(wholes, dtype=int))
+        fits = [bool(made) for made in self.made_of] & (~self.dental | narrow)
+        wholes = self.shapes.wholes[fits[self.shapes.wholes]]
+        sizes = Sizes(hu.shape[1] * pixel, self.frame, wholes)
         placements = self.shapes.choose_in_mm(draw, body, hu > BONE_HU, sizes)
         metals = self.made_of[placements[0].shape] or self.metals
         return placements, str(draw.choice(metals))
