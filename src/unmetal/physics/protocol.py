@@ -24,6 +24,8 @@ class Protocol:
     """Scatter that depends on the object, beside the constant one."""
     electronic: float = 0.0
     """Standard deviation of the detector's own Gaussian noise, in photons."""
+    calm: float = 0.0
+    """Noise relative to the signal above which the scanner smooths its raw data; 0 never."""
     motion: Motion | None = None
     """How the patient moves while the gantry turns."""
     edge: float = 4
