@@ -195,7 +195,8 @@ def _fillings(rng: np.random.Generator, anatomy: Anatomy, row: float, column: fl
         at = near[rng.integers(len(near))] if len(near) else (row, column)
         length = rng.uniform(3, 10)
         width = length * rng.uniform(0.5, 1)
-        parts.append(Implant(*map(float, at), length, width, rng.uniform(0, math.pi), oval=True))
+        angle = rng.uniform(0, math.pi)
+        parts.append(Implant(float(at[0]), float(at[1]), length, width, angle, oval=True))
     return parts
 
 

@@ -75,6 +75,7 @@ class Machine:
             haze=haze,
             electronic=electronic * math.sqrt(together),
             calm=self.calm,
+            aperture=1 / 6,
             motion=motion,
             edge=1.0,
             tissue="replaced",
