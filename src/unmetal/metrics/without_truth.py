@@ -11,7 +11,7 @@ from scipy import ndimage
 
 from unmetal.metrics.aapm import extremes
 from unmetal.metrics.regions import flat_tissue
-from unmetal.metrics.strata import BANDS_MM, distance_to
+from unmetal.metrics.strata import BANDS_MM, distance_to, tissue_of
 
 NEAR_MM = BANDS_MM[-1]
 """Streaks are measured up to here, and harm beyond."""
@@ -24,7 +24,7 @@ NOISE_MM = 1.5
 
 
 def choose_flat(guide: np.ndarray, metal: np.ndarray, body: np.ndarray, pixel: float) -> np.ndarray:
-    """bool `[H W]`: flat fat and soft tissue near metal.
+    """int `[H W]`: flat fat and flat soft tissue near metal by their place in `TISSUES`, else 0.
 
     guide: HU `[H W]`, the same slice with few streaks, for streaks look like edges: what linear
     interpolation makes of it, whose own amplitude the choice flatters a little. metal, body: bool
@@ -32,30 +32,32 @@ def choose_flat(guide: np.ndarray, metal: np.ndarray, body: np.ndarray, pixel: f
     """
     distance = distance_to(metal, pixel)
     inner = ndimage.distance_transform_edt(np.pad(body, 1))[1:-1, 1:-1] * pixel > LEVEL_MM / 2
-    return flat_tissue(guide, inner & (distance > 2 * pixel) & (distance <= NEAR_MM), pixel)
-
-
-def _level(hu: np.ndarray, mask: np.ndarray, pixel: float) -> np.ndarray:
-    """Mean over what of a mask lies within about 1 cm, `[H W]`, HU."""
-    weight = ndimage.gaussian_filter(mask.astype(np.float64), LEVEL_MM / pixel)
-    total = ndimage.gaussian_filter(np.where(mask, hu, 0.0), LEVEL_MM / pixel)
-    return total / np.maximum(weight, 1e-6)
+    flat = flat_tissue(guide, inner & (distance > 2 * pixel) & (distance <= NEAR_MM), pixel)
+    smooth = ndimage.gaussian_filter(guide.astype(np.float64), NOISE_MM / pixel)
+    return np.where(flat, tissue_of(smooth), 0)
 
 
 def streak_amplitude(hu: np.ndarray, flat: np.ndarray, pixel: float) -> float:
-    """HU: mean of the brightest 5 % of flat tissue minus mean of its darkest, each against the
-    tissue about it; NaN where there is no flat tissue.
+    """HU: mean of the brightest 5 % of flat tissue minus mean of its darkest 5 %, each against the
+    same tissue about it; NaN where there is no flat tissue.
 
-    hu: `[H W]`. flat: bool `[H W]`, of `choose_flat`. Noise is smoothed away before. Blind to
+    hu: `[H W]`. flat: int `[H W]`, of `choose_flat`. Noise is smoothed away before. Blind to
     streaks wider than 2 cm (shading), to what lies outside of flat tissue, and to whether what was
-    smoothed was a streak.
+    smoothed was a streak. Organs of a tissue differ, so a slice without streaks is not 0.
     """
-    if not flat.any():
-        return math.nan
-    weight = ndimage.gaussian_filter(flat.astype(np.float64), NOISE_MM / pixel)
-    smooth = ndimage.gaussian_filter(np.where(flat, hu, 0.0), NOISE_MM / pixel)
-    smooth = np.where(flat, smooth / np.maximum(weight, 1e-6), 0.0)
-    return extremes((smooth - _level(smooth, flat, pixel))[flat])
+    apart = np.zeros(hu.shape)
+    for tissue in np.unique(flat[flat > 0]):
+        same = flat == tissue
+        smooth = _average(hu, same, NOISE_MM / pixel)
+        apart[same] = (smooth - _average(smooth, same, LEVEL_MM / pixel))[same]
+    return extremes(apart[flat > 0])
+
+
+def _average(hu: np.ndarray, mask: np.ndarray, sigma: float) -> np.ndarray:
+    """Gaussian average of sigma (pixels) over what of a mask lies about each pixel, HU `[H W]`."""
+    weight = ndimage.gaussian_filter(mask.astype(np.float64), sigma)
+    total = ndimage.gaussian_filter(np.where(mask, hu, 0.0).astype(np.float64), sigma)
+    return total / np.maximum(weight, 1e-6)
 
 
 def far_change(
@@ -79,7 +81,8 @@ def without_truth(
     """`flat_streak` and `far_change` (HU), `metal_mm2`, and `metal_change`: the relative change of
     the area of metal.
 
-    before, after: HU `[H W]`. metal: bool `[H W]` each, what one rule finds before and after.
+    before, after: HU `[H W]`. metal: bool `[H W]` each, what one rule finds before and after. flat:
+    of `choose_flat`.
     """
     areas = [float(mask.sum()) * pixel**2 for mask in metal]
     return {
