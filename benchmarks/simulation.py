@@ -7,7 +7,8 @@ import numpy as np
 import torch
 
 from unmetal.methods import load
-from unmetal.physics.simulate import PROTOCOLS, simulate
+from unmetal.physics.protocol import PROTOCOLS
+from unmetal.physics.simulate import simulate
 
 BATCH = 6
 

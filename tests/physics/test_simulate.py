@@ -12,7 +12,8 @@ from unmetal.metrics.protocol import adn_protocol
 from unmetal.physics.geometry import Grid, Parallel
 from unmetal.physics.implants import Implant, choose_implants, draw_implants
 from unmetal.physics.scanner import CT
-from unmetal.physics.simulate import PROTOCOLS, Protocol, simulate, split_tissue
+from unmetal.physics.protocol import PROTOCOLS, Protocol
+from unmetal.physics.simulate import simulate, split_tissue
 from unmetal.units import hu_to_mu, mu_to_hu
 
 SMALL = Protocol(CT(Parallel(96, 95, 0.3), Grid(64, 64, 0.3)))
@@ -120,9 +121,10 @@ def test_scatter_caps_what_a_ray_can_measure():
     # 20 photons of scatter in 2e7: no line integral above 13.8, before the water correction.
     scan = simulate(disc(25, 0.192), disc(12, 1) > 0, ("au",), SMALL, generator()).scan
     from unmetal.physics.hardening import correct_water  # noqa: PLC0415
-    from unmetal.physics.simulate import water_coefficients_of  # noqa: PLC0415
+    from unmetal.physics.polychromatic import water_coefficients_of  # noqa: PLC0415
+    from unmetal.physics.spectrum import Beam  # noqa: PLC0415
 
-    cap = correct_water(torch.tensor(-np.log(5 / 2e7)), water_coefficients_of(120))
+    cap = correct_water(torch.tensor(-np.log(5 / 2e7)), water_coefficients_of(Beam()))
     assert scan.sinogram.max() < cap
 
 

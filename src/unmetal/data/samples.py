@@ -14,7 +14,8 @@ from torch.nn import functional
 
 from unmetal.data.cohort import Cohort
 from unmetal.data.shapes import Placement, Shapes
-from unmetal.physics.simulate import PROTOCOLS, Protocol, simulate
+from unmetal.physics.protocol import PROTOCOLS, Protocol
+from unmetal.physics.simulate import simulate
 from unmetal.scan import Scan
 from unmetal.units import hu_to_mu
 

@@ -22,7 +22,7 @@ from unmetal.engine.load import load_method
 from unmetal.errors import InputError
 from unmetal.methods.method import Method
 from unmetal.physics.derive import complete
-from unmetal.physics.simulate import PROTOCOLS
+from unmetal.physics.protocol import PROTOCOLS
 from unmetal.scan import Scan
 from unmetal.units import MU_WATER
 

@@ -19,7 +19,8 @@ from unmetal.errors import InputError
 from unmetal.methods.method import Method
 from unmetal.metrics.protocol import adn_protocol
 from unmetal.physics.derive import complete
-from unmetal.physics.simulate import PROTOCOLS, Protocol, Simulation, simulate
+from unmetal.physics.protocol import PROTOCOLS, Protocol
+from unmetal.physics.simulate import Simulation, simulate
 from unmetal.scan import Scan
 from unmetal.units import hu_to_mu, mu_to_hu
 

@@ -95,6 +95,10 @@ class Geometry(Protocol):
     def span(self) -> float:
         """Angle that the views cover, radians."""
 
+    @property
+    def pitch_at_axis(self) -> float:
+        """cm between rays where the central one crosses the axis of rotation."""
+
     def scaled(self, factor: float) -> "Geometry":
         """The same geometry with every length multiplied."""
 
@@ -149,6 +153,11 @@ class Parallel:
         """Half a turn."""
         return math.pi
 
+    @property
+    def pitch_at_axis(self) -> float:
+        """cm between rays."""
+        return self.pitch
+
     def scaled(self, factor: float) -> Self:
         """See `Geometry.scaled`."""
         return replace(self, pitch=self.pitch * factor)
@@ -195,6 +204,11 @@ class FanArc:
     def span(self) -> float:
         """A whole turn."""
         return 2 * math.pi
+
+    @property
+    def pitch_at_axis(self) -> float:
+        """cm between rays where the central one crosses the axis of rotation."""
+        return self.pitch * self.source
 
     def scaled(self, factor: float) -> Self:
         """See `Geometry.scaled`."""

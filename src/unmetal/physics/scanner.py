@@ -23,11 +23,15 @@ class CT:
     """Project and reconstruct through parallel views a pixel apart, as MATLAB's fanbeam and
     ifanbeam do, which blurs both; False follows the fan's own rays."""
     backend: Backend = "auto"
+    blind: int = 0
+    """Bins at each end of the detector that see nothing: its field of view is smaller than the
+    image. Sinograms come without them; `reconstruct` continues each view into them."""
 
     def project(self, image: Tensor) -> Tensor:
         """Line integrals `[B 1 V D]` of `[B 1 H W]`; 1/cm becomes dimensionless, a mask cm."""
         if not self.matlab:
-            return project(image, self.geometry, self.grid, self.backend)
+            whole = project(image, self.geometry, self.grid, self.backend)
+            return whole[..., self.blind : whole.shape[-1] - self.blind]
         parallel, fan = self._parallel()
         return to_fan(project(image, parallel, self.grid, self.backend), parallel, fan)
 
@@ -53,7 +57,17 @@ class CT:
         if self.matlab:
             parallel, fan = self._parallel()
             sinogram, geometry = to_parallel(sinogram, fan, parallel), parallel
-        return reconstruct(sinogram, geometry, self.grid, self.kernel, self.backend)
+        whole = continued(sinogram, self.blind)
+        image = reconstruct(whole, geometry, self.grid, self.kernel, self.backend)
+        return image * self.seen(image) if self.blind else image
+
+    def seen(self, like: Tensor) -> Tensor:
+        """bool `[H W]`, on the device of `like`: pixels in the field of view of every view."""
+        if not self.blind:
+            return torch.ones(self.grid.height, self.grid.width, dtype=torch.bool).to(like.device)
+        t = self.geometry.rays()[1][0, self.blind :]
+        inside = torch.hypot(self.grid.x()[None], self.grid.y()[:, None]) < float(t[0].abs())
+        return inside.to(like.device)
 
     def _parallel(self) -> tuple[Quarters, Fan]:
         fan = self.geometry
@@ -62,6 +76,21 @@ class CT:
         # The bins of MATLAB's radon: the half diagonal and a margin, in pixels.
         bins = 2 * math.ceil(math.sqrt(2) * max(self.grid.height, self.grid.width) / 2) + 3
         return Quarters(fan.views // 2, bins, self.grid.pixel), fan
+
+
+def continued(sinogram: Tensor, blind: int) -> Tensor:
+    """`[B 1 V D]` with `blind` bins more at each end: the last one's value, falling to nothing as
+    a squared cosine, so that the filter meets no step.
+
+    That is the usual remedy for truncated views (Ohnesorge et al., Med. Phys. 27, 2000, who mirror
+    the view there); values stay a little wrong, most at the rim of the field.
+    """
+    if not blind:
+        return sinogram
+    fall = torch.cos(torch.arange(1, blind + 1) / (blind + 1) * math.pi / 2) ** 2
+    fall = fall.to(sinogram)
+    left, right = sinogram[..., :1] * fall.flip(0), sinogram[..., -1:] * fall
+    return torch.cat([left, sinogram, right], -1)
 
 
 def adn(size: int = 256) -> CT:
@@ -109,6 +138,39 @@ def clinical(height: int, width: int, pixel: float) -> CT:
     bins = 2 * math.ceil(math.asin(grid.radius / source) / pitch) + 3
     views = 4 * math.ceil(math.pi / 2 * max(height, width) / 4)
     return CT(FanArc(views, bins, pitch, source), grid)
+
+
+def arc(height: int, width: int, pixel: float) -> CT:
+    """A third-generation scanner that grows with the image (pixel in cm).
+
+    The source is 1.35 fields from the axis: 54 cm at a field of 40 cm, between the 53.5 and 61 cm
+    of clinical scanners for fields of 40 to 45 cm. In pixels all fields so have the same rays, and
+    one matrix serves a whole training. Rays a pixel apart at the axis; about pi / 2
+    views a bin across the field, a multiple of eight.
+    """
+    grid = Grid(height, width, pixel)
+    source = 1.35 * max(height, width) * pixel
+    pitch = pixel / source
+    bins = 2 * math.ceil(math.asin(grid.radius / source) / pitch) + 3
+    views = 8 * round(math.pi / 2 * max(height, width) / 8)
+    return CT(FanArc(views, bins, pitch, source), grid)
+
+
+def cone_beam(height: int, width: int, pixel: float) -> CT:
+    """The middle plane of a flat panel that turns about the patient (pixel in cm).
+
+    Source 2.5 fields from the axis and the panel half as far behind it: 100 and 50 cm at a field
+    of 40 cm, as of panels on linear accelerators. Bins are 1.5 pixels at the axis, and there are
+    half as many views as bins ask for.
+    """
+    grid = Grid(height, width, pixel)
+    source = 2.5 * max(height, width) * pixel
+    at_axis = 1.5 * pixel
+    reach = source * math.tan(math.asin(grid.radius / source))
+    bins = 2 * math.ceil(reach / at_axis) + 3
+    views = 8 * round(0.8 * max(height, width) / 8)
+    fan = FanFlat(views, bins, 1.5 * at_axis, source, source / 2)
+    return CT(fan, grid, kernel="hann")
 
 
 def reprojection(height: int, width: int, pixel: float) -> CT:

@@ -6,17 +6,15 @@ CNN-MAR's; what is drawn at random comes from a generator that is passed in.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
-from typing import Literal
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from unmetal.physics.attenuation import ENERGIES, linear_attenuation, mass_attenuation
-from unmetal.physics.hardening import correct_water, water_coefficients
-from unmetal.physics.scanner import CT, adn, syndeeplesion
-from unmetal.physics.spectrum import spectrum
+from unmetal.physics.attenuation import linear_attenuation
+from unmetal.physics.detector import measure
+from unmetal.physics.polychromatic import polychromatic
+from unmetal.physics.protocol import Protocol
 from unmetal.scan import Scan
 from unmetal.units import REFERENCE_KEV, hu_to_mu
 
@@ -25,31 +23,11 @@ BEAM = ("water", "bone")
 
 
 @dataclass(frozen=True)
-class Protocol:
-    """A scanner and how it is used; the defaults are the ADN paper's."""
-
-    scanner: CT
-    kvp: int = 120
-    photons: float = 2e7
-    """Photons that leave the tube towards each bin in each view."""
-    scatter: float = 20
-    """Photons that reach each bin from elsewhere. They cap a line integral at 13.8."""
-    edge: float = 4
-    """Partial volume: metal in the outermost bin at each side of a trace counts 1 / edge."""
-    tissue: Literal["kept", "replaced"] = "kept"
-    """Metal is added on top of the tissue (as in the paper) or takes its place (as in nature)."""
-
-
-PROTOCOLS = {"adn": Protocol(adn()), "syndeeplesion": Protocol(syndeeplesion())}
-"""The published protocols by name."""
-
-
-@dataclass(frozen=True)
 class Simulation:
     """What was scanned, and the same scan without the metal."""
 
     scan: Scan
-    """With `clean` the slice that was put in, `image` the corrupted reconstruction."""
+    """With `clean` the truth of the protocol, `image` the corrupted reconstruction."""
     free_sinogram: Tensor
     """`[B 1 V D]`: line integrals of the same scan without metal, noise included."""
 
@@ -90,32 +68,57 @@ def simulate(
     scanner = protocol.scanner
     clean = clean.clamp_min(0)
     metal = metal.to(clean)
-    tissue = clean * (1 - metal.amax(1, keepdim=True)) if protocol.tissue == "replaced" else clean
-    parts = torch.cat([*split_tissue(tissue), metal], 1)
-    paths = scanner.project(parts.flatten(0, 1)[:, None]).unflatten(0, parts.shape[:2])[:, :, 0]
+    share = metal.amax(1, keepdim=True)
+    tissue = clean * (1 - share) if protocol.tissue == "replaced" else clean
+    paths = _paths(torch.cat([*split_tissue(tissue), metal], 1), protocol)
     lengths = paths[:, 2:]
     trace = scanner.met(lengths).any(1, keepdim=True)
     integrals = torch.cat([paths[:, :2], _at_70_kev(lengths, trace, materials, protocol)], 1)
 
     free = paths[:, :2]
     if protocol.tissue == "replaced":
-        whole = torch.cat(split_tissue(clean), 1)
-        free = scanner.project(whole.flatten(0, 1)[:, None]).reshape(free.shape)
-    free_sinogram = _measure(_polychromatic(free, BEAM, protocol.kvp), protocol, generator)
+        free = _paths(torch.cat(split_tissue(clean), 1), protocol)
+    without = polychromatic(free, BEAM, protocol.beam)
     hit = trace[:, 0]
     along_hit = integrals.movedim(1, 0)[:, hit]
-    through_metal = _polychromatic(along_hit[None], (*BEAM, *materials), protocol.kvp)
-    sinogram = free_sinogram.clone()
-    sinogram[:, 0][hit] = _measure(through_metal, protocol, generator).flatten()
+    through_metal = polychromatic(along_hit[None], (*BEAM, *materials), protocol.beam)
+    free_sinogram = measure(without, protocol, generator)
+    if protocol.haze is None:
+        sinogram = free_sinogram.clone()
+        sinogram[:, 0][hit] = measure(through_metal, protocol, generator).flatten()
+    else:  # metal changes the scatter of rays beside it
+        affected = without.clone()
+        affected[:, 0][hit] = through_metal.flatten()
+        sinogram = measure(affected, protocol, generator)
+    if protocol.truth == "scan":
+        clean = scanner.reconstruct(measure(without, protocol, None))
     scan = Scan(
         image=scanner.reconstruct(sinogram),
         scanner=scanner,
-        metal=metal.amax(1, keepdim=True) > 0.5,
+        metal=mostly(share) & scanner.seen(share),
         sinogram=sinogram,
         trace=trace,
         clean=clean,
     )
     return Simulation(scan, free_sinogram)
+
+
+def _paths(parts: Tensor, protocol: Protocol) -> Tensor:
+    """Projections `[B M V D]` of `[B M H W]`, of a patient who may move."""
+    scanner = protocol.scanner
+    paths = scanner.project(parts.flatten(0, 1)[:, None]).unflatten(0, parts.shape[:2])[:, :, 0]
+    return paths if protocol.motion is None else protocol.motion(paths, scanner.geometry)
+
+
+def mostly(share: Tensor) -> Tensor:
+    """bool `[B 1 H W]`: pixels of which half and more is metal, and what there is most of where
+    the metal is thinner than a pixel. share: `[B 1 H W]`."""
+    most = F.max_pool2d(share, 3, 1, 1)
+    return (share > 0.5) | ((share == most) & (share > THINNEST))
+
+
+THINNEST = 0.1
+"""Share of a pixel below which metal is left out of the mask."""
 
 
 def _at_70_kev(
@@ -127,42 +130,3 @@ def _at_70_kev(
     thin = torch.where(trace & ~inside, 1 / protocol.edge, 1.0)
     mu = [linear_attenuation(material, REFERENCE_KEV) for material in materials]
     return lengths * thin * lengths.new_tensor(mu)[:, None, None]
-
-
-@lru_cache(maxsize=16)
-def _beam(materials: tuple[str, ...], kvp: int) -> tuple[Tensor, Tensor]:
-    """Attenuation relative to 70 keV `[M E]`, and shares of photons `[E]`, where there are any."""
-    photons = spectrum(kvp)
-    some = photons > 0
-    reference = int((ENERGIES == REFERENCE_KEV).nonzero())
-    tables = [mass_attenuation(material) for material in materials]
-    relative = torch.stack([table / table[reference] for table in tables])
-    return relative[:, some], photons[some] / photons.sum()
-
-
-def _polychromatic(integrals: Tensor, materials: tuple[str, ...], kvp: int) -> Tensor:
-    """What a detector that counts all photons alike measures, `[B 1 ...]`, of line integrals
-    at 70 keV, one channel a material `[B M ...]`."""
-    relative, photons = (table.to(integrals) for table in _beam(materials, kvp))
-    rays = integrals.movedim(1, -1)
-    # 4096 rays x 101 energies are 1.6 MB and stay in the cache of a core.
-    some = 4096 if integrals.device.type == "cpu" else 2**20
-    seen = [
-        -torch.log(torch.exp(-(part @ relative)) @ photons)
-        for part in rays.reshape(-1, len(materials)).split(some)
-    ]
-    return torch.cat(seen).reshape(rays.shape[:-1])[:, None]
-
-
-def _measure(integrals: Tensor, protocol: Protocol, generator: torch.Generator) -> Tensor:
-    """Line integrals after counting photons and the scanner's water correction."""
-    expected = (protocol.photons * torch.exp(-integrals)).round() + protocol.scatter
-    counted = torch.poisson(expected, generator).clamp_min(1)
-    seen = -torch.log(counted / protocol.photons)
-    return correct_water(seen, water_coefficients_of(protocol.kvp))
-
-
-@lru_cache(maxsize=8)
-def water_coefficients_of(kvp: int) -> Tensor:
-    """`hardening.water_coefficients` of a tube voltage, computed once."""
-    return water_coefficients(spectrum(kvp))

@@ -1,16 +1,18 @@
-"""Spectra of X-ray tubes.
+"""Spectra of X-ray tubes, and what of them a detector weighs.
 
 A tungsten anode of 8 degrees behind 2.5 mm of aluminium: at 120 kVp the tube nearest to the
 lightly filtered spectrum of the released ADN simulation (`recipes/physics_tables.py` has the
-search). A clinical tube is filtered more, with a mean 5 keV higher.
+search). A clinical tube is filtered more, with a mean 5 keV higher; `Beam.copper` adds that.
 """
 
+from dataclasses import dataclass
 from functools import cache
 
+import torch
 from torch import Tensor
 
 from unmetal.errors import InputError
-from unmetal.physics.attenuation import columns
+from unmetal.physics.attenuation import ENERGIES, MATERIALS, columns, mass_attenuation
 
 
 @cache
@@ -28,3 +30,28 @@ def spectrum(kvp: int) -> Tensor:
         raise InputError(f"no spectrum for {kvp} kVp; there are {', '.join(voltages)} kVp")
     photons = _spectra()[str(kvp)]
     return photons / photons.sum()
+
+
+@dataclass(frozen=True)
+class Beam:
+    """What leaves the tube and how the detector weighs it; the default is the ADN paper's."""
+
+    kvp: int = 120
+    """Tube voltage, one of the table's."""
+    copper: float = 0.0
+    """mm of copper behind the tube; 0.1 mm stands for about 3.5 mm of aluminium."""
+    integrating: bool = False
+    """The detector weighs a photon by its energy, as scintillators do, or counts all alike."""
+    kev: int = 1
+    """Width in keV of the energy bins that line integrals are computed in."""
+
+    def weights(self) -> Tensor:
+        """Share of the signal in each keV of `attenuation.ENERGIES` without an object, float64
+        `[E]`, sum 1."""
+        seen = spectrum(self.kvp)
+        if self.copper:
+            path = MATERIALS["cu"].density * self.copper / 10
+            seen = seen * torch.exp(-mass_attenuation("cu") * path)
+        if self.integrating:
+            seen = seen * ENERGIES
+        return seen / seen.sum()

@@ -1,0 +1,144 @@
+"""Machines whose settings differ from scan to scan: `clinical` and `cbct`, drawn from ranges.
+
+What is a machine's own (its rays) is fixed; what a technician, a patient and a dose limit decide is
+drawn. docs/physics.md states each range with its source, and what was measured of the scans.
+"""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from unmetal.errors import InputError
+from unmetal.physics.fbp import Kernel
+from unmetal.physics.geometry import Geometry
+from unmetal.physics.motion import Motion
+from unmetal.physics.protocol import PROTOCOLS, Protocol
+from unmetal.physics.scanner import CT, arc, cone_beam
+from unmetal.physics.scatter import Scatter
+from unmetal.physics.spectrum import Beam
+
+Range = tuple[float, float]
+
+
+@dataclass(frozen=True)
+class Machine:
+    """A scanner, and the ranges that its settings are drawn from, scan by scan."""
+
+    scanner: Callable[[int, int, float], CT]
+    """The scanner for an image of (height, width) and a pixel in cm."""
+    kvp: tuple[int, ...]
+    """Tube voltages, equally likely."""
+    copper: float
+    """mm of copper behind the tube, see `spectrum.Beam`."""
+    photons: Range
+    """Photons to a bin of `bin` in a turn of `turn` views; even on a logarithmic scale."""
+    electronic: Range
+    """Standard deviation of the noise of such a bin, in photons."""
+    scatter: Range
+    """`Scatter.amount`, on a logarithmic scale."""
+    corrected: Range
+    """Share of the scatter that the scanner takes out again."""
+    width: float
+    """`Scatter.width`."""
+    kernels: tuple[Kernel, ...]
+    """Reconstruction kernels, equally likely."""
+    moving: float
+    """Share of the scans in which the patient moves."""
+    motion: Range
+    """Amplitude of that motion in mm, on a logarithmic scale."""
+    blind: Range = (0.0, 0.0)
+    """Share of the detector, at each end, that is missing."""
+    bin: float = 0.6
+    """mm at the axis of rotation, of a real detector's bin."""
+    turn: int = 1000
+    """Views of a real scanner in a turn. Our bins are larger and our views fewer: each stands for
+    several of the real ones and has their photons and their noise together."""
+
+    def draw(self, rng: np.random.Generator, size: tuple[int, int], pixel: float) -> Protocol:
+        """The protocol of one scan, for an image of `size` (height, width) and pixels in mm."""
+        scanner = self.scanner(*size, pixel / 10)
+        together = self._together(scanner.geometry)
+        photons, electronic = _log(rng, self.photons), rng.uniform(*self.electronic)
+        haze = Scatter(_log(rng, self.scatter), self.width, rng.uniform(*self.corrected))
+        kvp, kernel = (int(rng.integers(len(x))) for x in (self.kvp, self.kernels))
+        blind = round(rng.uniform(*self.blind) * scanner.geometry.bins)
+        motion = self._motion(rng)
+        return Protocol(
+            replace(scanner, kernel=self.kernels[kernel], blind=blind),
+            beam=Beam(self.kvp[kvp], self.copper, integrating=True, kev=4),
+            photons=photons * together,
+            scatter=0.0,
+            haze=haze,
+            electronic=electronic * math.sqrt(together),
+            motion=motion,
+            edge=1.0,
+            tissue="replaced",
+            truth="scan",
+        )
+
+    def _together(self, geometry: Geometry) -> float:
+        """Real measurements that one of ours stands for."""
+        return 10 * geometry.pitch_at_axis / self.bin * self.turn / geometry.views
+
+    def _motion(self, rng: np.random.Generator) -> Motion | None:
+        # Drawn in either case, so that what follows does not depend on it.
+        moves, amplitude = rng.random() < self.moving, _log(rng, self.motion) / 10
+        direction, phase = rng.uniform(0, 2 * math.pi, 2)
+        cycles = rng.uniform(0.25, 1.5)
+        return Motion(amplitude, direction, cycles, phase) if moves else None
+
+
+def _log(rng: np.random.Generator, between: Range) -> float:
+    return float(np.exp(rng.uniform(*np.log(between))))
+
+
+MACHINES = {
+    "clinical": Machine(
+        scanner=arc,
+        kvp=(80, 100, 120, 140),
+        copper=0.2,
+        photons=(1e4, 6e5),
+        electronic=(5.0, 20.0),
+        scatter=(0.002, 0.02),
+        corrected=(0.7, 1.0),
+        width=0.1,
+        kernels=("hann", "ram-lak"),
+        moving=0.5,
+        motion=(0.2, 2.0),
+    ),
+    "cbct": Machine(
+        scanner=cone_beam,
+        kvp=(100, 120),
+        copper=0.1,
+        photons=(5e3, 5e4),
+        electronic=(5.0, 20.0),
+        scatter=(0.05, 0.3),
+        corrected=(0.6, 0.95),
+        width=0.15,
+        kernels=("hann",),
+        moving=0.5,
+        motion=(0.3, 3.0),
+        blind=(0.1, 0.2),
+    ),
+}
+"""The machines by name."""
+
+NAMES = (*PROTOCOLS, *MACHINES)
+"""Every protocol's name."""
+
+
+def protocol_for(
+    name: str, rng: np.random.Generator, size: tuple[int, int], pixel: float
+) -> Protocol:
+    """The protocol of one scan: a published one as it is, a machine's drawn.
+
+    size, pixel: (height, width) of the image that is scanned, and its pixel in mm, which a
+    published protocol does not heed: it has its own. Raises `InputError` for an unknown name.
+    """
+    if name in PROTOCOLS:
+        return PROTOCOLS[name]
+    if name not in MACHINES:
+        raise InputError(f"no protocol {name!r}; there are {', '.join(NAMES)}")
+    return MACHINES[name].draw(rng, size, pixel)

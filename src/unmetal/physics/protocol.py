@@ -1,0 +1,53 @@
+"""How a scanner is used: its tube, its photons and what disturbs them; the published protocols."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from unmetal.physics.motion import Motion
+from unmetal.physics.scanner import CT, adn, syndeeplesion
+from unmetal.physics.scatter import Scatter
+from unmetal.physics.spectrum import Beam
+
+
+@dataclass(frozen=True)
+class Protocol:
+    """A scanner and how it is used; the defaults are the ADN paper's."""
+
+    scanner: CT
+    beam: Beam = Beam()
+    """Tube and detector."""
+    photons: float = 2e7
+    """Photons that leave the tube towards each bin in each view."""
+    scatter: float = 20
+    """Photons that reach each bin from elsewhere. They cap a line integral at 13.8."""
+    haze: Scatter | None = None
+    """Scatter that depends on the object, beside the constant one."""
+    electronic: float = 0.0
+    """Standard deviation of the detector's own Gaussian noise, in photons."""
+    motion: Motion | None = None
+    """How the patient moves while the gantry turns."""
+    edge: float = 4
+    """Partial volume: metal in the outermost bin at each side of a trace counts 1 / edge."""
+    tissue: Literal["kept", "replaced"] = "kept"
+    """Metal is added on top of the tissue (as in the paper) or takes its place (as in nature)."""
+    truth: Literal["slice", "scan"] = "slice"
+    """What a perfect method would give: the slice that was put in (as in the paper), or its scan
+    by the same machine without metal and without noise."""
+
+    def settings(self) -> dict[str, float | str]:
+        """What may differ from scan to scan, under plain names, for a log or a file."""
+        haze, motion = self.haze, self.motion
+        return {
+            "kvp": self.beam.kvp,
+            "photons": round(self.photons),
+            "electronic_photons": round(self.electronic, 1),
+            "scatter": 0.0 if haze is None else round(haze.amount, 4),
+            "scatter_corrected": 0.0 if haze is None else round(haze.corrected, 2),
+            "motion_mm": 0.0 if motion is None else round(10 * motion.amplitude, 2),
+            "kernel": self.scanner.kernel,
+            "blind_bins": self.scanner.blind,
+        }
+
+
+PROTOCOLS = {"adn": Protocol(adn()), "syndeeplesion": Protocol(syndeeplesion())}
+"""The published protocols by name; `physics.machines` has those whose settings are drawn."""
