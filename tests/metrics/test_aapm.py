@@ -41,6 +41,7 @@ ALSO = {
     ("streaks of 120 HU", "proton"),
     ("half the bone lost", "sharpness"),  # with a bone its edge is lost
     ("half the bone lost", "proton"),  # and what it would have stopped
+    ("blur of 1 px", "proton"),  # the skin reaches farther
     ("blur of 1 px", "streak"),  # what is taken from the truth's own noise is an error
 }
 """What moves because it must: the measure is that of the challenge."""

@@ -11,8 +11,8 @@ from unmetal.errors import InputError
 from unmetal.metrics.protocol import adn_protocol
 from unmetal.physics.geometry import Grid, Parallel
 from unmetal.physics.implants import Implant, choose_implants, draw_implants
-from unmetal.physics.scanner import CT
 from unmetal.physics.protocol import PROTOCOLS, Protocol
+from unmetal.physics.scanner import CT
 from unmetal.physics.simulate import simulate, split_tissue
 from unmetal.units import hu_to_mu, mu_to_hu
 

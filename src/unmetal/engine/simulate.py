@@ -11,8 +11,8 @@ from unmetal.engine.reduce import Progress, square_pixel, without_padding
 from unmetal.errors import InputError
 from unmetal.physics.derive import body_mask
 from unmetal.physics.implants import choose_implants, draw_implants
-from unmetal.physics.scanner import clinical
 from unmetal.physics.protocol import PROTOCOLS, Protocol
+from unmetal.physics.scanner import clinical
 from unmetal.physics.simulate import simulate
 from unmetal.scan import Volume
 from unmetal.units import hu_to_mu, mu_to_hu

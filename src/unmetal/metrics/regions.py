@@ -122,11 +122,11 @@ def _homogeneous(
     truth: np.ndarray, tissue: np.ndarray, distance: np.ndarray, pixel: float
 ) -> np.ndarray:
     """The disc of a tissue in which the truth varies least; empty where none fits."""
-    fits = _room(tissue, pixel) > NOISE_MM + 2 * SMOOTH_MM
-    fits = fits if fits.any() else _room(tissue, pixel) > NOISE_MM
+    fits = _room(tissue, pixel) > NOISE_MM
     if (fits & (distance > FAR_MM + NOISE_MM)).any():
         fits &= distance > FAR_MM + NOISE_MM
-    disc = _disc(NOISE_MM, pixel)
+    # With what lies about it, which a blur would carry in.
+    disc = _disc(NOISE_MM + 2 * SMOOTH_MM, pixel)
     known = np.where(tissue, truth, 0).astype(np.float64)
     variance = _mean(known**2, disc) - _mean(known, disc) ** 2
     return _placed(np.where(fits, variance, np.inf).argmin(), fits, NOISE_MM, pixel)
