@@ -48,11 +48,18 @@ class Clinical:
         metal, pixel = self.regions.metal, self.regions.pixel
         return numbers(found | hu_bias(hu, self.truth, metal, self.body, pixel))
 
-    def lesion_row(self, without: np.ndarray, with_it: np.ndarray, lesion: Lesion) -> Row:
-        """`lesion_contrast` and `lesion_dprime` of results of a scan without a lesion and with."""
+    def lesion_row(
+        self, without: np.ndarray, with_it: np.ndarray, true: np.ndarray, lesion: Lesion
+    ) -> Row:
+        """`lesion_contrast` and `lesion_dprime` of results of a scan without a lesion and with.
+
+        true: the truth with the lesion, HU `[H W]`: what the machine's own blur leaves of it is all
+        that a method can keep.
+        """
+        whole = contrast(self.truth, self.with_metal(true), lesion)
         return numbers(
             {
-                "lesion_contrast": contrast(without, with_it, lesion),
+                "lesion_contrast": contrast(without, with_it, lesion) / whole,
                 "lesion_dprime": detectability(without, with_it, self.truth, lesion),
             }
         )

@@ -126,9 +126,12 @@ def further(
     if lesion is not None:
         again = scene.with_lesion(lesion.profile, setting.coarser).scan()
         seen = results(methods, again, setting.coarser, pixel / setting.coarser)
-        for name, result in seen.items():
-            its = clinical.with_metal(mu_to_hu(result.image[0, 0]).cpu().numpy())
-            more[name] = more[name] | clinical.lesion_row(flat[name], its, lesion)
+        its = {name: mu_to_hu(one.image[0, 0]).cpu().numpy() for name, one in seen.items()}
+        for name, one in its.items():
+            found_again = clinical.lesion_row(
+                flat[name], clinical.with_metal(one), its[TRUTH], lesion
+            )
+            more[name] = more[name] | found_again
     return more
 
 
