@@ -18,6 +18,10 @@ ROLES = ("affected", "clean", "validation")
 """What a slice is used for. Slices of one patient all have the same role."""
 
 
+IN_MM = ("pixel", "frame", "made_of")
+"""Fields of `Cohort` that older files lack."""
+
+
 @dataclass(frozen=True)
 class Cohort:
     """Metal-free slices to learn from, and shapes of metal to put into them."""
@@ -38,6 +42,17 @@ class Cohort:
     """bool `[M]`: the shape is a whole frame with metal where it belongs; else one piece of
     metal that fills the frame and can go anywhere."""
 
+    pixel: np.ndarray | None = None
+    """float32 `[N]`, mm: the pixel of each slice. None in files of before there were machines in
+    mm, which such machines refuse."""
+
+    frame: np.ndarray | None = None
+    """float32 `[M]`, mm: the side of each whole frame; 0 for pieces."""
+
+    made_of: np.ndarray | None = None
+    """str `[M]`: what such an implant is made of, names in `physics.attenuation.MATERIALS` with
+    spaces between; empty where it can be anything."""
+
     def __post_init__(self) -> None:
         homes: dict[str, str] = {}
         for patient, role in zip(self.patient.tolist(), self.role.tolist(), strict=True):
@@ -53,10 +68,20 @@ class Cohort:
             raise InputError(f"the cohort has no {role} slices")
         return found
 
+    def in_mm(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """`pixel`, `frame` and `made_of`; raises `InputError` where the cohort lacks them."""
+        if self.pixel is None or self.frame is None or self.made_of is None:
+            raise InputError(
+                "the cohort has no pixel sizes, which a machine in mm needs:"
+                " make it again with recipes/syn_cohort.py"
+            )
+        return self.pixel, self.frame, self.made_of
+
     def save(self, path: Path) -> None:
         """Write everything into one compressed `.npz`."""
         path.parent.mkdir(parents=True, exist_ok=True)
-        np.savez_compressed(path, **{name: getattr(self, name) for name in self.__annotations__})
+        fields = {name: getattr(self, name) for name in self.__annotations__}
+        np.savez_compressed(path, **{k: v for k, v in fields.items() if v is not None})
 
     @classmethod
     def load(cls, path: Path) -> Cohort:
@@ -67,7 +92,8 @@ class Cohort:
         path = path / "cohort.npz" if path.is_dir() else path
         try:
             with np.load(path, allow_pickle=False) as held:
-                return cls(**{name: held[name] for name in cls.__annotations__})
+                known = [n for n in cls.__annotations__ if n not in IN_MM or n in held]
+                return cls(**{name: held[name] for name in known})
         except (OSError, KeyError, ValueError) as error:
             raise InputError(
                 f"{path}: not a cohort ({error}); recipes/syn_cohort.py makes one"

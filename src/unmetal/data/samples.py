@@ -13,11 +13,14 @@ from torch import Tensor
 from torch.nn import functional
 
 from unmetal.data.cohort import Cohort
+from unmetal.data.metalwork import Metalwork
 from unmetal.data.shapes import Placement, Shapes
-from unmetal.physics.protocol import PROTOCOLS, Protocol
+from unmetal.physics.hardware import Hardware
+from unmetal.physics.machines import MACHINES, protocol_for
+from unmetal.physics.protocol import Protocol
 from unmetal.physics.simulate import simulate
 from unmetal.scan import Scan
-from unmetal.units import hu_to_mu
+from unmetal.units import hu_to_mu, mu_to_hu
 
 BODY_HU = -300
 """Metal sits where the slice is denser than this."""
@@ -28,10 +31,11 @@ class Config:
     """What is drawn for each sample."""
 
     protocol: str = "adn"
-    """A name in `unmetal.physics.simulate.PROTOCOLS`."""
+    """A name in `unmetal.physics.machines.NAMES`."""
 
     metals: tuple[str, ...] = ("ti",)
-    """Each sample has one of these; the paper has titanium only."""
+    """Each sample has one of these; the paper has titanium only. A machine in mm puts in implants
+    that are made of them."""
 
     zoom: tuple[float, float] = (1.0, 1.0)
     """Range of the size of the body in the frame; the paper changes nothing."""
@@ -68,8 +72,9 @@ class Choice:
 
     affected: View
     clean: View
-    metal: Sequence[Placement]
+    metal: Sequence[Placement] | Hardware
     material: str
+    protocol: Protocol
 
 
 class Samples:
@@ -80,9 +85,11 @@ class Samples:
     ) -> None:
         self.cohort, self.config, self.seed = cohort, config, seed
         self.device = torch.device(device)
-        self.protocol: Protocol = PROTOCOLS[config.protocol]
         self.hu = torch.from_numpy(cohort.hu).to(self.device)
         self.shapes = Shapes(cohort.shapes, cohort.whole, self.device)
+        self.metalwork = None
+        if config.protocol in MACHINES:
+            self.metalwork = Metalwork(self.shapes, cohort, config.metals)
         self.odds = {role: self._odds(role) for role in ("affected", "clean")}
 
     def _odds(self, role: str) -> tuple[np.ndarray, np.ndarray]:
@@ -105,9 +112,25 @@ class Samples:
         affected, clean = self._view(draw, "affected"), self._view(draw, "clean")
         # One flip for both, as in the paper's data loader.
         clean = View(clean.slice, affected.flip, clean.zoom, clean.turn)
+        if self.metalwork:
+            return self.choose_in_mm(draw, affected, clean)
         body = self.cohort.hu[affected.slice] > BODY_HU
         metal = self.shapes.choose(draw, body[:, ::-1] if affected.flip else body)
-        return Choice(affected, clean, metal, str(draw.choice(self.config.metals)))
+        material = str(draw.choice(self.config.metals))
+        return Choice(affected, clean, metal, material, self._protocol(draw, 0))
+
+    def choose_in_mm(self, draw: np.random.Generator, affected: View, clean: View) -> Choice:
+        """Metal and the settings of a machine for a slice that is shown as in `affected`."""
+        assert self.metalwork is not None
+        pixel = float(self.cohort.in_mm()[0][affected.slice]) / affected.zoom
+        protocol = self._protocol(draw, pixel)
+        hu = mu_to_hu(self.show(affected)[0]).cpu().numpy()
+        metal, material = self.metalwork.choose(draw, hu, pixel)
+        return Choice(affected, clean, metal, material, protocol)
+
+    def _protocol(self, draw: np.random.Generator, pixel: float) -> Protocol:
+        height, width = self.cohort.hu.shape[-2:]
+        return protocol_for(self.config.protocol, draw, (height, width), pixel)
 
     def _view(self, draw: np.random.Generator, role: str) -> View:
         slices, odds = self.odds[role]
@@ -127,17 +150,33 @@ class Samples:
 
     def scan(self, choices: Sequence[Choice], noise: torch.Generator) -> Scan:
         """Do what was chosen."""
+        if self.metalwork:
+            scans = [self._scan_in_mm(choice, noise) for choice in choices]
+            return coarser(together(scans), self.config.coarser)
         truth = torch.stack([self.show(choice.affected) for choice in choices])
         height, width = truth.shape[-2:]
-        masks = [self.shapes.place(choice.metal, height, width) for choice in choices]
         # One channel for each material that occurs: a sample has metal in only one of them.
         materials = sorted({choice.material for choice in choices})
         metal = torch.zeros(len(choices), len(materials), height, width, device=self.device)
-        for i, (choice, mask) in enumerate(zip(choices, masks, strict=True)):
+        for i, choice in enumerate(choices):
+            assert not isinstance(choice.metal, Hardware)
+            mask = self.shapes.place(choice.metal, height, width)
             metal[i, materials.index(choice.material)] = mask[0].float()
-        scan = simulate(truth, metal, materials, self.protocol, noise).scan
+        scan = simulate(truth, metal, materials, choices[0].protocol, noise).scan
         other = torch.stack([self.show(choice.clean) for choice in choices])
         return coarser(replace(scan, clean=truth, other=other), self.config.coarser)
+
+    def _scan_in_mm(self, choice: Choice, noise: torch.Generator) -> Scan:
+        """One sample of a machine, whose settings are its own; its truth is a scan.
+
+        The clean slice of another patient is as it was, but for what is outside of the field of
+        view: else a critic would learn to tell the field and not the artifacts.
+        """
+        assert self.metalwork is not None
+        slice_, other = (self.show(view)[None] for view in (choice.affected, choice.clean))
+        share = self.metalwork.share(choice.metal, choice.protocol.scanner.grid)
+        scan = simulate(slice_, share, (choice.material,), choice.protocol, noise).scan
+        return replace(scan, other=other * choice.protocol.scanner.seen(other))
 
     def show(self, view: View) -> Tensor:
         """A slice as chosen, `[1 H W]` in 1/cm; what a turn brings in from outside is air."""
@@ -149,6 +188,18 @@ class Samples:
             moved = functional.grid_sample(mu[None], grid, mode="bicubic", align_corners=False)
             mu = moved[0].clamp_min(0)
         return mu.flip(-1) if view.flip else mu
+
+
+def together(scans: Sequence[Scan]) -> Scan:
+    """Scans as a batch. Of several only images and metal are left: each has its own scanner."""
+    if len(scans) == 1:
+        return scans[0]
+
+    def all_of(field: str) -> Tensor:
+        return torch.cat([getattr(scan, field) for scan in scans])
+
+    image, metal, clean, other = map(all_of, ("image", "metal", "clean", "other"))
+    return Scan(image=image, metal=metal, clean=clean, other=other)
 
 
 def coarser(scan: Scan, factor: int) -> Scan:

@@ -16,6 +16,24 @@ AREA = (12 / 256**2, 800 / 256**2)
 """Smallest and largest area of all pieces together, as shares of the frame."""
 
 
+AREA_MM2 = (8.0, 1000.0)
+"""mm2, the same where sizes are true: from a wire's end to a hip's head of 36 mm."""
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """What true sizes are told by."""
+
+    field: float
+    """mm: side of the slice."""
+
+    frame: np.ndarray
+    """float `[M]`, mm: side of each whole's own frame."""
+
+    wholes: np.ndarray
+    """int `[n]`: the wholes that may be taken."""
+
+
 @dataclass(frozen=True)
 class Placement:
     """One shape put into a frame. Places are (x, y) in half frames, [-1, 1] across the image."""
@@ -99,11 +117,41 @@ class Shapes:
         angle = float(draw.uniform(-np.pi, np.pi))
         return Placement(shape, (float(x), float(y)), scale, angle, bool(draw.random() < 0.5))
 
+    def choose_in_mm(
+        self, draw: np.random.Generator, body: np.ndarray, bone: np.ndarray, sizes: Sizes
+    ) -> list[Placement]:
+        """Metal at its true size, within a tenth, for a slice of known pixel: one of the wholes
+        that `sizes` has, or 1 to 3 pieces. body, bone: bool `[H W]`.
+
+        Of twenty places about where a whole was, the one with most of it in bone is taken; if none
+        has most of it in the body, there are pieces.
+        """
+        if len(sizes.wholes) and draw.random() < 0.5:
+            tried = [self._whole_in_mm(draw, sizes) for _ in range(20)]
+            inside = [p for p in tried if self._inside(p, body) > 0.6]
+            if inside:
+                return [max(inside, key=lambda p: self._inside(p, bone))]
+        count = int(draw.integers(1, 4))
+        area = np.exp(draw.uniform(*np.log(AREA_MM2))) / sizes.field**2 / count
+        rows, columns = np.nonzero(body) if body.any() else np.nonzero(~body)
+        return [self._piece(draw, area, rows, columns, body.shape) for _ in range(count)]
+
+    def _whole_in_mm(self, draw: np.random.Generator, sizes: Sizes) -> Placement:
+        shape = int(draw.choice(sizes.wholes))
+        scale = float(sizes.frame[shape] / sizes.field * draw.uniform(0.9, 1.1))
+        x, y = self.centre[shape] * scale + draw.uniform(-0.2, 0.2, 2)
+        angle = float(draw.uniform(-0.1, 0.1))
+        return Placement(shape, (float(x), float(y)), scale, angle, bool(draw.random() < 0.5))
+
     def place(self, placements: Sequence[Placement], height: int, width: int) -> Tensor:
         """The mask, bool `[1 H W]`: True where a pixel has half as much metal as the fullest one,
         so that what is thinner than a pixel does not vanish."""
-        share = torch.stack([self._placed(p, height, width) for p in placements]).amax(0)[None]
+        share = self.placed(placements, height, width)
         return (share >= share.max() / 2) & (share > 0)
+
+    def placed(self, placements: Sequence[Placement], height: int, width: int) -> Tensor:
+        """Share of each pixel that is metal, float32 `[1 H W]`."""
+        return torch.stack([self._placed(p, height, width) for p in placements]).amax(0)[None]
 
     def _placed(self, p: Placement, height: int, width: int) -> Tensor:
         turn = _turn(p)

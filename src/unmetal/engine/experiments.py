@@ -116,6 +116,18 @@ SGD = train.Config(
 )
 """CNNMAR's own."""
 
+METALS = ("ti", "steel", "cocr", "au", "amalgam")
+"""What implants are made of."""
+
+CLINICAL = replace(WIDER, protocol="clinical", metals=METALS)
+"""A second scanner, whose settings differ from scan to scan."""
+
+CBCT = replace(WIDER, protocol="cbct", metals=METALS)
+"""A flat panel; the clean slices are the CT's own."""
+
+FIVES = {"recon": 5.0, "cycle": 5.0, "artifact": 5.0}
+"""The paper's weights for CL2, whose affected images are noisy."""
+
 EXPERIMENTS: dict[str, Experiment] = {
     "adn-syn": replace(SYN, training=LIKE_ADN),
     "unet-syn": Experiment("the U-Net, on pairs", "unet", unet.Config(), PAIRS, FOR_UNET),
@@ -136,27 +148,35 @@ EXPERIMENTS: dict[str, Experiment] = {
     "destreaknet-syn": Experiment(
         "DestreakNet-style, on pairs", "destreaknet", destreaknet.Config(), PAIRS, FALLING
     ),
+    "adn-clinical": Experiment("ADN, unpaired, clinical CT", data=CLINICAL, training=LIKE_ADN),
+    "cyclegan-clinical": Experiment(
+        "CycleGAN, unpaired, clinical CT", "cyclegan", cyclegan.Config(), CLINICAL, LIKE_CYCLEGAN
+    ),
+    "adn-cbct": Experiment(
+        "ADN, unpaired, cone-beam and clean CT", "adn", adn.Config(**FIVES), CBCT, LIKE_ADN
+    ),
+    "cyclegan-cbct": Experiment(
+        "CycleGAN, unpaired, cone-beam and clean CT",
+        "cyclegan",
+        cyclegan.Config(),
+        CBCT,
+        LIKE_CYCLEGAN,
+    ),
 }
 """Name -> preset; `unmetal train NAME`."""
 
-QUARTER: dict[str, Any] = {
-    "adn-syn": CPU.learns,
-    "unet-syn": unet.Config(width=16),
-    "cganmar-syn": cganmar.Config(width=16, critic_width=32),
-    "cyclegan-syn": cyclegan.Config(width=16, critic_width=32),
-    "munit-syn": munit.Config(width=16, critic_width=32),
-    "drit-syn": drit.Config(width=16, critic_width=32, content_layers=2),
-    "rl-arcnn-syn": rl_arcnn.Config(width=16),
+QUARTER: dict[str, dict[str, Any]] = {
+    "adn": {"architecture": CPU.learns.architecture},
+    "unet": {"width": 16},
+    "cganmar": {"width": 16, "critic_width": 32},
+    "cyclegan": {"width": 16, "critic_width": 32},
+    "munit": {"width": 16, "critic_width": 32},
+    "drit": {"width": 16, "critic_width": 32, "content_layers": 2},
+    "rl-arcnn": {"width": 16},
 }
-"""The networks of the table at a quarter of their width, for CPUs."""
+"""The methods' networks at a quarter of their width, for CPUs."""
 
-PUBLISHED = {
-    "adn-syn": 1e-4,
-    "cganmar-syn": 2e-4,
-    "cyclegan-syn": 2e-4,
-    "munit-syn": 1e-4,
-    "drit-syn": 1e-4,
-}
+PUBLISHED = {"adn": 1e-4, "cganmar": 2e-4, "cyclegan": 2e-4, "munit": 1e-4, "drit": 1e-4}
 """Learning rates, of those that were published for images and for batches of one or two."""
 
 
@@ -172,17 +192,17 @@ def small(name: str) -> Experiment:
         full.training,
         samples=2000,
         batch=2 if full.method == "drit" else 1,
-        rate=2 * PUBLISHED[name] if name in PUBLISHED else full.training.rate,
+        rate=2 * PUBLISHED.get(full.method, full.training.rate / 2),
         fall=0.3,
         ema=0.0 if full.method == "unet" else 0.99,
         validate_every=500,
     )
-    if name not in QUARTER:
+    if full.method not in QUARTER:
         return replace(full, line=f"{full.line}; for a CPU", training=training)
     return replace(
         full,
         line=f"{full.line}; a quarter as wide, at half the resolution, for a CPU",
-        learns=replace(QUARTER[name], size=128),
+        learns=replace(full.learns, **QUARTER[full.method], size=128),
         data=replace(full.data, coarser=2),
         training=replace(training, precision="bf16"),
     )

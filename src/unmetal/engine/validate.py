@@ -9,6 +9,7 @@ from torch import Tensor
 from unmetal.data.samples import Choice, Samples, View
 from unmetal.methods.method import Method
 from unmetal.metrics.protocol import adn_protocol
+from unmetal.physics.protocol import PROTOCOLS
 from unmetal.scan import Scan
 from unmetal.units import mu_to_unit
 
@@ -49,8 +50,11 @@ def plain(samples: Samples, index: int, slice: int) -> Choice:
     """A validation slice as it is, with metal drawn for it alone."""
     draw = np.random.default_rng([20_011, index])
     view = View(slice, flip=False, zoom=1.0, turn=0.0)
+    if samples.metalwork:
+        return samples.choose_in_mm(draw, view, view)
     metal = samples.shapes.choose(draw, samples.cohort.hu[slice] > -300)
-    return Choice(view, view, metal, samples.config.metals[0])
+    protocol = PROTOCOLS[samples.config.protocol]
+    return Choice(view, view, metal, samples.config.metals[0], protocol)
 
 
 def protocol(scan: Scan, output: Tensor) -> tuple[Tensor, Tensor, Tensor]:

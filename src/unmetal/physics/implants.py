@@ -1,6 +1,7 @@
 """Drawn implants: choose them, then draw them."""
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import torch
@@ -28,6 +29,8 @@ class Implant:
     """Radians from the row axis to the longer side."""
     oval: bool
     """An ellipse (a head, a rod seen end on, a filling) or a rectangle (a screw, a plate)."""
+    wall: float = 0.0
+    """mm of its wall where it is hollow (a cup, a port); 0 for a solid one."""
 
 
 def choose_implants(body: Tensor, pixel: float, generator: torch.Generator) -> list[Implant]:
@@ -60,12 +63,41 @@ def draw_implants(implants: list[Implant], height: int, width: int, pixel: float
     mask = torch.zeros(height, width, dtype=torch.bool)
     rows, columns = torch.arange(height)[:, None], torch.arange(width)[None]
     for implant in implants:
-        down, right = (rows - implant.row) * pixel, (columns - implant.column) * pixel
-        cos, sin = math.cos(implant.angle), math.sin(implant.angle)
-        along = (right * cos + down * sin) / (implant.length / 2)
-        across = (down * cos - right * sin) / (implant.width / 2)
-        if implant.oval:
-            mask |= along**2 + across**2 <= 1
-        else:
-            mask |= (along.abs() <= 1) & (across.abs() <= 1)
+        mask |= _inside(implant, rows, columns, pixel)
     return mask
+
+
+def implant_share(
+    implants: Iterable[Implant], height: int, width: int, pixel: float, fine: int = 5
+) -> Tensor:
+    """Share of each pixel that is in one of the implants, float32 `[H W]`: the mean of `fine` x
+    `fine` points, so that what is thinner than a pixel is thin."""
+    share = torch.zeros(height, width)
+    offset = (torch.arange(fine) + 0.5) / fine - 0.5
+    for implant in implants:
+        reach = math.hypot(implant.length, implant.width) / 2 / pixel + 1
+        top, left = (max(0, math.floor(x - reach)) for x in (implant.row, implant.column))
+        bottom, right = math.ceil(implant.row + reach), math.ceil(implant.column + reach)
+        there = share[top : bottom + 1, left : right + 1]
+        rows = (torch.arange(top, top + there.shape[0])[:, None] + offset).flatten()[:, None]
+        columns = (torch.arange(left, left + there.shape[1])[:, None] + offset).flatten()[None]
+        inside = _inside(implant, rows, columns, pixel).float()
+        part = inside.reshape(len(there), fine, there.shape[1], fine).mean((1, 3))
+        there.copy_(torch.maximum(there, part))
+    return share
+
+
+def _inside(implant: Implant, rows: Tensor, columns: Tensor, pixel: float) -> Tensor:
+    """bool `[h w]`: which points, in pixel indices `[h 1]` and `[1 w]`, are in the implant."""
+    down, right = (rows - implant.row) * pixel, (columns - implant.column) * pixel
+    cos, sin = math.cos(implant.angle), math.sin(implant.angle)
+
+    def within(thinner: float) -> Tensor:
+        along = (right * cos + down * sin) / (implant.length / 2 - thinner)
+        across = (down * cos - right * sin) / (implant.width / 2 - thinner)
+        if implant.oval:
+            return along**2 + across**2 <= 1
+        return (along.abs() <= 1) & (across.abs() <= 1)
+
+    solid = within(0.0)
+    return solid & ~within(implant.wall) if 0 < implant.wall < implant.width / 2 else solid

@@ -48,8 +48,8 @@ class Machine:
     """Share of the scans in which the patient moves."""
     motion: Range
     """Amplitude of that motion in mm, on a logarithmic scale."""
-    blind: Range = (0.0, 0.0)
-    """Share of the detector, at each end, that is missing."""
+    field: Range | None = None
+    """Diameter of the field of view as a share of the image's longer side; None sees it all."""
     bin: float = 0.6
     """mm at the axis of rotation, of a real detector's bin."""
     turn: int = 1000
@@ -63,10 +63,10 @@ class Machine:
         photons, electronic = _log(rng, self.photons), rng.uniform(*self.electronic)
         haze = Scatter(_log(rng, self.scatter), self.width, rng.uniform(*self.corrected))
         kvp, kernel = (int(rng.integers(len(x))) for x in (self.kvp, self.kernels))
-        blind = round(rng.uniform(*self.blind) * scanner.geometry.bins)
+        scanner = replace(scanner, kernel=self.kernels[kernel], blind=self._blind(rng, scanner))
         motion = self._motion(rng)
         return Protocol(
-            replace(scanner, kernel=self.kernels[kernel], blind=blind),
+            scanner,
             beam=Beam(self.kvp[kvp], self.copper, integrating=True, kev=4),
             photons=photons * together,
             scatter=0.0,
@@ -81,6 +81,14 @@ class Machine:
     def _together(self, geometry: Geometry) -> float:
         """Real measurements that one of ours stands for."""
         return 10 * geometry.pitch_at_axis / self.bin * self.turn / geometry.views
+
+    def _blind(self, rng: np.random.Generator, scanner: CT) -> int:
+        """Bins to leave out at each end of the detector."""
+        if self.field is None:
+            return 0
+        grid, geometry = scanner.grid, scanner.geometry
+        across = rng.uniform(*self.field) * max(grid.height, grid.width) * grid.pixel
+        return max(0, round((geometry.bins - across / geometry.pitch_at_axis) / 2))
 
     def _motion(self, rng: np.random.Generator) -> Motion | None:
         # Drawn in either case, so that what follows does not depend on it.
@@ -99,8 +107,8 @@ MACHINES = {
         scanner=arc,
         kvp=(80, 100, 120, 140),
         copper=0.2,
-        photons=(1e4, 6e5),
-        electronic=(5.0, 20.0),
+        photons=(2e4, 1e6),
+        electronic=(3.0, 10.0),
         scatter=(0.002, 0.02),
         corrected=(0.7, 1.0),
         width=0.1,
@@ -113,14 +121,14 @@ MACHINES = {
         kvp=(100, 120),
         copper=0.1,
         photons=(5e3, 5e4),
-        electronic=(5.0, 20.0),
-        scatter=(0.05, 0.3),
-        corrected=(0.6, 0.95),
+        electronic=(3.0, 10.0),
+        scatter=(0.03, 0.12),
+        corrected=(0.7, 0.95),
         width=0.15,
         kernels=("hann",),
         moving=0.5,
         motion=(0.3, 3.0),
-        blind=(0.1, 0.2),
+        field=(0.65, 0.95),
     ),
 }
 """The machines by name."""

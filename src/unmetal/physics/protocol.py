@@ -1,6 +1,6 @@
 """How a scanner is used: its tube, its photons and what disturbs them; the published protocols."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from unmetal.physics.motion import Motion
@@ -14,7 +14,7 @@ class Protocol:
     """A scanner and how it is used; the defaults are the ADN paper's."""
 
     scanner: CT
-    beam: Beam = Beam()
+    beam: Beam = field(default_factory=Beam)
     """Tube and detector."""
     photons: float = 2e7
     """Photons that leave the tube towards each bin in each view."""
