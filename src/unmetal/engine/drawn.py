@@ -15,17 +15,22 @@ from unmetal.engine.reduce import Progress
 from unmetal.engine.results import Result, results, rows
 from unmetal.engine.rows import INPUT, TRUTH, Row, Setting, spread
 from unmetal.engine.simulate import resize
+from unmetal.errors import InputError
 from unmetal.methods.method import Method
 from unmetal.metrics.lesion import choose_lesion
 from unmetal.metrics.protocol import hu_protocol
 from unmetal.physics.derive import body_mask
-from unmetal.physics.implants import choose_implants, draw_implants
+from unmetal.physics.hardware import choose_hardware, metal_of
 from unmetal.physics.machines import protocol_for
 from unmetal.physics.protocol import Protocol
 from unmetal.physics.simulate import Simulation, simulate
 from unmetal.units import MU_WATER, hu_to_mu, mu_to_hu
 
-MATERIALS = ("ti", "fe", "cocr", "au", "amalgam")
+METALS = ("ti", "steel", "cocr", "au", "amalgam")
+"""What implants are made of."""
+
+TRIES = 20
+"""Implants that are drawn for a slice until one is as thick as a pixel and in the field of view."""
 
 SIZE = 256
 """Pixels a side at which slices are scanned: that of the ADN protocol, for the same networks."""
@@ -136,17 +141,21 @@ def further(
 
 
 def drawn(name: str, clean: Tensor, pixel: float, rng: np.random.Generator) -> Scene:
-    """A scene by the machine of that name: its settings, the implants, what they are made of.
+    """A scene by the machine of that name: its settings, the implant, what that is made of.
 
-    clean: `[1 1 H W]`, 1/cm. pixel: mm.
+    clean: `[1 1 H W]`, 1/cm. pixel: mm. Raises `InputError` for a slice that no implant fits into.
     """
     height, width = clean.shape[-2:]
     protocol = protocol_for(name, rng, (height, width), pixel)
-    body = torch.from_numpy(body_mask(mu_to_hu(clean[0, 0]).cpu().numpy(), pixel))
-    generator = torch.Generator().manual_seed(int(rng.integers(2**62)))
-    implants = choose_implants(body, pixel, generator)
-    metal = draw_implants(implants, height, width, pixel) & body
-    material = str(rng.choice(MATERIALS))
-    facts: Row = {"implant": "drawn", "material": material, **protocol.settings()}
+    hu = mu_to_hu(clean[0, 0]).cpu().numpy()
+    for _ in range(TRIES):
+        hardware = choose_hardware(hu, pixel, METALS, rng)
+        share, materials = metal_of(hardware, height, width, pixel)
+        # Metal outside of a small field of view leaves nothing to reduce that is scored.
+        if hardware is not None and (share * protocol.scanner.seen(share) > 0.5).any():
+            break
+    else:
+        raise InputError("no implant fits into a slice: is it one of a patient, in HU?")
+    facts: Row = {"implant": hardware.kind, "material": hardware.material, **protocol.settings()}
     noise = int(rng.integers(2**62))
-    return Scene(clean, metal[None, None].to(clean), (material,), protocol, noise, facts)
+    return Scene(clean, share.to(clean), materials, protocol, noise, facts)
