@@ -95,8 +95,8 @@ def caption(cases: Cases, setting: Setting, rows: Sequence[Row]) -> str:
     )
     if setting.protocol != "adn":
         return (
-            f"{part(there, len(cases.hu))}, each scanned {setting.draws} times by a drawn "
-            f"`{setting.protocol}` machine with drawn implants at true size, from seed "
+            f"{part(there, len(cases.hu)).rstrip(',')}, each scanned {setting.draws} times by a "
+            f"drawn `{setting.protocol}` machine with drawn implants at true size, from seed "
             f"{setting.seed}. The truth is what the same machine makes of the slice without metal "
             "and without noise, `ceiling` its scan without metal. Scored as the ADN paper does ("
             f"{scored}; sinogram, trace and mask are there before the clock starts."

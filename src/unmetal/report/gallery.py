@@ -33,6 +33,9 @@ above a panel for its name, below it for its numbers."""
 ACROSS = 8
 """Panels side by side, at most; a case with more takes several lines."""
 
+LETTERS = 32
+"""Letters that fit beside a case; longer descriptions take two smaller lines."""
+
 ZOOM, INSET = 4.5, 0.42
 """How many times smaller than the slice what the close-up shows is, and its share of the panel."""
 
@@ -172,10 +175,14 @@ def _describe(
 ) -> None:
     """Left of a case: which slice it is, and how much metal there is."""
     width, height = figure.get_size_inches()
-    text = f"slice {case.slice}" + (f", {row['mask_px']} px of metal" if row else "")
+    text, metal = f"slice {case.slice}", f"{row['mask_px']} px of metal" if row else ""
+    long = len(text + metal) > LETTERS
+    text = text + ("\n" if long else ", ") + metal if metal else text
     middle = HEAD + (number + 0.5) * sheet.lines * LINE
     where = (0.5 * SIDE / width, 1 - middle / height)
-    figure.text(*where, text, rotation=90, ha="center", va="center", size=8, color=INK)
+    figure.text(
+        *where, text, rotation=90, ha="center", va="center", size=6 if long else 8, color=INK
+    )
 
 
 def _note(figure: Figure, window: Window, numbers: str) -> None:
