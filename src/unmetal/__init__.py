@@ -95,15 +95,15 @@ def simulate(
     Args:
         series: a `Volume`, or HU `[H W]` or `[slices H W]` as an array.
         mask: bool `[h w]`, any size; None draws implants inside the body.
-        protocol: `adn` or `syndeeplesion`.
-        metal: `ti`, `fe`, `cu`, `au`, `cocr` or `amalgam`.
-        seed: of implants and noise.
-        native: keep the series' own matrix and pixel size.
+        protocol: `adn`, `syndeeplesion`, `clinical` or `cbct`.
+        metal: `ti`, `fe`, `steel`, `cu`, `au`, `cocr` or `amalgam`.
+        seed: of implants, noise and a machine's settings.
+        native: keep the series' own matrix and pixel size, as `clinical` and `cbct` always do.
         spacing: pixel size in mm of an array; 384 mm / width when None.
 
     Returns:
         What `unmetal.engine.simulate.simulate_volume` returns: `image`, `truth`, `free` (HU
-        `[slices H W]`), `metal`, `sinogram`, `free_sinogram` and `trace`.
+        `[slices H W]`), `metal`, `sinogram`, `free_sinogram`, `trace`, `implants`, `settings`.
 
     Raises:
         InputError: slices that are not square where the protocol wants them so.
@@ -111,7 +111,7 @@ def simulate(
     from unmetal.engine.simulate import setting_of, simulate_volume  # noqa: PLC0415
 
     volume = series if isinstance(series, Volume) else as_volume(series, spacing)
-    setting, pixel = setting_of(volume, protocol, native=native)
+    setting, pixel = setting_of(volume, protocol, native=native, seed=seed)
     return simulate_volume(volume, mask, setting, pixel, metal, seed)
 
 

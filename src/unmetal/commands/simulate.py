@@ -14,10 +14,18 @@ from unmetal.console import console_log, progress_bar
 class Simulate:
     """Put metal and its artifacts into clean slices, with the physics of a scanner.
 
-    The slices are brought to the matrix of the protocol (256 for adn, 416 for syndeeplesion), as
-    the published data were made; --native keeps theirs, and scans at their own pixel size. An
-    output that ends in .npz holds everything: image, truth, metal, sinogram, trace, and the image
-    and sinogram of the same scan without the metal.
+    adn and syndeeplesion are the published protocols: slices are brought to their matrix (256 and
+    416), as the published data were made; --native keeps the slices' own and their pixel size.
+
+    clinical (a hospital's scanner) and cbct (a flat panel) are machines in mm, always at native
+    size. Drawn from the seed, once for a series: tube voltage, dose, scatter and how much of it is
+    corrected, electronic noise, motion, kernel, and a flat panel's field of view. Implants are
+    those of the metal, at true size, in place of tissue. The same seed repeats it all; what was
+    drawn is printed and, in an .npz, under "settings" and "implants".
+
+    An output that ends in .npz holds everything: image, truth, metal, sinogram, trace, and the
+    image and sinogram of the same scan without the metal. The truth of a published protocol is the
+    slice that was put in; of a machine it is the scan without metal and noise.
     """
 
     clean: tyro.conf.Positional[Path]
@@ -30,14 +38,14 @@ class Simulate:
     """Metal masks: an .npz holding `masks`, bool [n H W] (the first one unless FILE:INDEX says
     another), or an image. Implants are drawn inside the body when there are none."""
 
-    protocol: Literal["adn", "syndeeplesion"] = "adn"
+    protocol: Literal["adn", "syndeeplesion", "clinical", "cbct"] = "adn"
     """Geometry, spectrum, noise and reconstruction."""
 
-    metal: Literal["ti", "fe", "cu", "au", "cocr", "amalgam"] = "ti"
+    metal: Literal["ti", "fe", "steel", "cu", "au", "cocr", "amalgam"] = "ti"
     """What the metal is made of."""
 
     seed: int = 0
-    """Of the implants that are drawn and of the photon noise."""
+    """Of everything that is drawn: implants, a machine's settings, noise."""
 
     native: bool = False
     """Scan at the input's own matrix and pixel size instead of the protocol's."""
@@ -58,7 +66,7 @@ class Simulate:
         console_log()
         log = logging.getLogger("unmetal")
         volume = data.read(self.clean, spacing=self.spacing)
-        setting, pixel = setting_of(volume, self.protocol, native=self.native)
+        setting, pixel = setting_of(volume, self.protocol, native=self.native, seed=self.seed)
         height, width = setting.scanner.grid.height, setting.scanner.grid.width
         check_simulated(volume, self.output, (height, width), force=self.force)
         mask = None if self.masks is None else load_masks(self.masks)[0]
@@ -67,4 +75,5 @@ class Simulate:
                 volume, mask, setting, pixel, self.metal, self.seed, progress=progress
             )
         write_simulated(volume, arrays, self.output, force=self.force)
+        log.info("%s, %s: %s", self.protocol, arrays["settings"], ", ".join(arrays["implants"]))
         log.info("%s: %d slices of %d x %d", self.output, len(volume.hu), height, width)

@@ -6,15 +6,15 @@ import numpy as np
 from torch import Tensor
 
 from unmetal.data.cohort import Cohort
-from unmetal.data.shapes import Placement, Shapes, Sizes
+from unmetal.data.shapes import AREA_MM2, CROWNS_MM2, Placement, Shapes, Sizes
 from unmetal.physics.geometry import Grid
-from unmetal.physics.hardware import BONE_HU, Hardware, choose_hardware
+from unmetal.physics.hardware import BONE_HU, HEAD_MM, Hardware, choose_hardware
 
 DRAWN = 0.6
 """Share of the samples whose implants are drawn; the others have shapes of the cohort."""
 
-HEAD_MM = 230.0
-"""Width of a body up to which it may have a mouthful of fillings."""
+DENTAL = ("amalgam", "au")
+"""What fillings and crowns are made of, and nothing that is larger."""
 
 
 class Metalwork:
@@ -38,12 +38,15 @@ class Metalwork:
         body = hu > -300
         columns = np.nonzero(body.any(0))[0]
         narrow = len(columns) > 0 and (np.ptp(columns) + 1) * pixel < HEAD_MM
-        fits = [bool(made) for made in self.made_of] & (~self.dental | narrow)
+        # Frames with fillings are for heads, all others for trunks.
+        fits = [bool(made) for made in self.made_of] & (self.dental == narrow)
         wholes = self.shapes.wholes[fits[self.shapes.wholes]]
-        sizes = Sizes(hu.shape[1] * pixel, self.frame, wholes)
+        material = str(draw.choice(self.metals))
+        area = CROWNS_MM2 if material in DENTAL else AREA_MM2
+        sizes = Sizes(hu.shape[1] * pixel, self.frame, wholes, area)
         placements = self.shapes.choose_in_mm(draw, body, hu > BONE_HU, sizes)
-        metals = self.made_of[placements[0].shape] or self.metals
-        return placements, str(draw.choice(metals))
+        made_of = self.made_of[placements[0].shape]
+        return placements, str(draw.choice(made_of)) if made_of else material
 
     def share(self, metal: Sequence[Placement] | Hardware, grid: Grid) -> Tensor:
         """Share of each pixel of a grid that is metal, `[1 1 H W]` on the shapes' device."""

@@ -19,6 +19,9 @@ AREA = (12 / 256**2, 800 / 256**2)
 AREA_MM2 = (8.0, 1000.0)
 """mm2, the same where sizes are true: from a wire's end to a hip's head of 36 mm."""
 
+CROWNS_MM2 = (8.0, 120.0)
+"""mm2, of gold and amalgam: up to two crowns."""
+
 
 @dataclass(frozen=True)
 class Sizes:
@@ -32,6 +35,9 @@ class Sizes:
 
     wholes: np.ndarray
     """int `[n]`: the wholes that may be taken."""
+
+    area: tuple[float, float]
+    """mm2: smallest and largest area of all pieces together."""
 
 
 @dataclass(frozen=True)
@@ -132,7 +138,7 @@ class Shapes:
             if inside:
                 return [max(inside, key=lambda p: self._inside(p, bone))]
         count = int(draw.integers(1, 4))
-        area = np.exp(draw.uniform(*np.log(AREA_MM2))) / sizes.field**2 / count
+        area = np.exp(draw.uniform(*np.log(sizes.area))) / sizes.field**2 / count
         rows, columns = np.nonzero(body) if body.any() else np.nonzero(~body)
         return [self._piece(draw, area, rows, columns, body.shape) for _ in range(count)]
 

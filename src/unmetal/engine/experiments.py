@@ -125,7 +125,7 @@ CLINICAL = replace(WIDER, protocol="clinical", metals=METALS)
 CBCT = replace(WIDER, protocol="cbct", metals=METALS)
 """A flat panel; the clean slices are the CT's own."""
 
-FIVES = {"recon": 5.0, "cycle": 5.0, "artifact": 5.0}
+FOR_CL2 = adn.Config(recon=5, cycle=5, artifact=5)
 """The paper's weights for CL2, whose affected images are noisy."""
 
 EXPERIMENTS: dict[str, Experiment] = {
@@ -152,9 +152,7 @@ EXPERIMENTS: dict[str, Experiment] = {
     "cyclegan-clinical": Experiment(
         "CycleGAN, unpaired, clinical CT", "cyclegan", cyclegan.Config(), CLINICAL, LIKE_CYCLEGAN
     ),
-    "adn-cbct": Experiment(
-        "ADN, unpaired, cone-beam and clean CT", "adn", adn.Config(**FIVES), CBCT, LIKE_ADN
-    ),
+    "adn-cbct": Experiment("ADN, unpaired, cone-beam and clean CT", "adn", FOR_CL2, CBCT, LIKE_ADN),
     "cyclegan-cbct": Experiment(
         "CycleGAN, unpaired, cone-beam and clean CT",
         "cyclegan",
@@ -224,7 +222,7 @@ EXPERIMENTS |= {
     "adn-cl2": replace(
         SYN,
         line="ADN with the paper's weights of 5 for cone-beam CT (CL2)",
-        learns=adn.Config(recon=5, cycle=5, artifact=5),
+        learns=FOR_CL2,
     ),
     "adn-syn-cpu": CPU,
     "adn-syn-cpu-coarse": replace(

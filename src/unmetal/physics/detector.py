@@ -1,7 +1,10 @@
 """Counting photons: scatter, quantum and electronic noise, the logarithm, the water correction."""
 
+import math
+
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from unmetal.physics.hardening import correct_water
 from unmetal.physics.polychromatic import water_coefficients_of
@@ -24,9 +27,13 @@ def measure(integrals: Tensor, protocol: Protocol, generator: torch.Generator | 
         haze = photons * protocol.haze(integrals)
         expected = expected + haze
         removed = protocol.haze.corrected * haze
-    counted = expected if generator is None else _counted(expected, protocol, generator)
+    signal = expected - removed
+    if generator is not None:
+        signal = _counted(expected, protocol, generator) - removed
+        if protocol.calm:
+            signal = calmed(signal, protocol.calm, protocol.electronic)
     # Below the electronic noise nothing is told from nothing.
-    signal = (counted - removed).clamp_min(max(1.0, protocol.electronic))
+    signal = signal.clamp_min(max(1.0, protocol.electronic))
     seen = -torch.log(signal / photons)
     return correct_water(seen, water_coefficients_of(protocol.beam))
 
@@ -37,3 +44,17 @@ def _counted(expected: Tensor, protocol: Protocol, generator: torch.Generator) -
         noise = torch.randn(counted.shape, generator=generator, device=counted.device)
         counted = counted + protocol.electronic * noise.to(counted)
     return counted
+
+
+def calmed(signal: Tensor, noise: float, electronic: float) -> Tensor:
+    """Photons `[B 1 V D]` with those smoothed, over 3 views and 5 bins, whose noise relative to
+    themselves exceeds `noise`; the more so the fewer they are.
+
+    Every scanner does something of the kind (Hsieh, Med. Phys. 25, 1998): without it the streaks of
+    starved rays drown the slice. electronic: standard deviation, photons.
+    """
+    mean = F.avg_pool2d(F.pad(signal, (2, 2, 1, 1), mode="replicate"), (3, 5), 1)
+    # n photons have the noise (n + electronic^2) / n^2 squared; solved for n.
+    half = 1 / (2 * noise**2)
+    enough = half + math.sqrt(half**2 + (electronic / noise) ** 2)
+    return torch.lerp(mean, signal, (mean / enough).clamp(0, 1))

@@ -24,6 +24,9 @@ BONE_HU, DENSE_HU = 250.0, 700.0
 THICK = 0.5
 """Share of bone within about a centimetre that makes bone thick: a joint, a vertebra."""
 
+HEAD_MM = 230.0
+"""Width of a body up to which it is a head or a limb, and no trunk."""
+
 
 class Anatomy:
     """What of a slice tells where implants go: HU `[H W]`, pixels of `pixel` mm."""
@@ -43,12 +46,12 @@ class Anatomy:
         self.below = (np.arange(hu.shape[0])[:, None] - self.middle[0]) * pixel
 
     def joint(self) -> np.ndarray:
-        """bool `[H W]`: thick bone at a fifth of the body's width from the midline and more."""
-        return self.thick & (self.aside > 0.2 * self.width)
+        """bool `[H W]`: thick bone of a trunk, a fifth of its width from the midline and more."""
+        return self.thick & (self.aside > 0.2 * self.width) & (self.width > HEAD_MM)
 
     def vertebra(self) -> np.ndarray:
-        """bool `[H W]`: thick bone on the midline, behind the middle of the body."""
-        return self.thick & (self.aside < 25) & (self.below > 0)
+        """bool `[H W]`: thick bone of a trunk on its midline, behind its middle."""
+        return self.thick & (self.aside < 25) & (self.below > 0) & (self.width > HEAD_MM)
 
     def under_skin(self) -> np.ndarray:
         """bool `[H W]`: fat and muscle 8 to 20 mm under the skin of the front, beside the
@@ -192,7 +195,8 @@ def _fillings(rng: np.random.Generator, anatomy: Anatomy, row: float, column: fl
         at = near[rng.integers(len(near))] if len(near) else (row, column)
         length = rng.uniform(3, 10)
         width = length * rng.uniform(0.5, 1)
-        parts.append(Implant(*map(float, at), length, width, rng.uniform(0, math.pi), oval=True))
+        angle = rng.uniform(0, math.pi)
+        parts.append(Implant(float(at[0]), float(at[1]), length, width, angle, oval=True))
     return parts
 
 

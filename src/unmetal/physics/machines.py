@@ -48,6 +48,8 @@ class Machine:
     """Share of the scans in which the patient moves."""
     motion: Range
     """Amplitude of that motion in mm, on a logarithmic scale."""
+    calm: float = 0.1
+    """`Protocol.calm`."""
     field: Range | None = None
     """Diameter of the field of view as a share of the image's longer side; None sees it all."""
     bin: float = 0.6
@@ -72,6 +74,8 @@ class Machine:
             scatter=0.0,
             haze=haze,
             electronic=electronic * math.sqrt(together),
+            calm=self.calm,
+            aperture=1 / 6,
             motion=motion,
             edge=1.0,
             tissue="replaced",
@@ -120,7 +124,7 @@ MACHINES = {
         scanner=cone_beam,
         kvp=(100, 120),
         copper=0.1,
-        photons=(5e3, 5e4),
+        photons=(3e3, 3e4),
         electronic=(3.0, 10.0),
         scatter=(0.03, 0.12),
         corrected=(0.7, 0.95),

@@ -24,8 +24,13 @@ class Protocol:
     """Scatter that depends on the object, beside the constant one."""
     electronic: float = 0.0
     """Standard deviation of the detector's own Gaussian noise, in photons."""
+    calm: float = 0.0
+    """Noise relative to the signal above which the scanner smooths its raw data; 0 never."""
     motion: Motion | None = None
     """How the patient moves while the gantry turns."""
+    aperture: float = 0.0
+    """Share of the photons of each neighbour that a bin counts, beside its own: bins, focal spot
+    and gantry are not points. As photons are what is averaged, so are edges of metal."""
     edge: float = 4
     """Partial volume: metal in the outermost bin at each side of a trace counts 1 / edge."""
     tissue: Literal["kept", "replaced"] = "kept"

@@ -82,14 +82,16 @@ def simulate(
     hit = trace[:, 0]
     along_hit = integrals.movedim(1, 0)[:, hit]
     through_metal = polychromatic(along_hit[None], (*BEAM, *materials), protocol.beam)
-    free_sinogram = measure(without, protocol, generator)
-    if protocol.haze is None:
+    if protocol.haze is None and not protocol.aperture:
+        free_sinogram = measure(without, protocol, generator)
         sinogram = free_sinogram.clone()
         sinogram[:, 0][hit] = measure(through_metal, protocol, generator).flatten()
-    else:  # metal changes the scatter of rays beside it
+    else:  # rays beside the metal notice it, too
         affected = without.clone()
         affected[:, 0][hit] = through_metal.flatten()
-        sinogram = measure(affected, protocol, generator)
+        without, affected = (averaged(x, protocol.aperture) for x in (without, affected))
+        free_sinogram, sinogram = (measure(x, protocol, generator) for x in (without, affected))
+        trace = F.max_pool2d(trace.float(), (1, 3), 1, (0, 1)) > 0
     if protocol.truth == "scan":
         clean = scanner.reconstruct(measure(without, protocol, None))
     scan = Scan(
@@ -108,6 +110,14 @@ def _paths(parts: Tensor, protocol: Protocol) -> Tensor:
     scanner = protocol.scanner
     paths = scanner.project(parts.flatten(0, 1)[:, None]).unflatten(0, parts.shape[:2])[:, :, 0]
     return paths if protocol.motion is None else protocol.motion(paths, scanner.geometry)
+
+
+def averaged(integrals: Tensor, aperture: float) -> Tensor:
+    """Line integrals `[B 1 V D]` of bins that count the share `aperture` of the photons of each of
+    their neighbours."""
+    photons = F.pad(torch.exp(-integrals), (1, 1, 0, 0), mode="replicate")
+    beside = photons[..., :-2] + photons[..., 2:]
+    return -torch.log((1 - 2 * aperture) * photons[..., 1:-1] + aperture * beside)
 
 
 def mostly(share: Tensor) -> Tensor:
