@@ -1,4 +1,4 @@
-"""How each known fault moves each of the eight AAPM metrics, on a phantom and on real slices.
+"""How each known fault moves each clinical measure, on a phantom and on real slices.
 
 usage: python benchmarks/measures.py [INDEX.csv]
 
@@ -14,8 +14,11 @@ import numpy as np
 from PIL import Image
 
 from unmetal.metrics.aapm import aapm
+from unmetal.metrics.bias import hu_bias
 from unmetal.metrics.faults import METAL_HU, faults
+from unmetal.metrics.lesion import choose_lesion, contrast, detectability
 from unmetal.metrics.regions import choose_regions
+from unmetal.metrics.without_truth import choose_flat, far_change, streak_amplitude
 from unmetal.physics.derive import body_mask
 from unmetal.report.tables import grid
 
@@ -33,11 +36,25 @@ def main(index: Path | None) -> None:
 
 
 def table(hu: np.ndarray, metal: np.ndarray, pixel: float) -> dict[str, dict[str, float]]:
-    """Fault -> metric -> error."""
-    regions = choose_regions(hu, metal, body_mask(hu, pixel), pixel)
+    """Fault -> measure -> number."""
+    body = body_mask(hu, pixel)
+    regions = choose_regions(hu, metal, body, pixel)
     truth = np.where(metal, METAL_HU, hu)
-    wrong = faults(hu, regions, np.random.default_rng(0))
-    return {name: aapm(one, truth, regions) for name, one in wrong.items()}
+    flat = choose_flat(hu, metal, body, pixel)
+    lesion = choose_lesion(hu, metal, body, pixel)
+    assert lesion is not None
+    wrong, ill = (faults(x, regions, np.random.default_rng(0)) for x in (hu, hu + lesion.profile))
+    found = {}
+    for name, one in wrong.items():
+        bias = hu_bias(one, truth, metal, body, pixel)
+        found[name] = aapm(one, truth, regions) | {
+            "bias 0-5": bias["bias_0_5"],
+            "flat_streak": streak_amplitude(one, flat, pixel),
+            "far_change": far_change(truth, one, metal, body, pixel),
+            "contrast": contrast(one, ill[name], lesion),
+            "d'": detectability(one, ill[name], truth, lesion),
+        }
+    return found
 
 
 def shown(some: list[dict[str, dict[str, float]]]) -> str:

@@ -24,6 +24,9 @@ CLOSE_MM, AWAY_MM = 5.0, 40.0
 LEAST_PLACES = 20
 """Places without a lesion below which a spread says nothing."""
 
+LEAST_SPREAD = 1e-6
+"""HU: what is less is rounding."""
+
 
 @dataclass(frozen=True)
 class Lesion:
@@ -109,7 +112,7 @@ def detectability(
         return math.nan
     spread = _responses(without.astype(np.float64) - truth, lesion)[lesion.places].std()
     signal = contrast(without, with_it, lesion) * CONTRAST_HU
-    return signal / float(spread) if spread > 0 else math.inf
+    return signal / float(spread) if spread > LEAST_SPREAD else math.inf
 
 
 def _responses(hu: np.ndarray, lesion: Lesion) -> np.ndarray:
