@@ -1,6 +1,7 @@
 """How much every method loses from SYN to other scanners: a table with intervals over patients.
 
-usage: python recipes/clinical_drop.py NAME=ROWS.csv... [--metric psnr] [--out FILE.md]
+usage: python recipes/clinical_drop.py NAME=ROWS.csv... [--metric psnr] [--over input]
+           [--out FILE.md]
 
 The first NAME is what drops are measured from; ROWS.csv are rows of `unmetal evaluate` on the same
 index.csv:
@@ -13,13 +14,13 @@ index.csv:
 import argparse
 from pathlib import Path
 
-from unmetal.engine.rows import CEILING
+from unmetal.engine.rows import CEILING, INPUT
 from unmetal.report.drop import drop_table, fates
 from unmetal.report.rows import read_rows
 from unmetal.report.summary import COLUMNS
 
 SAYS = """\
-Gain over the input, slice by slice, and what of it is lost from {first} to the others on slices \
+Gain over {over}, slice by slice, and what of it is lost from {first} to the others on slices \
 of both; positive drops are losses. Mean, 95 % interval (bootstrap over {patients} patients) and \
 p-value (signs flipped by patient), not corrected for how many there are.
 """
@@ -29,6 +30,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("data", nargs="+", metavar="NAME=ROWS.csv")
     parser.add_argument("--metric", default="psnr", choices=[c.name for c in COLUMNS if c.best])
+    parser.add_argument("--over", default=INPUT, help="the row that gains are over: input or li")
     parser.add_argument("--out", type=Path)
     given = parser.parse_args(arguments)
     paths = dict(one.split("=", 1) for one in given.data)
@@ -36,8 +38,8 @@ def main(arguments: list[str] | None = None) -> None:
     data = {name: read_rows(Path(path)) for name, path in paths.items()}
     patients = len({row["group"] for rows in data.values() for row in rows})
     # The ceiling is no method: what a perfect sinogram gains says how much there was to gain.
-    found = sorted(fates(data, column), key=lambda one: one.method == CEILING)
-    text = SAYS.format(first=next(iter(data)), patients=patients)
+    found = sorted(fates(data, column, given.over), key=lambda one: one.method == CEILING)
+    text = SAYS.format(over=given.over, first=next(iter(data)), patients=patients)
     text += "\n" + drop_table(found, list(data), column)
     print(text)
     if given.out:

@@ -142,6 +142,7 @@ def test_real_metal_is_measured_without_a_truth_and_slices_without_metal_are_lef
         (REAL, Setting(clinical=True), "no truth|needs a truth"),
         (REAL, Setting(protocol="cbct"), "--protocol"),
         (PATIENTS, Setting(clinical=True), "true size"),
+        (PATIENTS, Setting(protocol="cbct", draws=0), "at least once"),
         (Clean(PATIENTS.hu, MASKS, ("a", "b")), Setting(protocol="cbct"), "spacing_mm"),
     ],
 )

@@ -43,6 +43,13 @@ def test_a_drop_is_the_difference_of_the_gains_however_hard_the_data_are() -> No
     assert found["adn-cl1"].gains["clinical"].mean == pytest.approx(5.5, abs=0.1)
 
 
+def test_over_another_method_the_hardness_of_the_data_and_its_own_gain_fall_out() -> None:
+    found = {one.method: one for one in fates(DATA, over="adn")}
+    assert found["unet"].gains["SYN"].mean == pytest.approx(1, abs=0.1)
+    assert found["unet"].drops["clinical"].mean == pytest.approx(4.5, abs=0.1)
+    assert "adn" not in found
+
+
 def test_only_slices_of_both_count_for_a_drop() -> None:
     few = DATA | {"clinical": rows(22, {"unet": 1.0}, 1, 2, slices=(0, 3))}
     part = dict(few)

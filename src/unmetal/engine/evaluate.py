@@ -62,6 +62,8 @@ def fits(cases: Cases, setting: Setting) -> None:
             raise InputError("ready-made slices are scored at their own resolution: no --coarser")
         if setting.protocol != "adn":
             raise InputError("--protocol simulates on clean slices: DATA has others")
+    if setting.draws < 1:
+        raise InputError(f"--draws {setting.draws}: every slice is scanned at least once")
     if setting.clinical and isinstance(cases, Real):
         raise InputError("--clinical needs a truth, and real metal has none: leave it out")
     if setting.clinical and isinstance(cases, Clean) and setting.protocol not in MACHINES:

@@ -1,7 +1,9 @@
 """What methods lose from one data set to another: their gain over the input there, and the drop.
 
 Data sets are not equally hard, so that PSNR falls for every method and the input alike. What a
-method adds to its input can be compared, on the same slices of the same patients.
+method adds to its input can be compared, on the same slices of the same patients; where there is
+more to gain in one than in the other (the ceiling's gain says), what it adds to one that learned
+nothing says more.
 """
 
 from __future__ import annotations
@@ -31,20 +33,22 @@ class Fate(NamedTuple):
 
     method: str
     gains: dict[str, Interval]
-    """Name of a data set -> gain over the input, where it was evaluated."""
+    """Name of a data set -> gain, where it was evaluated."""
     drops: dict[str, Difference]
     """Name of a data set -> gain on the first data set minus gain there, on slices of both."""
 
 
-def fates(data: Mapping[str, Sequence[Row]], column: Column = PSNR) -> list[Fate]:
-    """Gains and drops of every method; `data` are rows by the name of the data set, and drops are
-    from the first one. Intervals resample patients (`group`).
+def fates(
+    data: Mapping[str, Sequence[Row]], column: Column = PSNR, over: str = INPUT
+) -> list[Fate]:
+    """Gains over the row called `over`, and drops, of every method; `data` are rows by the name of
+    the data set, and drops are from the first one. Intervals resample patients (`group`).
 
     Slices go by their numbers, so all must be of the same list. Less is more for a column whose
     `best` is -1.
     """
     first, *others = data
-    gained = {name: gains(rows, column) for name, rows in data.items()}
+    gained = {name: gains(rows, column, over) for name, rows in data.items()}
     found = []
     for method in dict.fromkeys(method for its in gained.values() for method in its):
         slices = {name: its[method] for name, its in gained.items() if method in its}
@@ -58,15 +62,16 @@ def fates(data: Mapping[str, Sequence[Row]], column: Column = PSNR) -> list[Fate
     return found
 
 
-def gains(rows: Sequence[Row], column: Column) -> dict[str, dict[str, Gain]]:
-    """Method -> slice -> its gain over the input on the same cases; infinite ones do not count."""
-    inputs = {_case(row): float(row[column.name]) for row in rows if row["method"] == INPUT}
+def gains(rows: Sequence[Row], column: Column, over: str = INPUT) -> dict[str, dict[str, Gain]]:
+    """Method -> slice -> its gain over the row `over` on the same cases; infinite ones do not
+    count."""
+    base = {_case(row): float(row[column.name]) for row in rows if row["method"] == over}
     values: dict[str, dict[str, list[float]]] = {}
     groups: dict[str, str] = {}
     for row in rows:
         method, slice_ = str(row["method"]), str(row["slice"])
-        gain = float(row[column.name]) - inputs[_case(row)] if _case(row) in inputs else np.inf
-        if method != INPUT and np.isfinite(gain):
+        gain = float(row[column.name]) - base[_case(row)] if _case(row) in base else np.inf
+        if method != over and np.isfinite(gain):
             values.setdefault(method, {}).setdefault(slice_, []).append(column.best * gain)
             groups[slice_] = str(row["group"])
     return {
