@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from unmetal.data.cases import Clean, Pairs, load_cases, load_masks
+from unmetal.data.cases import Clean, Pairs, load_cases, load_masks, load_real
 from unmetal.errors import InputError
 
 
@@ -101,3 +101,37 @@ def test_masks_come_from_arrays_and_images(tmp_path):
     for where, why in ((f"{tmp_path}/m.npz:3", "no mask 3"), (f"{tmp_path}/x.npz", "no such file")):
         with pytest.raises(InputError, match=why):
             load_masks(where)
+
+
+def test_real_metal_comes_from_an_index_or_from_whatever_reduce_reads(tmp_path):
+    head = f"{HEAD},spacing_mm"
+    lines = ["0.png,clean,test,x,p,0.5", "1.png,real_metal,train,x,q,0.7"]
+    path = index(tmp_path, [head, *lines, "2.png,real_metal,test,x,r,0.8"])
+    cases = load_real(path)
+    assert cases.affected[:, 0, 0].tolist() == [1, 2]
+    assert cases.spacing.tolist() == [0.7, 0.8]
+    assert cases.names == ("1", "2")
+    assert cases.groups == ("q", "r")
+    clean = load_cases(path)
+    assert isinstance(clean, Clean)
+    assert clean.spacing is not None
+    assert clean.spacing.tolist() == [0.5]
+    hu = np.full((2, 64, 64), -1000, np.float32)
+    hu[:, 20:40, 20:40] = 40
+    np.save(tmp_path / "head.npy", hu)
+    cases = load_real(tmp_path / "head.npy")
+    assert np.array_equal(cases.affected, hu)
+    assert cases.names == ("head 1", "head 2")
+    assert cases.groups == ("head", "head")
+
+
+def test_an_index_without_pixel_sizes_is_refused_where_they_are_needed(tmp_path):
+    path = index(tmp_path, [HEAD, "1.png,real_metal,train,x,q"])
+    with pytest.raises(InputError, match="spacing_mm"):
+        load_real(path)
+    path.write_text(f"{HEAD},spacing_mm\n1.png,real_metal,train,x,q,-1\n")
+    with pytest.raises(InputError, match="positive"):
+        load_real(path)
+    path.write_text(f"{HEAD},spacing_mm\n1.png,clean,test,x,q,1\n")
+    with pytest.raises(InputError, match="kind real_metal"):
+        load_real(path)

@@ -5,6 +5,7 @@ import torch
 
 from unmetal.data.cases import Clean, Pairs
 from unmetal.engine.pictures import Case, Pictures, chosen
+from unmetal.engine.rows import Setting
 
 
 def test_slices_are_spread_and_masks_go_from_the_largest_to_the_median() -> None:
@@ -13,14 +14,16 @@ def test_slices_are_spread_and_masks_go_from_the_largest_to_the_median() -> None
     for mask, size in zip(masks, sizes, strict=True):
         mask.flat[:size] = True
     cases = Clean(np.zeros((100, 4, 4), np.float32), masks, ("a",) * 100)
-    found = chosen(cases)
+    found = chosen(cases, Setting())
     assert [case.slice for case in found] == ["0", "33", "66", "99"]
     assert [sizes[case.mask] for case in found] == [9, 8, 6, 5]
     one = Clean(cases.hu[:2], masks[:1], ("a", "b"))
-    assert chosen(one) == (Case("0", 0), Case("1", 0))
+    assert chosen(one, Setting()) == (Case("0", 0), Case("1", 0))
     nothing = np.zeros((2, 4, 4))
     pairs = Pairs(nothing, nothing, nothing > 0, nothing > 0, np.ones(2), ("x", "y"))
-    assert chosen(pairs) == (Case("x"), Case("y"))
+    assert chosen(pairs, Setting()) == (Case("x"), Case("y"))
+    drawn = chosen(one, Setting(protocol="clinical"))
+    assert drawn == (Case("0", 0), Case("1", 0)), "a machine draws its own metal"
 
 
 def test_what_is_kept_comes_back_and_what_is_not_wanted_is_not_kept(tmp_path) -> None:

@@ -6,11 +6,12 @@ import numpy as np
 import pytest
 
 from unmetal.engine.reduce import Reduced
+from unmetal.metrics.strata import BANDS, BANDS_MM, TISSUES
 from unmetal.report.changes import changes
 from unmetal.report.charts import levels_chart
 from unmetal.report.findings import checks, doubts
 from unmetal.report.record import numbers
-from unmetal.report.tally import BANDS, BANDS_MM, TISSUES, Tally, tally
+from unmetal.report.tally import Tally, tally
 from unmetal.report.wording import duration, hu, ml, number, percent, slices
 from unmetal.scan import Volume
 

@@ -1,4 +1,4 @@
-"""`unmetal evaluate`: a table of methods on data with a known truth."""
+"""`unmetal evaluate`: a table of methods on data with a known truth, or on real metal."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +11,7 @@ from unmetal.console import console_log, progress_bar
 
 @dataclass(frozen=True)
 class Evaluate:
-    """A table of methods on data with a known truth, as csv, Markdown and LaTeX, and a figure.
+    """A table of methods on test data, as csv, Markdown and LaTeX, and a figure.
 
     Beside every method stand the input and the ceiling: what a perfect sinogram would give.
     """
@@ -23,7 +23,7 @@ class Evaluate:
     """Folder with deeplesion_test_256.npz and masks/cnnmar_test_10x512.npz: every slice with every
     mask, by the paper's protocol. Or FOLDER/index.csv: the same with the clean slices of split
     test that it lists, by patient. Or an .npz of pairs: ma_x4, clean_x4, mask, body, spacing,
-    names."""
+    names. With --real, what has real metal in it and no truth."""
 
     out: Path
     """Folder for rows.csv, table.csv, table.md, table.tex, figure.png and how they were made."""
@@ -45,11 +45,26 @@ class Evaluate:
     add: bool = False
     """Keep the rows in OUT, and evaluate only methods that have none or had other weights."""
 
+    protocol: Literal["adn", "clinical", "cbct"] = "adn"
+    """Who scans clean slices: the paper's scanner, or a machine whose settings and implants are
+    drawn for each slice. These need an index.csv with spacing_mm."""
+
+    draws: int = 1
+    """How often each slice is scanned by a drawn machine."""
+
+    clinical: bool = False
+    """Also the measures that a clinician trusts: of pairs, and of the protocols clinical and
+    cbct."""
+
+    real: bool = False
+    """DATA has real metal: anything that `unmetal reduce` reads, or the slices of kind real_metal
+    of an index.csv."""
+
     metal: Literal["ti", "fe", "cu", "au", "cocr", "amalgam"] = "ti"
-    """What the masks are made of."""
+    """What the masks of the protocol adn are made of."""
 
     seed: int = 0
-    """Of the photon noise."""
+    """Of the photon noise, and of what is drawn."""
 
     device: Literal["auto", "cpu", "cuda"] = "auto"
     """Where to compute."""
@@ -59,7 +74,7 @@ class Evaluate:
 
     def run(self) -> None:
         """Evaluate and write; raises `InputError`."""
-        from unmetal.data.cases import load_cases  # noqa: PLC0415
+        from unmetal.data.cases import load_cases, load_real  # noqa: PLC0415
         from unmetal.engine.device import choose_device  # noqa: PLC0415
         from unmetal.engine.entrants import entrants  # noqa: PLC0415
         from unmetal.engine.rows import Setting  # noqa: PLC0415
@@ -67,8 +82,10 @@ class Evaluate:
 
         console_log()
         methods, device = entrants(self.methods), choose_device(self.device)
-        setting = Setting(self.metal, self.seed, self.coarser, self.slices)
-        against, cases = self.against or next(iter(methods)), load_cases(self.data)
+        how = (self.protocol, self.draws, self.clinical)
+        setting = Setting(self.metal, self.seed, self.coarser, self.slices, *how)
+        cases = (load_real if self.real else load_cases)(self.data)
+        against = self.against or next(iter(methods))
         done = Evaluation.begin(self.out, cases, setting, add=self.add, force=self.force)
         done.check(against, methods)
         with progress_bar("slices") as progress:

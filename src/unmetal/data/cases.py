@@ -1,4 +1,4 @@
-"""Test sets with a known truth: clean slices to be simulated on, and ready-made pairs."""
+"""Test sets: clean slices to be simulated on, ready-made pairs, and real metal without a truth."""
 
 import csv
 from dataclasses import dataclass
@@ -28,6 +28,8 @@ class Clean:
     """N names; slices of one patient share theirs. Unknown patients: a name a slice."""
     grouped_by: Literal["patient", "slice"] = "slice"
     """What the groups are."""
+    spacing: np.ndarray | None = None
+    """float64 `[N]`, mm; None where it is not known."""
 
 
 @dataclass(frozen=True)
@@ -47,6 +49,22 @@ class Pairs:
     names: tuple[str, ...]
 
 
+@dataclass(frozen=True)
+class Real:
+    """Slices that may have metal in them, and no truth."""
+
+    affected: np.ndarray
+    """float32 `[N H W]`, HU."""
+    spacing: np.ndarray
+    """float64 `[N]`, mm."""
+    names: tuple[str, ...]
+    groups: tuple[str, ...]
+    """N names; slices of one patient share theirs."""
+
+
+Cases = Clean | Pairs | Real
+
+
 def load_cases(path: Path) -> Clean | Pairs:
     """The test set in a `.npz` of pairs, in a folder, or in a folder's `index.csv`.
 
@@ -55,8 +73,8 @@ def load_cases(path: Path) -> Clean | Pairs:
     - A folder holds `deeplesion_test_256.npz` (`hu_x4`) and `masks/cnnmar_test_10x512.npz`
       (`masks`). Who the patients are is not known.
     - An `index.csv` lists 16-bit pictures beside it (HU = value - 1024) with the columns `file`,
-      `kind`, `split` and `patient`; those of `split` test and `kind` clean count, with the same
-      masks.
+      `kind`, `split` and `patient`, and `spacing_mm` for protocols at true size; those of `split`
+      test and `kind` clean count, with the same masks.
 
     Raises `InputError`.
     """
@@ -80,21 +98,63 @@ def load_cases(path: Path) -> Clean | Pairs:
 
 def load_index(path: Path) -> Clean:
     """The clean test slices that an index lists, by patient; see `load_cases`."""
+    hu, rows = _listed(path, "clean", split="test")
+    groups = tuple(row["patient"] for row in rows)
+    spacing = _spacing(rows, path) if "spacing_mm" in rows[0] else None
+    return Clean(hu, load_test_masks(path.parent), groups, grouped_by="patient", spacing=spacing)
+
+
+def load_real(path: Path) -> Real:
+    """Slices with real metal: those of kind `real_metal` in an `index.csv`, of either split, or all
+    of anything that `unmetal reduce` reads. Raises `InputError`."""
+    if path.suffix == ".csv":
+        hu, rows = _listed(path, "real_metal")
+        names, groups = (tuple(row[key] for row in rows) for key in ("file", "patient"))
+        return Real(hu, _spacing(rows, path), tuple(Path(n).stem for n in names), groups)
+    from unmetal.data import read  # noqa: PLC0415  (formats and their libraries)
+
+    volume = read(path)
+    count, name = len(volume.hu), path.stem
+    names = (name,) if count == 1 else tuple(f"{name} {i + 1}" for i in range(count))
+    hu = volume.hu if volume.padding is None else np.where(volume.padding, -1000, volume.hu)
+    spacing = np.full(count, volume.spacing[2], dtype=np.float64)
+    return Real(hu.astype(np.float32), spacing, names, (name,) * count)
+
+
+def _listed(
+    path: Path, kind: str, split: str | None = None
+) -> tuple[np.ndarray, list[dict[str, str]]]:
+    """HU float32 `[N H W]` and the rows of the pictures of a kind and split that an index lists."""
     try:
         with path.open(newline="", encoding="utf-8") as file:
-            rows = [r for r in csv.DictReader(file) if (r["split"], r["kind"]) == ("test", "clean")]
-            slices = [(path.parent / row["file"], row["patient"]) for row in rows]
+            rows = [row for row in csv.DictReader(file) if row["kind"] == kind]
+            rows = [row for row in rows if split in {None, row["split"]}]
+            files = [path.parent / row["file"] for row in rows]
+            [row["patient"] for row in rows]
     except FileNotFoundError as error:
         raise InputError(f"{path}: there is no such file") from error
-    except (KeyError, ValueError, csv.Error) as error:
+    except (KeyError, ValueError, TypeError, csv.Error) as error:
         raise InputError(f"{path}: not an index with file, kind, split and patient") from error
-    if not slices:
-        raise InputError(f"{path}: lists no slice of split test and kind clean")
-    hu = [_load_grey(file) + OFFSET for file, _ in slices]
+    if not files:
+        which = f"split {split} and kind {kind}" if split else f"kind {kind}"
+        raise InputError(f"{path}: lists no slice of {which}")
+    hu = [_load_grey(file) + OFFSET for file in files]
     if len({one.shape for one in hu}) > 1:
         raise InputError(f"{path}: lists slices of different sizes")
-    groups = tuple(patient for _, patient in slices)
-    return Clean(np.stack(hu), load_test_masks(path.parent), groups, grouped_by="patient")
+    return np.stack(hu), rows
+
+
+def _spacing(rows: list[dict[str, str]], path: Path) -> np.ndarray:
+    """mm, float64 `[N]`; raises `InputError`."""
+    try:
+        spacing = np.array([float(row["spacing_mm"]) for row in rows])
+    except (KeyError, TypeError, ValueError) as error:
+        raise InputError(
+            f"{path}: has no spacing_mm, the pixel size in mm, for each row"
+        ) from error
+    if not (np.isfinite(spacing) & (spacing > 0)).all():
+        raise InputError(f"{path}: spacing_mm must be positive lengths in mm")
+    return spacing
 
 
 def load_test_masks(folder: Path) -> np.ndarray:

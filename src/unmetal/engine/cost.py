@@ -17,8 +17,8 @@ import torch
 
 from unmetal.engine.clock import timed
 from unmetal.engine.device import choose_device
-from unmetal.engine.evaluate import seen_by
 from unmetal.engine.load import load_method
+from unmetal.engine.results import seen_by
 from unmetal.errors import InputError
 from unmetal.methods.method import Method
 from unmetal.physics.derive import complete

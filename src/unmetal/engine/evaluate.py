@@ -1,27 +1,23 @@
-"""Methods on test sets with a known truth, a row of numbers for each method and case."""
+"""Methods on test sets, a row of numbers for each method and case."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
 
 import torch
-from torch import Tensor
-from torch.nn import functional
 
-from unmetal.data.cases import Clean, Pairs
-from unmetal.data.samples import coarser
-from unmetal.engine.clock import timed
+from unmetal.data.cases import Cases, Clean, Pairs, Real
+from unmetal.engine.drawn import on_drawn
 from unmetal.engine.pairs import on_pairs
 from unmetal.engine.pictures import Case, Pictures
+from unmetal.engine.real import on_real
 from unmetal.engine.reduce import Progress
-from unmetal.engine.rows import CEILING, INPUT, TRUTH, Row, Setting, spread
+from unmetal.engine.results import results, rows
+from unmetal.engine.rows import Row, Setting, spread
 from unmetal.engine.simulate import resize
 from unmetal.errors import InputError
 from unmetal.methods.method import Method
-from unmetal.metrics.protocol import adn_protocol
-from unmetal.physics.derive import complete
+from unmetal.physics.machines import MACHINES
 from unmetal.physics.protocol import PROTOCOLS, Protocol
-from unmetal.physics.simulate import Simulation, simulate
-from unmetal.scan import Scan
+from unmetal.physics.simulate import simulate
 from unmetal.units import hu_to_mu, mu_to_hu
 
 BATCH = 5
@@ -32,27 +28,50 @@ PLAIN = Setting()
 
 def evaluate(
     methods: Mapping[str, Method],
-    cases: Clean | Pairs,
+    cases: Cases,
     setting: Setting = PLAIN,
     *,
     device: torch.device | None = None,
     progress: Progress = lambda done, total: None,
     pictures: Pictures | None = None,
 ) -> Iterator[Row]:
-    """Rows of every method on every case, as they come; see `on_clean` and `pairs.on_pairs`.
+    """Rows of every method on every case, as they come; see `on_clean`, `drawn.on_drawn`,
+    `pairs.on_pairs` and `real.on_real`.
 
     pictures: what it wants is put into it. Raises `InputError` for a setting that does not fit.
     """
     device, pictures = device or torch.device("cpu"), pictures or Pictures(())
     methods = {name: method.to(device).eval() for name, method in methods.items()}
-    if isinstance(cases, Clean):
-        protocol = PROTOCOLS["adn"]
+    fits(cases, setting)
+    if isinstance(cases, Clean) and setting.protocol in MACHINES:
+        yield from on_drawn(methods, cases, setting, device, progress, pictures)
+    elif isinstance(cases, Clean):
+        protocol = PROTOCOLS[setting.protocol]
         yield from on_clean(methods, cases, protocol, setting, device, progress, pictures)
-        return
-    if setting.coarser != 1:
-        raise InputError("ready-made pairs are scored at their own resolution: leave out --coarser")
-    numbers = spread(len(cases.names), setting.slices)
-    yield from on_pairs(methods, cases, numbers, device, progress, pictures)
+    elif isinstance(cases, Pairs):
+        yield from on_pairs(methods, cases, setting, device, progress, pictures)
+    else:
+        numbers = spread(len(cases.names), setting.slices)
+        yield from on_real(methods, cases, numbers, device, progress, pictures)
+
+
+def fits(cases: Cases, setting: Setting) -> None:
+    """Raise `InputError` for a setting that these cases do not have."""
+    if not isinstance(cases, Clean):
+        if setting.coarser != 1:
+            raise InputError("ready-made slices are scored at their own resolution: no --coarser")
+        if setting.protocol != "adn":
+            raise InputError("--protocol simulates on clean slices: DATA has others")
+    if setting.draws < 1:
+        raise InputError(f"--draws {setting.draws}: every slice is scanned at least once")
+    if setting.clinical and isinstance(cases, Real):
+        raise InputError("--clinical needs a truth, and real metal has none: leave it out")
+    if setting.clinical and isinstance(cases, Clean) and setting.protocol not in MACHINES:
+        raise InputError(
+            "--clinical needs slices at true size: --protocol clinical or cbct, or pairs"
+        )
+    if setting.protocol in MACHINES and isinstance(cases, Clean) and cases.spacing is None:
+        raise InputError(f"--protocol {setting.protocol} needs spacing_mm: give an index.csv")
 
 
 def on_clean(
@@ -93,64 +112,3 @@ def on_clean(
                 shown = {name: mu_to_hu(result.image[i, 0]) for name, result in found.items()}
                 pictures.take(Case(str(number), mask), shown)
     progress(len(numbers), len(numbers))
-
-
-@dataclass(frozen=True)
-class Result:
-    """What came of a batch of cases."""
-
-    image: Tensor
-    """`[B 1 H W]`, 1/cm."""
-
-    seconds: float | None = None
-    """For each slice; None for what is no method."""
-
-
-def rows(found: Mapping[str, Result], case: Row, sizes: Mapping[int, int]) -> Iterator[Row]:
-    """A row for each result but the truth, and each mask, whose `sizes` are in pixels."""
-    for name, result in found.items():
-        if name == TRUTH:
-            continue
-        scores = adn_protocol(result.image, found[TRUTH].image, found[INPUT].image)
-        values = {metric: value.tolist() for metric, value in scores.items()}
-        took: Row = {} if result.seconds is None else {"seconds": result.seconds}
-        for i, (mask, size) in enumerate(sizes.items()):
-            which: Row = {"method": name, **case, "mask": mask, "mask_px": size}
-            yield which | {metric: value[i] for metric, value in values.items()} | took
-
-
-def results(
-    methods: Mapping[str, Method], done: Simulation, factor: int, pixel: float
-) -> dict[str, Result]:
-    """Input, methods, ceiling and truth at the resolution that is scored; `pixel` is in mm."""
-    assert done.scan.clean is not None
-    found = {INPUT: Result(done.scan.image)}
-    found |= {name: corrected(m, done.scan, factor, pixel) for name, m in methods.items()}
-    found |= {CEILING: Result(done.free_image), TRUTH: Result(done.scan.clean)}
-    side = done.scan.image.shape[-1] // factor
-    for name, result in found.items():
-        shrink = result.image.shape[-1] // side
-        found[name] = replace(result, image=functional.avg_pool2d(result.image, shrink))
-    return found
-
-
-def corrected(method: Method, scan: Scan, factor: int, pixel: float) -> Result:
-    """What a method makes of a scan, on the grid it works on, and how long `reduce` takes for each
-    slice of it. What it reads beside the image is there before the clock starts."""
-    given = complete(*seen_by(method, scan, factor, pixel))
-    image, seconds = timed(lambda: method.reduce(given), given.image.device)
-    return Result(image, seconds / len(image))
-
-
-def seen_by(
-    method: Method, scan: Scan, factor: int, pixel: float
-) -> tuple[Scan, frozenset[str], float]:
-    """The scan, the fields that the method reads, and the pixel size in mm, for `complete`.
-
-    What is averaged has metal wherever a pixel of the block is metal.
-    """
-    if factor == 1 or method.reads & {"sinogram", "trace"}:
-        return scan, method.reads, pixel
-    assert scan.metal is not None
-    metal = functional.max_pool2d(scan.metal.float(), factor) > 0
-    return replace(coarser(scan, factor), metal=metal), method.reads, pixel * factor

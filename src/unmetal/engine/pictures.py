@@ -9,8 +9,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from torch import Tensor
 
-from unmetal.data.cases import Clean, Pairs, load_arrays
-from unmetal.engine.rows import spread
+from unmetal.data.cases import Cases, Clean, load_arrays
+from unmetal.engine.rows import Setting, spread
 
 COUNT = 4
 """Cases that are shown: more do not fit on a page."""
@@ -62,11 +62,13 @@ class Pictures:
         return pictures
 
 
-def chosen(cases: Clean | Pairs, count: int = COUNT) -> tuple[Case, ...]:
+def chosen(cases: Cases, setting: Setting, count: int = COUNT) -> tuple[Case, ...]:
     """The cases to show: slices evenly spaced, and masks from the largest down to the median, at
     which there is something to see. Nothing is chosen by how it turns out."""
-    if isinstance(cases, Pairs):
+    if not isinstance(cases, Clean):
         return tuple(Case(cases.names[i]) for i in spread(len(cases.names), count))
+    if setting.protocol != "adn":
+        return tuple(Case(str(i)) for i in spread(len(cases.hu), count))
     largest = (-cases.masks.sum((1, 2))).argsort(kind="stable")
     upper = largest[: (len(largest) + 1) // 2]
     masks = upper[spread(len(upper), count)]

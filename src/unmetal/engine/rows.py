@@ -2,12 +2,12 @@
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 import numpy as np
 
-from unmetal.data.cases import Clean, Pairs
+from unmetal.data.cases import Cases, Clean, Pairs, Real
 
 Row = dict[str, str | int | float]
 """`method`, what names the case, its metrics, and the `seconds` that the slice took."""
@@ -35,6 +35,28 @@ class Setting:
     slices: int | None = None
     """Take this many, evenly spaced from the first to the last; None takes all."""
 
+    protocol: str = "adn"
+    """Who scans: a published protocol, or a machine whose settings are drawn for each case."""
+
+    draws: int = 1
+    """Cases for each slice, where machines and implants are drawn."""
+
+    clinical: bool = False
+    """Also measure what a clinician trusts; where lesions can be put in, everything is done twice,
+    without a lesion and with."""
+
+    def told(self) -> dict[str, Any]:
+        """What rows must share to stand in one table: all but `slices`, and of what is newer than
+        some tables only what differs from the default."""
+        default = Setting()
+        newer = {"protocol", "draws", "clinical"}
+        held = {key: value for key, value in asdict(self).items() if key != "slices"}
+        return {
+            key: value
+            for key, value in held.items()
+            if key not in newer or value != getattr(default, key)
+        }
+
 
 def spread(total: int, count: int | None) -> list[int]:
     """`count` of the numbers from 0 to `total` - 1, evenly spaced, both ends among them."""
@@ -45,9 +67,17 @@ def spread(total: int, count: int | None) -> list[int]:
     return [(2 * i * (total - 1) + gaps) // (2 * gaps) for i in range(count)]
 
 
-def caption(cases: Clean | Pairs, setting: Setting, rows: Sequence[Row]) -> str:
+def caption(cases: Cases, setting: Setting, rows: Sequence[Row]) -> str:
     """What a table of rows of these cases shows, in words."""
     there, groups = (len({str(row[key]) for row in rows}) for key in ("slice", "group"))
+    if isinstance(cases, Real):
+        return (
+            f"{there} slices with real metal of {len(cases.names)}, each through what `unmetal "
+            "reduce` does. There is no truth: streak amplitude in flat tissue up to 40 mm from "
+            "metal, root mean square change of the body beyond, and the area of what counts as "
+            "metal afterwards. A slice painted over would do well: see docs/measures.md. "
+            f"Intervals: 95 %, bootstrap over patients ({groups}). Seconds: all of that."
+        )
     if isinstance(cases, Pairs):
         return (
             f"{part(there, len(cases.names))} of a scanner with a known truth. Each goes through "
@@ -58,6 +88,19 @@ def caption(cases: Clean | Pairs, setting: Setting, rows: Sequence[Row]) -> str:
         )
     known = cases.grouped_by == "patient"
     units = f"patients ({groups})" if known else f"slices ({groups}, whose patients are not known)"
+    scored = (
+        "window 0 to 0.5/cm, metal masked), RMSE below 0.5/cm only."
+        f"{averaged(setting.coarser)} Intervals: 95 %, bootstrap over {units}. Seconds per slice: "
+        "`reduce` alone"
+    )
+    if setting.protocol != "adn":
+        return (
+            f"{part(there, len(cases.hu)).rstrip(',')}, each scanned {setting.draws} times by a "
+            f"drawn `{setting.protocol}` machine with drawn implants at true size, from seed "
+            f"{setting.seed}. The truth is what the same machine makes of the slice without metal "
+            "and without noise, `ceiling` its scan without metal. Scored as the ADN paper does ("
+            f"{scored}; sinogram, trace and mask are there before the clock starts."
+        )
     return (
         f"{part(there, len(cases.hu))} x {len(cases.masks)} masks of {setting.metal}, simulated "
         "and scored as the ADN paper does (window 0 to 0.5/cm, metal masked), noise from seed "
@@ -83,14 +126,20 @@ def part(some: int, total: int) -> str:
     return f"{total} slices" if some == total else f"{some} of {total} slices, evenly spaced,"
 
 
-def fingerprint(cases: Clean | Pairs) -> dict[str, Any]:
-    """What tells these cases from others: how many slices and masks, and a hash of all of them."""
+def fingerprint(cases: Cases, setting: Setting) -> dict[str, Any]:
+    """What tells these cases from others: how many slices and masks, and a hash of all of them.
+
+    Pixel sizes count only where they decide what is simulated, so that tables of published
+    protocols, which have a pixel size of their own, are what they were.
+    """
     seen = hashlib.sha256()
     for field in fields(cases):
         value = getattr(cases, field.name)
+        if isinstance(cases, Clean) and field.name == "spacing" and setting.protocol == "adn":
+            continue
         held = value.tobytes() if isinstance(value, np.ndarray) else repr(value).encode()
         seen.update(held)
-    sizes = {"slices": len(cases.clean if isinstance(cases, Pairs) else cases.hu)}
+    sizes = {"slices": len(cases.hu if isinstance(cases, Clean) else cases.names)}
     if isinstance(cases, Clean):
         sizes["masks"] = len(cases.masks)
     return {**sizes, "sha256": seen.hexdigest()}

@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from unmetal.metrics.strata import BANDS
 from unmetal.report.findings import FAR
-from unmetal.report.tally import BANDS, LEVELS
+from unmetal.report.tally import LEVELS
 
 WIDTH, LEFT, RIGHT, TOP, STEP = 440, 92, 12, 22, 26
 """Units of the drawing: its width, room for the names of the bands, for half a number, above the

@@ -15,13 +15,13 @@ import json
 import logging
 import tempfile
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from unmetal.data.cases import Clean, Pairs
+from unmetal.data.cases import Cases
 from unmetal.engine.clock import described
 from unmetal.engine.cost import cost
 from unmetal.engine.entrants import Entrant
@@ -33,7 +33,7 @@ from unmetal.engine.run import provenance
 from unmetal.errors import InputError
 from unmetal.report.latex import latex
 from unmetal.report.rows import read_rows, write_rows, write_summary
-from unmetal.report.summary import COLUMNS, SECONDS, compared, summary
+from unmetal.report.summary import CLINICAL, SECONDS, columns_of, compared, summary
 from unmetal.report.table_page import page
 
 log = logging.getLogger("unmetal")
@@ -53,7 +53,7 @@ SAME = ("class", "parameters", "samples", "sha256")
 class Evaluation:
     """Rows, and how they came about."""
 
-    cases: Clean | Pairs
+    cases: Cases
     setting: Setting
     pictures: Pictures
     rows: list[Row] = field(default_factory=list)
@@ -62,13 +62,13 @@ class Evaluation:
 
     @classmethod
     def begin(
-        cls, out: Path, cases: Clean | Pairs, setting: Setting, *, add: bool, force: bool
+        cls, out: Path, cases: Cases, setting: Setting, *, add: bool, force: bool
     ) -> Evaluation:
         """A new one for `out`, or with `add` the one that lies there.
 
         Raises `InputError` where something would be replaced unasked, or would not fit together.
         """
-        new = cls(cases, setting, Pictures(chosen(cases)))
+        new = cls(cases, setting, Pictures(chosen(cases, setting)))
         if out.exists() and not out.is_dir():
             raise InputError(f"{out}: is a file; the tables need a folder")
         there = [name for name in FILES if (out / name).exists()]
@@ -81,8 +81,7 @@ class Evaluation:
     @property
     def about(self) -> dict[str, Any]:
         """What all rows must have in common."""
-        told = {key: value for key, value in asdict(self.setting).items() if key != "slices"}
-        return {"cases": fingerprint(self.cases), "setting": told}
+        return {"cases": fingerprint(self.cases, self.setting), "setting": self.setting.told()}
 
     @property
     def caption(self) -> str:
@@ -96,7 +95,8 @@ class Evaluation:
             raise InputError(f"{out}: holds rows of other cases or settings: {held['about']}")
         self.methods = held["methods"]
         self.rows = read_rows(out / ROWS)
-        self.pictures = Pictures.load(out / PICTURES)
+        if (out / PICTURES).exists():
+            self.pictures = Pictures.load(out / PICTURES)
 
     def check(self, reference: str, names: Iterable[str]) -> None:
         """Raise `InputError` where the row that others are compared with will not be there."""
@@ -162,15 +162,20 @@ class Evaluation:
         return text
 
     def _write_all(self, out: Path, reference: str) -> str:
-        means = summary(self.rows, columns=(*COLUMNS, SECONDS))
+        columns = columns_of(self.rows)
+        means = summary(self.rows, columns=(*columns, *CLINICAL, SECONDS))
         text = page(self.caption, self.rows, self.methods, reference)
         write_rows(self.rows, out / ROWS)
         write_summary(means, out / "table.csv")
         (out / "table.md").write_text(text, encoding="utf-8")
-        printed = latex(means, compared(self.rows, reference), self.methods, reference)
+        printed = latex(
+            means, compared(self.rows, reference, columns), self.methods, reference, columns
+        )
         (out / "table.tex").write_text(printed, encoding="utf-8")
         held = {"caption": self.caption, "about": self.about, "methods": self.methods}
         (out / ABOUT).write_text(json.dumps(held | provenance(), indent=1) + "\n", encoding="utf-8")
+        if not self.pictures.hu:
+            return text
         self.pictures.save(out / PICTURES)
         draw(self.pictures, self.rows, [INPUT, *self.methods], out / FIGURE)
         return text

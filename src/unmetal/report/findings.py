@@ -7,8 +7,9 @@ from typing import NamedTuple
 
 import numpy as np
 
+from unmetal.metrics.strata import BANDS, TISSUES
 from unmetal.report.changes import Changes, SliceChanges
-from unmetal.report.tally import BANDS, LEVELS, TISSUES, VISIBLE_HU, Tally
+from unmetal.report.tally import LEVELS, VISIBLE_HU, Tally
 from unmetal.report.wording import hu, ml, percent, slices
 
 FAR = len(BANDS) - 1

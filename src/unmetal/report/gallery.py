@@ -33,6 +33,9 @@ above a panel for its name, below it for its numbers."""
 ACROSS = 8
 """Panels side by side, at most; a case with more takes several lines."""
 
+LETTERS = 32
+"""Letters that fit beside a case; longer descriptions take two smaller lines."""
+
 ZOOM, INSET = 4.5, 0.42
 """How many times smaller than the slice what the close-up shows is, and its share of the panel."""
 
@@ -62,13 +65,15 @@ def gallery(
     names: Sequence[str],
     window: Window = SOFT_TISSUE,
 ) -> Figure:
-    """The cases of `pictures` that there are, as `names` made them, and the truth.
+    """The cases of `pictures` that there are, as `names` made them, and the truth if it is known.
 
     rows: where the numbers below each panel are from. A method that was not evaluated on a case
     has an empty panel.
     """
     names = [name for name in (*names, TRUTH) if name in pictures.hu]
-    cases = [case for case in pictures.wanted if case in pictures.hu[TRUTH]]
+    # Of real metal nobody knows the truth.
+    sure = pictures.hu.get(TRUTH, pictures.hu[INPUT])
+    cases = [case for case in pictures.wanted if case in sure]
     lines = math.ceil(len(names) / ACROSS)
     sheet = Sheet(math.ceil(len(names) / lines), lines, len(cases))
     figure = Figure(figsize=sheet.size, dpi=200, facecolor=PAPER)
@@ -76,7 +81,7 @@ def gallery(
     for number, case in enumerate(cases):
         _describe(figure, number, sheet, case, scores.get((INPUT, case)))
         there = {name: pictures.hu[name].get(case) for name in names}
-        zoom, corner = close_up(pictures.hu[INPUT][case], pictures.hu[TRUTH][case])
+        zoom, corner = close_up(pictures.hu[INPUT][case], sure[case])
         for place, (name, hu) in enumerate(there.items()):
             axes = _axes(figure, number * lines + place // sheet.across, place % sheet.across)
             axes.set_title(name, size=8, color=INK, pad=3)
@@ -87,7 +92,7 @@ def gallery(
             _paint(axes, hu, metal, window)
             _close_up(axes, hu, metal, window, zoom, corner)
             axes.set_xlabel(_numbers(scores.get((name, case))), size=7, color=INK, labelpad=2)
-    _note(figure, window)
+    _note(figure, window, "  PSNR / SSIM." if TRUTH in pictures.hu and rows else "")
     return figure
 
 
@@ -158,7 +163,11 @@ def _close_up(
 
 def _numbers(row: Row | None) -> str:
     """What stands below a panel; the truth has no row."""
-    return "" if row is None else f"{row['psnr']:.2f} dB / {row['ssim']:.3f}"
+    if row is None:
+        return ""
+    if "psnr" not in row:
+        return f"streaks {row['flat_streak']:.0f} HU" if "flat_streak" in row else ""
+    return f"{row['psnr']:.2f} dB / {row['ssim']:.3f}"
 
 
 def _describe(
@@ -166,17 +175,21 @@ def _describe(
 ) -> None:
     """Left of a case: which slice it is, and how much metal there is."""
     width, height = figure.get_size_inches()
-    text = f"slice {case.slice}" + (f", {row['mask_px']} px of metal" if row else "")
+    text, metal = f"slice {case.slice}", f"{row['mask_px']} px of metal" if row else ""
+    long = len(text + metal) > LETTERS
+    text = text + ("\n" if long else ", ") + metal if metal else text
     middle = HEAD + (number + 0.5) * sheet.lines * LINE
     where = (0.5 * SIDE / width, 1 - middle / height)
-    figure.text(*where, text, rotation=90, ha="center", va="center", size=8, color=INK)
+    figure.text(
+        *where, text, rotation=90, ha="center", va="center", size=6 if long else 8, color=INK
+    )
 
 
-def _note(figure: Figure, window: Window) -> None:
-    """What holds for all panels."""
+def _note(figure: Figure, window: Window, numbers: str) -> None:
+    """What holds for all panels; `numbers` says what stands below them."""
     width, height = figure.get_size_inches()
     note = (
         f"Window W {window.width:g} L {window.level:g} HU.  Red: above {METAL_HU:g} HU in the "
-        f"input.  PSNR / SSIM.  {LABEL.capitalize()}."
+        f"input.{numbers}  {LABEL.capitalize()}."
     )
     figure.text(SIDE / width, 0.1 / height, note, size=7, color=INK, va="bottom")

@@ -18,12 +18,13 @@ from unmetal.data.reasons import why
 from unmetal.engine.reduce import Reduced
 from unmetal.engine.settings import Settings
 from unmetal.errors import InputError
+from unmetal.metrics.strata import BANDS, TISSUES
 from unmetal.report import panels, wording
 from unmetal.report.changes import changes
 from unmetal.report.charts import levels_chart
 from unmetal.report.pictures import amount, bodies, chosen, close_up, shown, strip, view, visible
 from unmetal.report.record import Made, record
-from unmetal.report.tally import BANDS, LEVELS, TISSUES, VISIBLE_HU
+from unmetal.report.tally import LEVELS, VISIBLE_HU
 
 PAGE, NUMBERS = "report.html", "report.json"
 

@@ -16,10 +16,11 @@ from unmetal.data import labels
 from unmetal.engine.reduce import Reduced
 from unmetal.engine.series import Done, Tool
 from unmetal.engine.settings import Settings
+from unmetal.metrics.strata import BANDS, TISSUES
 from unmetal.physics.derive import METAL_HU
 from unmetal.report.changes import Changes, SliceChanges
 from unmetal.report.findings import checks, doubts
-from unmetal.report.tally import BANDS, LEVELS, TISSUES, Tally
+from unmetal.report.tally import LEVELS, Tally
 
 FORMAT = 1
 """Of the JSON; a reader that knows another number should not guess."""

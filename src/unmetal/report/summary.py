@@ -8,11 +8,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from typing import NamedTuple
 
 from unmetal.metrics.intervals import Difference, Interval, bootstrap, paired
+from unmetal.metrics.strata import BANDS_MM
 
 Row = Mapping[str, str | int | float]
+
+
+ENDS = (0, *(int(end) for end in BANDS_MM))
 
 
 class Column(NamedTuple):
@@ -37,9 +42,40 @@ COLUMNS = (
     Column("ssim", "SSIM", digits=3),
     Column("ssim_wang", "SSIM Wang", digits=3),
     Column("rmse_hu", "RMSE", "HU", 1, best=-1),
+    Column("rmse_body", "RMSE in the body", "HU", 1, best=-1),
     Column("dice", "Dice of the metal", digits=3, best=0),
+    Column("flat_streak", "streaks in flat tissue", "HU", 0, best=-1),
+    Column("far_change", "change beyond 40 mm", "HU", 1, best=-1),
+    Column("metal_mm2", "metal", "mm²", 0, best=0),
+    Column("metal_change", "change of the metal", digits=3, best=0),
 )
 """The metrics that tables show, in this order; a table leaves out those its rows do not have."""
+
+AAPM = (
+    Column("aapm_ct_number", "CT number", "HU", 1, best=-1),
+    Column("aapm_noise", "noise", "HU", 1, best=-1),
+    Column("aapm_sharpness", "sharpness", digits=3, best=-1),
+    Column("aapm_streak", "streak", "HU", 0, best=-1),
+    Column("aapm_similarity", "1 − SSIM", digits=4, best=-1),
+    Column("aapm_metal", "metal", digits=3, best=-1),
+    Column("aapm_bone", "bone", digits=3, best=-1),
+    Column("aapm_proton", "proton range", digits=4, best=-1),
+)
+"""The eight of the AAPM CT-MAR challenge, each an error."""
+
+NEAR = (
+    *(Column(f"bias_{a}_{b}", f"{a}–{b} mm", "HU", 0, best=0) for a, b in pairwise(ENDS)),
+    *(Column(f"rmse_{a}_{b}", f"RMSE {a}–{b} mm", "HU", 0, best=-1) for a, b in pairwise(ENDS)),
+)
+"""HU bias and RMSE by distance from metal."""
+
+LESION = (
+    Column("lesion_contrast", "contrast kept", digits=2, best=0),
+    Column("lesion_dprime", "d′", digits=2),
+)
+
+CLINICAL = (*AAPM, *NEAR, *LESION)
+"""What a clinician trusts, in tables of its own."""
 
 SECONDS = Column("seconds", "seconds", "s", 3, best=-1)
 

@@ -6,7 +6,16 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from unmetal.metrics.intervals import Interval
-from unmetal.report.summary import SECONDS, Row, columns_of, compared, summary
+from unmetal.report.summary import (
+    AAPM,
+    LESION,
+    NEAR,
+    SECONDS,
+    Row,
+    columns_of,
+    compared,
+    summary,
+)
 from unmetal.report.tables import budgets, case_by_case, crossed, differences, markdown
 
 FEWER = """\
@@ -17,6 +26,13 @@ COMPARED = """\
 {0}: every row minus {0}, case by case, on the cases that both have; mean, 95 % interval and the \
 p-value of a sign-flip test, both over the same groups as above. No p-value is corrected for how \
 many there are: with {1} rows to compare, 0.05 for all of them together is {2:.1g} for each."""
+
+ERRORS = """\
+The eight metrics of the AAPM CT-MAR challenge, regions drawn by rule, each as an error (0 is \
+perfect), metal put back; then the mean error and RMSE by distance from metal (it is best at 0)\
+{}. What each sees, and does not, is in docs/measures.md."""
+
+LESIONS = "; then a lesion of 10 mm and 40 HU beside the metal: share of its contrast, and d′"
 
 COSTS = """\
 Parameters are the generator's, `with critics` all that learn; `samples` are what the weights have \
@@ -40,17 +56,30 @@ def page(
     parts = [caption, markdown(means, columns)]
     if len({one.cases for one in means}) > 1:
         parts.append(FEWER)
-    if others := compared(rows, reference):
+    if others := compared(rows, reference, columns):
         parts.append(COMPARED.format(reference, len(others), 0.05 / len(others)))
         parts.append(differences(others, columns))
+    parts += clinical(rows)
     parts += [COSTS, budgets(methods, seconds(rows))]
-    if any("mask" in row for row in rows):
+    if any("implant" in row for row in rows):
+        parts.append("Means by what was drawn:")
+        parts += [crossed(rows, columns[0], across) for across in ("implant", "material", "kvp")]
+    elif any("mask" in row for row in rows):
         parts.append("Means by pixels of metal in the mask:")
         parts += [crossed(rows, column) for column in columns]
     else:
         parts.append("Case by case:")
         parts += [case_by_case(rows, column) for column in columns]
     return "\n\n".join(part.strip() for part in parts) + "\n"
+
+
+def clinical(rows: Sequence[Row]) -> list[str]:
+    """The tables of the clinical measures, where rows have any."""
+    tables = [columns_of(rows, columns) for columns in (AAPM, NEAR, LESION)]
+    if not any(tables):
+        return []
+    parts = [markdown(summary(rows, columns=one), one) for one in tables if one]
+    return [ERRORS.format(LESIONS if tables[-1] else ""), *parts]
 
 
 def seconds(rows: Sequence[Row]) -> dict[str, Interval]:

@@ -26,7 +26,7 @@ def markdown(summaries: Sequence[Summary], columns: Sequence[Column] = COLUMNS) 
 
 def crossed(rows: Sequence[Row], column: Column, across: str = "mask_px") -> str:
     """A table of the means of one metric: methods down, the values of `across` to the right."""
-    values = sorted({row[across] for row in rows}, key=float)
+    values = sorted({row[across] for row in rows}, key=lambda v: (isinstance(v, str), v))
     means = {
         (one.key["method"], one.key[across]): one.means
         for one in summary(rows, ("method", across), [column])

@@ -7,17 +7,7 @@ from dataclasses import dataclass, fields
 import numpy as np
 from scipy import ndimage
 
-TISSUES = ("air", "fat", "soft tissue", "bone")
-"""By HU: air and lung, fat, muscle and organs, bone and what is as dense (contrast medium)."""
-
-TISSUE_HU = (-190.0, -30.0, 150.0)
-"""HU at which one tissue ends and the next begins. Source: the ranges of body composition by CT,
-fat -190 to -30 and muscle -29 to 150 (Mitsiopoulos et al., J Appl Physiol 85(1), 1998)."""
-
-BANDS_MM = (5.0, 10.0, 20.0, 40.0)
-"""Ends of the bands by distance from metal, mm; the last band is everything beyond."""
-
-BANDS = ("0 to 5 mm", "5 to 10 mm", "10 to 20 mm", "20 to 40 mm", "beyond 40 mm")
+from unmetal.metrics.strata import BANDS, TISSUES, band_of, tissue_of
 
 LEVELS = ("fat", "soft tissue")
 """The tissues whose HU are known, and the same all over a body."""
@@ -105,8 +95,8 @@ def tally(
     before, after: HU `[H W]`. metal, counted: bool `[H W]`, without a common voxel. pixel: mm.
     doubt: the disagreement, HU `[H W]`.
     """
-    bands = np.searchsorted(BANDS_MM, ndimage.distance_transform_edt(~metal) * pixel)
-    old, new = (np.searchsorted(TISSUE_HU, hu[counted], side="right") for hu in (before, after))
+    bands = band_of(metal, pixel)
+    old, new = (tissue_of(hu[counted]) for hu in (before, after))
     change = (after - before)[counted].astype(np.float64)
     cell = old * len(BANDS) + bands[counted]
 
@@ -137,7 +127,7 @@ def _levels(
     """See `Tally.levels`. The same voxels before and after: those that lie a little way inside of
     what the result, smoothed, shows as one tissue, so that noise moves none of them in or out."""
     smooth = ndimage.gaussian_filter(after, SMOOTH_MM / pixel)
-    tissue = np.searchsorted(TISSUE_HU, smooth, side="right")
+    tissue = tissue_of(smooth)
     result = np.zeros((len(LEVELS), len(BANDS), 5))
     for place, name in enumerate(LEVELS):
         inner = ndimage.binary_erosion(tissue == TISSUES.index(name)) & counted

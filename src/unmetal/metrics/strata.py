@@ -1,0 +1,36 @@
+"""The strata of voxels: which tissue they are, and how far from metal they lie."""
+
+import numpy as np
+from scipy import ndimage
+
+TISSUES = ("air", "fat", "soft tissue", "bone")
+"""By HU: air and lung, fat, muscle and organs, bone and what is as dense (contrast medium)."""
+
+TISSUE_HU = (-190.0, -30.0, 150.0)
+"""HU at which one tissue ends and the next begins. Source: the ranges of body composition by CT,
+fat -190 to -30 and muscle -29 to 150 (Mitsiopoulos et al., J Appl Physiol 85(1), 1998)."""
+
+BANDS_MM = (5.0, 10.0, 20.0, 40.0)
+"""Ends of the bands by distance from metal, mm; the last band is everything beyond."""
+
+BANDS = ("0 to 5 mm", "5 to 10 mm", "10 to 20 mm", "20 to 40 mm", "beyond 40 mm")
+
+
+def tissue_of(hu: np.ndarray) -> np.ndarray:
+    """Place in `TISSUES` of each value in HU, any shape."""
+    return np.searchsorted(TISSUE_HU, hu, side="right")
+
+
+def distance_to(mask: np.ndarray, pixel: float) -> np.ndarray:
+    """mm to the nearest pixel of a mask, bool `[H W]`, 0 within; infinite where there is none.
+
+    pixel: mm.
+    """
+    if not mask.any():
+        return np.full(mask.shape, np.inf)
+    return ndimage.distance_transform_edt(~mask) * pixel
+
+
+def band_of(metal: np.ndarray, pixel: float) -> np.ndarray:
+    """Place in `BANDS` of each pixel, `[H W]`; metal bool `[H W]`, pixel in mm."""
+    return np.searchsorted(BANDS_MM, distance_to(metal, pixel))
