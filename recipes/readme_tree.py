@@ -36,6 +36,7 @@ NOTES = {
     "docs/images": "Pictures that the demo and the recipes made.",
     "docs/node.md": "The DICOM node: set up, routing from Orthanc, what survives a crash.",
     "docs/prepare.md": "Cohorts from archives: four kinds, rules, split, and training on them.",
+    "docs/measures.md": "What a clinician trusts, measured: definitions, sources, blind spots.",
     "docs/results.md": "The classical methods on the paper's test and on another scanner.",
     "docs/table1.md": "Every system of the paper's Table 1 on the same data, as far as CPUs went.",
     "docs/physics.md": "Conventions of geometry and units; the ADN protocol step by step.",
