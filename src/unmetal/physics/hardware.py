@@ -54,9 +54,9 @@ class Anatomy:
         return self.thick & (self.aside < 25) & (self.below > 0) & (self.width > HEAD_MM)
 
     def under_skin(self) -> np.ndarray:
-        """bool `[H W]`: fat and muscle 8 to 20 mm under the skin of the front, beside the
+        """bool `[H W]`: fat and muscle 10 to 20 mm under the skin of the front, beside the
         midline."""
-        near = (self.depth > 8) & (self.depth < 20) & (self.below < -20)
+        near = (self.depth > 10) & (self.depth < 20) & (self.below < -20)
         return near & (self.aside > 40) & (self.aside < 110)
 
     def soft(self) -> np.ndarray:
@@ -148,15 +148,18 @@ def _rods(rng: np.random.Generator, anatomy: Anatomy, row: float, column: float)
 
 
 def _port(rng: np.random.Generator, anatomy: Anatomy, row: float, column: float) -> Parts:
-    """A port's chamber: 22 to 30 mm wide, 9 to 13 mm high, wall 1.5 to 2.5 mm."""
-    angle = rng.uniform(-0.3, 0.3)
+    """A port's chamber along the skin: 22 to 30 mm wide, 9 to 13 mm high, wall 1.5 to 2.5 mm."""
+    top, left = round(row), round(column)
+    near = anatomy.depth[max(0, top - 3) : top + 4, max(0, left - 3) : left + 4]
+    deeper = [float(np.diff(near, axis=axis).mean()) for axis in (0, 1)]
+    angle = math.atan2(deeper[1], -deeper[0]) + rng.uniform(-0.1, 0.1)
     size = (rng.uniform(22, 30), rng.uniform(9, 13))
     return [Implant(row, column, *size, angle, oval=False, wall=rng.uniform(1.5, 2.5))]
 
 
 def _clips(rng: np.random.Generator, anatomy: Anatomy, row: float, column: float) -> Parts:
-    """Two to six surgical clips (4 to 9 mm long, 0.8 to 1.5 mm thick) within 3 cm."""
-    away = rng.uniform(-15, 15, (int(rng.integers(2, 7)), 2)) / anatomy.pixel
+    """Two to six surgical clips (4 to 9 mm long, 0.8 to 1.5 mm thick) within 2 cm."""
+    away = rng.uniform(-10, 10, (int(rng.integers(2, 7)), 2)) / anatomy.pixel
     return [
         Implant(
             row + down,
@@ -172,7 +175,7 @@ def _clips(rng: np.random.Generator, anatomy: Anatomy, row: float, column: float
 
 def _markers(rng: np.random.Generator, anatomy: Anatomy, row: float, column: float) -> Parts:
     """One to three gold markers for radiotherapy (3 to 5 mm long, 0.8 to 1.2 mm thick)."""
-    away = rng.uniform(-20, 20, (int(rng.integers(1, 4)), 2)) / anatomy.pixel
+    away = rng.uniform(-12, 12, (int(rng.integers(1, 4)), 2)) / anatomy.pixel
     return [
         Implant(
             row + down,

@@ -57,7 +57,7 @@ class CT:
         if self.matlab:
             parallel, fan = self._parallel()
             sinogram, geometry = to_parallel(sinogram, fan, parallel), parallel
-        whole = continued(sinogram, self.blind)
+        whole = continued(sinogram, self.blind, self._missing()) if self.blind else sinogram
         image = reconstruct(whole, geometry, self.grid, self.kernel, self.backend)
         return image * self.seen(image) if self.blind else image
 
@@ -65,9 +65,17 @@ class CT:
         """bool `[H W]`, on the device of `like`: pixels in the field of view of every view."""
         if not self.blind:
             return torch.ones(self.grid.height, self.grid.width, dtype=torch.bool).to(like.device)
-        t = self.geometry.rays()[1][0, self.blind :]
-        inside = torch.hypot(self.grid.x()[None], self.grid.y()[:, None]) < float(t[0].abs())
-        return inside.to(like.device)
+        away = torch.hypot(self.grid.x()[None], self.grid.y()[:, None])
+        return (away < self._reach()).to(like.device)
+
+    def _reach(self) -> float:
+        """cm from the axis to the outermost ray that is measured."""
+        return float(self.geometry.rays()[1][0, self.blind].abs())
+
+    def _missing(self) -> float:
+        """Bins at each end of a view behind which there is patient, if one fills the image."""
+        half = max(self.grid.height, self.grid.width) * self.grid.pixel / 2
+        return max(0.0, half - self._reach()) / self.geometry.pitch_at_axis
 
     def _parallel(self) -> tuple[Quarters, Fan]:
         fan = self.geometry
@@ -78,17 +86,17 @@ class CT:
         return Quarters(fan.views // 2, bins, self.grid.pixel), fan
 
 
-def continued(sinogram: Tensor, blind: int) -> Tensor:
+def continued(sinogram: Tensor, blind: int, missing: float) -> Tensor:
     """`[B 1 V D]` with `blind` bins more at each end: the last one's value, falling to nothing as
     a squared cosine, so that the filter meets no step.
 
-    That is the usual remedy for truncated views (Ohnesorge et al., Med. Phys. 27, 2000, who mirror
-    the view there); values stay a little wrong, most at the rim of the field.
+    It falls over 1.35 times the `missing` bins of patient, which is the area of what a cylinder
+    lacks, within 2 % for fields of 0.7 to 0.95 of its diameter. Some such continuation is the
+    usual remedy for truncated views (Ohnesorge et al., Med. Phys. 27, 2000, mirror the view there);
+    values stay a little wrong, most at the rim of the field.
     """
-    if not blind:
-        return sinogram
-    fall = torch.cos(torch.arange(1, blind + 1) / (blind + 1) * math.pi / 2) ** 2
-    fall = fall.to(sinogram)
+    place = torch.arange(1, blind + 1) / max(1.0, 1.35 * missing)
+    fall = (torch.cos(place.clamp_max(1) * math.pi / 2) ** 2).to(sinogram)
     left, right = sinogram[..., :1] * fall.flip(0), sinogram[..., -1:] * fall
     return torch.cat([left, sinogram, right], -1)
 
