@@ -1,8 +1,6 @@
 """The recipes of the table and of the ablation: the right commands, in the right order."""
 
 import json
-import os
-import subprocess
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 
@@ -14,23 +12,6 @@ ROOT = Path(__file__).resolve().parents[2]
 
 TRAINED = ["adn", "unet", "cganmar", "cyclegan", "munit", "drit", "cnnmar", "rl-arcnn"]
 TRAINED += ["destreaknet"]
-
-
-@pytest.fixture
-def called(tmp_path):
-    """Runs a recipe with a Python that only writes down what it is asked, a line a call."""
-    fake = tmp_path / "python"
-    fake.write_text(f'#!/bin/sh\necho "$@" >> {tmp_path}/calls\n')
-    fake.chmod(0o755)
-
-    def run(recipe: str, *arguments: str, **more: str) -> list[str]:
-        (tmp_path / "calls").write_text("")
-        command = ["sh", str(ROOT / "recipes" / recipe), *arguments]
-        environment = os.environ | {"PYTHON": str(fake)} | more
-        subprocess.run(command, cwd=tmp_path, env=environment, check=True)
-        return (tmp_path / "calls").read_text().splitlines()
-
-    return run
 
 
 def weights(folder: Path, *runs: str) -> None:
