@@ -1,5 +1,6 @@
 """The README ends in the tree of files, and the tree is true."""
 
+import re
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from types import ModuleType
@@ -59,4 +60,15 @@ def test_pictures_and_links_of_the_pages_lead_somewhere() -> None:
     for page in (ROOT / "README.md", *(ROOT / "docs").glob("*.md")):
         targets = [part.partition(")")[0] for part in page.read_text().split("](")[1:]]
         files = [target for target in targets if not target.startswith(("http", "#"))]
-        assert not [target for target in files if not (page.parent / target).exists()]
+        assert not [target for target in files if not leads_somewhere(page.parent, target)]
+
+
+def leads_somewhere(folder: Path, target: str) -> bool:
+    """Whether a file is there, and has the heading that follows #."""
+    name, _, heading = target.partition("#")
+    if not (folder / name).exists():
+        return False
+    lines = (folder / name).read_text().splitlines() if heading else []
+    titles = [line.lstrip("# ").lower() for line in lines if line.startswith("#")]
+    anchors = [re.sub(r"[^\w -]", "", title).replace(" ", "-") for title in titles]
+    return not heading or heading in anchors
