@@ -47,6 +47,8 @@ def command(root: Path, output: str) -> list[str]:
 def archive(folders: list[Path], root: Path) -> int:
     """Write the archive; returns how many patients it has."""
     series = [[dcmread(path) for path in sorted(folder.glob("*.dcm"))] for folder in folders]
+    if not all(series):  # there would be nothing to repeat, for ever
+        sys.exit("benchmarks/prepare.py: a folder without .dcm files; name folders of one series")
     whole = ((number, image) for number, one in enumerate(cycle(series)) for image in one)
     patients = set()
     for place, (number, image) in enumerate(islice(whole, SLICES)):
