@@ -8,14 +8,8 @@ import torch
 from torch import multiprocessing, nn
 
 from unmetal.engine.device import choose_device
-from unmetal.engine.experiments import (
-    ABLATION,
-    EXPERIMENTS,
-    SLOT,
-    from_dict,
-    method_class,
-    rebuilt,
-)
+from unmetal.engine.experiment import from_dict, method_class, rebuilt
+from unmetal.engine.experiments import ABLATION, EXPERIMENTS, SLOT
 from unmetal.engine.train import Config, Training, compile_networks, networks
 from unmetal.errors import InputError
 from unmetal.methods import METHODS, adn

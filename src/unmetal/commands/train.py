@@ -9,7 +9,8 @@ from typing import Annotated
 
 import tyro
 
-from unmetal.engine.experiments import Experiment, from_dict, named
+from unmetal.engine.experiment import Experiment, from_dict
+from unmetal.engine.experiments import named
 from unmetal.engine.session import train
 from unmetal.engine.validate import headline
 from unmetal.errors import InputError

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from unmetal import methods
 from unmetal.engine import weights
-from unmetal.engine.experiments import rebuilt
+from unmetal.engine.experiment import rebuilt
 from unmetal.errors import InputError
 from unmetal.methods.adn import ADN, Config
 from unmetal.methods.method import Method

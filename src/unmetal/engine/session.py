@@ -13,7 +13,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from unmetal.engine import weights
 from unmetal.engine.device import choose_device, join_ranks
-from unmetal.engine.experiments import Experiment
+from unmetal.engine.experiment import Experiment
 from unmetal.engine.material import Judge, gather
 from unmetal.engine.run import Run, commit
 from unmetal.engine.train import Training, pace
