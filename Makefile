@@ -22,7 +22,7 @@ lint: .venv/developed
 	$(BIN)/lint-imports
 
 benchmarks: .venv/developed
-	for name in startup projector simulation reprojection reduce prepare train_step; do \
+	for name in startup projector simulation reprojection reduce folding prepare train_step; do \
 	  OMP_NUM_THREADS=1 $(BIN)/python benchmarks/$$name.py || exit 1; done
 
 .venv/bin/python:
