@@ -1,5 +1,6 @@
 """One pass of ADN's network over a 512 x 512 slice: folded, as the package computes it, and as
-published (nearest neighbour before each 5 x 5 convolution), at the width of the weights and in full.
+published (nearest neighbour before each 5 x 5 convolution), at the width of the weights and in
+full.
 """
 
 import time

@@ -13,14 +13,14 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from unmetal.evaluation.tables.markdown import grid
 from unmetal.metrics.aapm import aapm
-from unmetal.metrics.bias import hu_bias
 from unmetal.metrics.faults import METAL_HU, faults
 from unmetal.metrics.lesion import choose_lesion, contrast, detectability
+from unmetal.metrics.no_reference import choose_flat, far_change, streak_amplitude
 from unmetal.metrics.regions import choose_regions
-from unmetal.metrics.without_truth import choose_flat, far_change, streak_amplitude
+from unmetal.metrics.strata import hu_bias
 from unmetal.physics.derive import body_mask
-from unmetal.report.tables import grid
 
 
 def main(index: Path | None) -> None:

@@ -24,19 +24,18 @@ import torch
 from PIL import Image
 from scipy import ndimage
 
-from unmetal.engine.clock import timed
-from unmetal.engine.consistent import READS, consistent
-from unmetal.engine.load import load_method
-from unmetal.engine.native import reduce_native
-from unmetal.engine.reduce import restore_detail
-from unmetal.metrics.protocol import hu_protocol
-from unmetal.physics.completion import li_image, nmar_image
+from unmetal.device import timed
+from unmetal.metrics.image_quality import hu_protocol
+from unmetal.physics.completion.images import li_image, nmar_image
 from unmetal.physics.derive import body_mask, complete
-from unmetal.physics.implants import choose_implants, draw_implants
+from unmetal.physics.implants.primitives import choose_implants, draw_implants
 from unmetal.physics.scanner import clinical, reprojection
 from unmetal.physics.simulate import Protocol, simulate
+from unmetal.reduction.network_image import READS, consistent, reduce_native
+from unmetal.reduction.reduce_volume import restore_detail
 from unmetal.scan import Scan
 from unmetal.units import hu_to_mu, mu_to_hu
+from unmetal.weights.load import load_method
 
 WAYS = [
     (f"{way}{', restored' if restore else ''}", way, restore)

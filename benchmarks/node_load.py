@@ -20,7 +20,7 @@ from pydicom.dataset import Dataset
 from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian, generate_uid
 from pynetdicom import AE, _config, build_context, evt
 
-from unmetal.dicom.health import resident_bytes
+from unmetal.node.health import resident_bytes
 
 SERIES = Path(__file__).parents[1] / "examples" / "chest_port"
 SLICES, SHRINK, PORT, ARCHIVE = 3, 4, 11312, 11313

@@ -10,10 +10,10 @@ import numpy as np
 import torch
 from skimage.transform import iradon, radon
 
-from unmetal.physics import projector
-from unmetal.physics.fbp import reconstruct
-from unmetal.physics.geometry import Grid, Parallel
-from unmetal.physics.projector import project
+from unmetal.physics.projection import projector
+from unmetal.physics.projection.fbp import reconstruct
+from unmetal.physics.projection.geometry import Grid, Parallel
+from unmetal.physics.projection.projector import project
 
 SIZE, VIEWS, BATCH, LARGE = 256, 320, 4, 512
 

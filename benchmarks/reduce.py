@@ -11,16 +11,16 @@ import tempfile
 import time
 from pathlib import Path
 
-from unmetal import data
-from unmetal.engine.load import load_method
-from unmetal.engine.reduce import reduce_volume
+from unmetal import files
+from unmetal.reduction.reduce_volume import reduce_volume
+from unmetal.weights.load import load_method
 
 SERIES = Path(__file__).parents[1] / "examples" / "chest_port"
 
 
 def measure(name: str) -> None:
     """Print one row; in a process of its own, whose peak memory is the method's."""
-    volume, method = data.read(SERIES, log_warnings=False), load_method(name)
+    volume, method = files.read(SERIES, log_warnings=False), load_method(name)
     seconds = []
     for _ in range(2):
         begun = time.perf_counter()

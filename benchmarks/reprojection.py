@@ -12,16 +12,16 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
-from unmetal import data
-from unmetal.engine.reduce import DETAIL_HU, restore_detail
+from unmetal import files
 from unmetal.methods import load
-from unmetal.metrics.protocol import dilate, hu_protocol
-from unmetal.physics import inpaint
-from unmetal.physics.derive import body_mask, complete, metal_mask
-from unmetal.physics.geometry import Parallel
-from unmetal.physics.implants import choose_implants, draw_implants
+from unmetal.metrics.image_quality import hu_protocol
+from unmetal.physics.completion.images import inpaint
+from unmetal.physics.derive import body_mask, complete, dilate, metal_mask
+from unmetal.physics.implants.primitives import choose_implants, draw_implants
+from unmetal.physics.projection.geometry import Parallel
 from unmetal.physics.scanner import CT, clinical, reprojection
 from unmetal.physics.simulate import Protocol, simulate
+from unmetal.reduction.reduce_volume import DETAIL_HU, restore_detail
 from unmetal.scan import Scan
 from unmetal.units import hu_to_mu, mu_to_hu
 
@@ -33,7 +33,7 @@ Detail = Literal["weighted", "all", "none"]
 
 def scans() -> tuple[float, list[tuple[Tensor, Tensor, Tensor, Tensor]]]:
     """The pixel in mm, and of each scan: HU, HU without metal, body and metal `[1 1 H W]`."""
-    volume = data.read(PELVIS, log_warnings=False)
+    volume = files.read(PELVIS, log_warnings=False)
     pixel = volume.spacing[2]
     clean = torch.from_numpy(volume.hu)[None]
     height, width = clean.shape[2:]

@@ -15,11 +15,11 @@ from contextlib import nullcontext
 import torch
 from torch import nn
 
-from unmetal.engine.device import choose_device, mixed
-from unmetal.engine.train import Config, Training, next_turn, step
+from unmetal.device import choose_device, mixed
 from unmetal.methods import adn
 from unmetal.nets.adn import Architecture, ArtifactEncoder, Encoder, ToOneChannel
 from unmetal.scan import Scan
+from unmetal.training.loop import Config, Training, next_turn, step
 
 
 class DeadBlocks(ArtifactEncoder):

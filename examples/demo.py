@@ -17,18 +17,18 @@ import pydicom
 import torch
 from matplotlib.figure import Figure
 
-from unmetal import data
+from unmetal import files
 from unmetal.__main__ import main as unmetal
-from unmetal.data.derivation import Derivation
-from unmetal.engine.reduce import find_metal
-from unmetal.engine.settings import Settings
-from unmetal.metrics.protocol import hu_protocol
+from unmetal.display.comparison import comparison
+from unmetal.display.look import Edges, Look, around, box_around, edges_of
+from unmetal.files.derivation import Derivation
+from unmetal.metrics.image_quality import hu_protocol
 from unmetal.physics.derive import body_mask
-from unmetal.physics.implants import Implant, draw_implants
+from unmetal.physics.implants.primitives import Implant, draw_implants
 from unmetal.physics.scanner import clinical
 from unmetal.physics.simulate import Protocol, Simulation, simulate
-from unmetal.report.figures import comparison
-from unmetal.report.look import Edges, Look, around, box_around, edges_of
+from unmetal.reduction.reduce_volume import find_metal
+from unmetal.reduction.settings import Settings
 from unmetal.scan import Volume
 from unmetal.units import hu_to_mu, mu_to_hu
 
@@ -64,7 +64,7 @@ def chest_port() -> None:
     """Real metal in real DICOM: a folder in, a derived series out."""
     print("1. A chest CT with an implanted port (TCIA CMB-CRC, CC BY 4.0)")
     reduced = reduce(EXAMPLES / "chest_port", OUT / "chest_port")
-    before, after = (data.read(p, log_warnings=False) for p in (EXAMPLES / "chest_port", reduced))
+    before, after = (files.read(p, log_warnings=False) for p in (EXAMPLES / "chest_port", reduced))
     metal = find_metal(before)
     most = int(metal.sum((1, 2)).argmax())
     title = f"Chest port, slice {most + 1} of {len(metal)}: the one with the most metal"
@@ -88,12 +88,12 @@ def chest_port() -> None:
 def hips() -> None:
     """Two hip heads in a real pelvis: corrupted, reduced, and compared with the truth."""
     print("\n2. A pelvis (TCIA ACRIN-FLT-Breast, CC BY 3.0) with two simulated hip heads")
-    pelvis = data.read(EXAMPLES / "pelvis.nii.gz")
+    pelvis = files.read(EXAMPLES / "pelvis.nii.gz")
     scanned = scan_with_heads(pelvis)
     with_metal = save(pelvis, scanned.scan.image, OUT / "hips_metal.nii.gz")
     truth = save(pelvis, scanned.free_image, OUT / "hips_truth.nii.gz")
-    after = data.read(reduce(with_metal, OUT / "hips_reduced.nii.gz"))
-    before, free = data.read(with_metal), data.read(truth)
+    after = files.read(reduce(with_metal, OUT / "hips_reduced.nii.gz"))
+    before, free = files.read(with_metal), files.read(truth)
     metal = scanned.scan.metal
     assert metal is not None
     errors = [rmse(image, free, metal) for image in (before, after)]
@@ -139,7 +139,7 @@ def save(like: Volume, mu: torch.Tensor, path: Path) -> Path:
     """Slices `[B 1 H W]` in 1/cm as a scanner stores them, in the geometry of `like`."""
     hu = np.clip(mu_to_hu(mu)[:, 0].numpy(), *TWELVE_BITS)
     simulated = Derivation("SIMULATED", "Two hip heads, simulated", kind="SIMULATED")
-    data.write(like.with_hu(hu), path, force=True, derivation=simulated)
+    files.write(like.with_hu(hu), path, force=True, derivation=simulated)
     print(f"  {shown(path)}")
     return path
 

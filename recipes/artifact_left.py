@@ -9,8 +9,10 @@ without, noise and all. What its two answers differ by is the artifact that is l
     left = RMSE(f(affected), f(free)) / RMSE(affected, free),
 
 and RMSE(f(free), free) is the error of copying. A network that painted the same picture whatever
-it sees would leave nothing: read both together. RMSE in HU as in `metrics.protocol.hu_protocol`, by
-the scanners of `unmetal evaluate --protocol`; cases with an artifact below 10 HU do not count.
+it sees would leave nothing: read both together. RMSE in HU as in
+`metrics.image_quality.hu_protocol`, by the scanners of `unmetal evaluate --protocol`; cases with
+an artifact below 10 HU do not count.
+
 SOURCE holds `index.csv` and the test masks, of which only withheld patients are used; RUN are run
 folders.
 """
@@ -25,18 +27,17 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from unmetal.data.cases import Clean, load_cases
-from unmetal.engine.drawn import SIZE, drawn
-from unmetal.engine.load import load_method
-from unmetal.engine.results import corrected
-from unmetal.engine.simulate import resize
+from unmetal.evaluation.cases import Clean, load_cases
+from unmetal.evaluation.drawn_machines import SIZE, drawn
+from unmetal.evaluation.results import corrected
 from unmetal.methods.method import Method
+from unmetal.metrics.image_quality import hu_protocol
 from unmetal.metrics.intervals import Interval, bootstrap
-from unmetal.metrics.protocol import hu_protocol
 from unmetal.physics.derive import body_mask
 from unmetal.physics.protocol import PROTOCOLS
-from unmetal.physics.simulate import Simulation, simulate
+from unmetal.physics.simulate import Simulation, resize, simulate
 from unmetal.units import hu_to_mu, mu_to_hu
+from unmetal.weights.load import load_method
 
 NAMES = ("adn", "clinical", "cbct")
 

@@ -1,4 +1,4 @@
-"""Print the ranges and bounds of engine/unusual.py: what the released weights learned from.
+"""Print the ranges and bounds of reduction/cautions.py: what the released weights learned from.
 
     python recipes/caution_ranges.py SOURCE COHORT.npz [METHOD...]
 
@@ -17,18 +17,18 @@ import numpy as np
 import torch
 from PIL import Image
 
-from unmetal.data.cohort import Cohort
-from unmetal.data.samples import Samples
-from unmetal.engine import unusual
-from unmetal.engine.experiments import WIDER
-from unmetal.engine.load import load_method
-from unmetal.engine.reduce import reduce_volume
+from unmetal.cohorts.cohort import Cohort
+from unmetal.cohorts.samples import Samples
 from unmetal.physics.derive import body_mask
-from unmetal.physics.implants import choose_implants, draw_implants
+from unmetal.physics.implants.primitives import choose_implants, draw_implants
 from unmetal.physics.scanner import clinical
 from unmetal.physics.simulate import Protocol, simulate
+from unmetal.reduction import cautions
+from unmetal.reduction.reduce_volume import reduce_volume
 from unmetal.scan import Volume
+from unmetal.training.presets import WIDER
 from unmetal.units import hu_to_mu, mu_to_hu
+from unmetal.weights.load import load_method
 
 SAMPLES = 1500
 
@@ -66,16 +66,16 @@ def read(source: Path, row: dict[str, str]) -> np.ndarray:
 
 
 def of_slice(source: Path, row: dict[str, str]) -> dict[str, float]:
-    """What engine/unusual.py compares, of a slice as it came."""
+    """What reduction/cautions.py compares, of a slice as it came."""
     hu, pixel = read(source, row), float(row["spacing_mm"])
     body = body_mask(hu, pixel)
     return {
         "spacing": pixel,
         "thickness": float(row["thickness_mm"]),
         "fov": pixel * max(hu.shape),
-        "size": unusual.longer_side(body, pixel),
-        "cut": unusual.edge_share(body),
-        "kernel": unusual.sharpness(hu, body),
+        "size": cautions.longer_side(body, pixel),
+        "cut": cautions.edge_share(body),
+        "kernel": cautions.sharpness(hu, body),
     }
 
 
@@ -109,9 +109,9 @@ def after(method, volume: Volume, metal: np.ndarray) -> dict[str, float]:
     reduced = reduce_volume(volume, method, metal=metal, flips=True)
     bodies = np.stack([body_mask(hu, volume.spacing[2]) for hu in volume.hu])
     change = reduced.volume.hu - volume.hu
-    facts = {"far": unusual.far_change(change, metal, bodies, volume.spacing[2])}
+    facts = {"far": cautions.far_change(change, metal, bodies, volume.spacing[2])}
     if reduced.disagreement is not None:
-        facts["flips"] = unusual.largest_mean(reduced.disagreement, bodies & ~metal)
+        facts["flips"] = cautions.largest_mean(reduced.disagreement, bodies & ~metal)
     return facts
 
 

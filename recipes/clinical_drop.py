@@ -14,10 +14,9 @@ index.csv:
 import argparse
 from pathlib import Path
 
-from unmetal.engine.rows import CEILING, INPUT
-from unmetal.report.drop import drop_table, fates
-from unmetal.report.rows import read_rows
-from unmetal.report.summary import COLUMNS
+from unmetal.evaluation.tables.drop import drop_table, fates
+from unmetal.evaluation.tables.means import COLUMNS
+from unmetal.evaluation.tables.rows import CEILING, INPUT, read_rows
 
 SAYS = """\
 Gain over {over}, slice by slice, and what of it is lost from {first} to the others on slices \

@@ -24,21 +24,20 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from unmetal import data
-from unmetal.engine.clinical import numbers
-from unmetal.engine.load import load_method
-from unmetal.engine.pictures import Case, Pictures
-from unmetal.engine.reduce import find_metal, reduce_volume
-from unmetal.engine.rows import INPUT, TRUTH, Row
-from unmetal.engine.transfer import transfer_volume
+from unmetal import files
+from unmetal.display.look import Window
 from unmetal.errors import InputError
-from unmetal.metrics.without_truth import choose_flat, without_truth
+from unmetal.evaluation.folder import PICTURES, ROWS
+from unmetal.evaluation.gallery import gallery
+from unmetal.evaluation.pictures import Case, Pictures
+from unmetal.evaluation.results import numbers
+from unmetal.evaluation.tables.rows import INPUT, TRUTH, Row, read_rows, write_rows
+from unmetal.metrics.no_reference import choose_flat, without_truth
 from unmetal.physics.derive import body_mask
-from unmetal.report.evaluation import PICTURES, ROWS
-from unmetal.report.gallery import gallery
-from unmetal.report.look import Window
-from unmetal.report.rows import read_rows, write_rows
+from unmetal.reduction.reduce_volume import find_metal, reduce_volume
 from unmetal.scan import Volume
+from unmetal.simulation.transfer import transfer_volume
+from unmetal.weights.load import load_method
 
 
 def main() -> None:
@@ -91,8 +90,8 @@ def transfer(given: argparse.Namespace) -> tuple[Pictures, list[Row], list[str]]
         raise InputError("give pairs of slices: with the artifact, and clean")
     pairs = list(zip(given.slices[::2], given.slices[1::2], strict=True))
     pictures = Pictures(tuple(Case(str(i + 1)) for i in range(len(pairs))))
-    for i, files in enumerate(pairs):
-        affected, clean = (one_slice(where, given.spacing) for where in files)
+    for i, pair in enumerate(pairs):
+        affected, clean = (one_slice(where, given.spacing) for where in pair)
         # The clean slice is the input, too, whose metal is drawn red: it has none.
         shown = {"artifact of": affected.hu, "clean": clean.hu, INPUT: clean.hu}
         for name in given.methods:
@@ -107,7 +106,7 @@ def one_slice(where: str, spacing: float | None) -> Volume:
     """The only slice of a file, or the one that `FILE:N` names."""
     path, _, number = where.rpartition(":")
     file = Path(where) if Path(where).exists() or not number.isdigit() else Path(path)
-    volume = data.read(file, spacing=spacing)
+    volume = files.read(file, spacing=spacing)
     some = slice(0, 1) if str(file) == where else slice(int(number), int(number) + 1)
     hu = volume.hu if volume.padding is None else np.where(volume.padding, -1000, volume.hu)
     if not len(hu[some]):

@@ -6,9 +6,8 @@ Each RUN is the folder of a training run. Those without a validation yet are lef
 import sys
 from pathlib import Path
 
-from unmetal.engine.history import history
 from unmetal.errors import InputError
-from unmetal.report.curves import curves
+from unmetal.training.curves import curves, history
 
 
 def main(runs: list[Path], out: Path) -> None:

@@ -20,7 +20,7 @@ import numpy as np
 import spekpy
 import xraylib
 
-TABLES = Path(__file__).parents[1] / "src" / "unmetal" / "physics" / "tables"
+TABLES = Path(__file__).parents[1] / "src" / "unmetal" / "physics" / "beam" / "tables"
 
 ENERGIES = np.arange(20, 141)
 """keV. Below 20 keV nothing leaves a patient; 140 kVp is the highest voltage in use."""

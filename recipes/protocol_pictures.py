@@ -15,8 +15,8 @@ from scipy import ndimage
 from torch import Tensor
 from torch.nn import functional
 
-from unmetal.physics.hardware import Anatomy
-from unmetal.physics.implants import Implant, implant_share
+from unmetal.physics.implants.kinds import Anatomy
+from unmetal.physics.implants.primitives import Implant, implant_share
 from unmetal.physics.machines import MACHINES
 from unmetal.physics.protocol import PROTOCOLS, Protocol
 from unmetal.physics.simulate import simulate

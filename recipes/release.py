@@ -11,8 +11,8 @@ import json
 from pathlib import Path
 from typing import Any
 
-from unmetal.engine import weights
-from unmetal.engine.load import RELEASED
+from unmetal.weights import checkpoint
+from unmetal.weights.load import RELEASED
 
 CARD = """# {name}
 
@@ -51,12 +51,12 @@ def in_a_line(values: dict[str, Any]) -> str:
 
 
 def main(run: Path, name: str, table: Path | None, note: str, caution: str) -> None:
-    state, card = weights.load(run / "weights")
+    state, card = checkpoint.load(run / "weights")
     config = json.loads((run / "config.json").read_text())
     half = {key: value.half() for key, value in state.items() if key.startswith("generator.")}
     card |= {"name": name, "patients": config["data"], "caution": caution}
     folder = RELEASED / name
-    for path in weights.save(folder / name, half, card):
+    for path in checkpoint.save(folder / name, half, card):
         print(path, f"{path.stat().st_size / 2**20:.1f} MiB")
     text = CARD.format(
         **card,

@@ -17,7 +17,8 @@ from scipy import ndimage
 from skimage.morphology import convex_hull_image
 from skimage.transform import resize
 
-from unmetal.data.cohort import Cohort, in_two_halves
+from unmetal.cohorts.cohort import Cohort
+from unmetal.cohorts.splits import in_two_halves
 
 SIZE = 256
 

@@ -77,7 +77,7 @@ def test_training_needs_no_library_of_files_or_pictures() -> None:
     # A GPU machine may have PyTorch, numpy, scipy, scikit-image (and Pillow with it), safetensors,
     # einops and rich, and nothing else.
     program = (
-        "import sys; import unmetal.engine.session; "
+        "import sys; import unmetal.training.train; "
         "print(*sorted({name.partition('.')[0] for name in sys.modules}))"
     )
     command = [sys.executable, "-c", program]

@@ -30,17 +30,17 @@ def load(name: str) -> Method:
 
 
 def read(path: str | Path, *, spacing: float | None = None) -> Volume:
-    """What a file or folder holds, in HU; see `unmetal.data.read`. Raises `InputError`."""
-    from unmetal import data  # noqa: PLC0415
+    """What a file or folder holds, in HU; see `unmetal.files.read`. Raises `InputError`."""
+    from unmetal import files  # noqa: PLC0415
 
-    return data.read(Path(path), spacing=spacing)
+    return files.read(Path(path), spacing=spacing)
 
 
 def write(volume: Volume, path: str | Path, *, force: bool = False) -> None:
-    """A volume back to a file; see `unmetal.data.write`. Raises `InputError`."""
-    from unmetal import data  # noqa: PLC0415
+    """A volume back to a file; see `unmetal.files.write`. Raises `InputError`."""
+    from unmetal import files  # noqa: PLC0415
 
-    data.write(volume, Path(path), force=force)
+    files.write(volume, Path(path), force=force)
 
 
 def reduce(
@@ -66,8 +66,8 @@ def reduce(
     Raises:
         InputError: an unknown method or device, pixels that are not square, values not finite.
     """
-    from unmetal.engine.device import choose_device  # noqa: PLC0415
-    from unmetal.engine.reduce import reduce_volume  # noqa: PLC0415
+    from unmetal.device import choose_device  # noqa: PLC0415
+    from unmetal.reduction.reduce_volume import reduce_volume  # noqa: PLC0415
 
     chosen = load(method) if isinstance(method, str) else method
     volume = series if isinstance(series, Volume) else as_volume(series, spacing)
@@ -102,13 +102,13 @@ def simulate(
         spacing: pixel size in mm of an array; 384 mm / width when None.
 
     Returns:
-        What `unmetal.engine.simulate.simulate_volume` returns: `image`, `truth`, `free` (HU
+        What `simulation.simulate_volume.simulate_volume` returns: `image`, `truth`, `free` (HU
         `[slices H W]`), `metal`, `sinogram`, `free_sinogram`, `trace`, `implants`, `settings`.
 
     Raises:
         InputError: slices that are not square where the protocol wants them so.
     """
-    from unmetal.engine.simulate import setting_of, simulate_volume  # noqa: PLC0415
+    from unmetal.simulation.simulate_volume import setting_of, simulate_volume  # noqa: PLC0415
 
     volume = series if isinstance(series, Volume) else as_volume(series, spacing)
     setting, pixel = setting_of(volume, protocol, native=native, seed=seed)

@@ -1,5 +1,9 @@
 """The one exception that a user can cause."""
 
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 
 class InputError(Exception):
     """Something that was given cannot be processed.
@@ -7,3 +11,36 @@ class InputError(Exception):
     The message is one line that says what is wrong, where, and what to do about it. The command
     line prints it and exits with code 1; anything else that escapes is a bug of ours.
     """
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Keep ITK, libjpeg and openjpeg off stderr: an error is one line, and it is ours.
+
+    Works on the file descriptor, for those libraries know nothing of `sys.stderr`.
+    """
+    kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nowhere, 2)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nowhere)
+
+
+def why(error: BaseException) -> str:
+    """The line of an error's message that says most, without addresses of source files.
+
+    ITK puts the place in its own code first and the reason last; pydicom lists its decoders, none
+    of which knows more than the answer given here.
+    """
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    if not lines:
+        return type(error).__name__
+    if "raised by all available plugins" in lines[0]:
+        return "damaged, truncated, or in an encoding that no decoder here reads"
+    telling = [line for line in lines if line.startswith(("Reason:", "[nrrd]", "sitk::ERROR"))]
+    return (telling or lines)[-1][:300]

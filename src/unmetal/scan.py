@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
+from unmetal.errors import InputError
+
 if TYPE_CHECKING:
     from torch import Tensor
+
+AIR_HU = -1000.0
+
+Progress = Callable[[int, int], None]
+"""Called with (slices done, slices to do)."""
 
 
 @dataclass(frozen=True)
@@ -99,3 +107,20 @@ class Scan:
         if self.scanner is None or self.sinogram is None or self.trace is None:
             raise ValueError("no scanner, sinogram or trace: see physics.derive.complete")
         return self.scanner, self.sinogram, self.trace
+
+
+def without_padding(volume: Volume) -> np.ndarray:
+    """HU `[slices H W]` with air where the scanner saw nothing."""
+    if volume.padding is None:
+        return volume.hu
+    return np.where(volume.padding, np.float32(AIR_HU), volume.hu)
+
+
+def square_pixel(volume: Volume) -> float:
+    """Edge of a pixel in mm; raises `InputError` when pixels are not square."""
+    _, row, column = volume.spacing
+    if abs(row - column) > 1e-3 * column:
+        raise InputError(
+            f"{volume.path}: pixels are {row:g} x {column:g} mm; resample to square pixels first"
+        )
+    return float(column)

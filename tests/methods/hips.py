@@ -5,8 +5,8 @@ from functools import cache
 import torch
 from torch import Tensor
 
-from unmetal.metrics.image import rmse_hu
-from unmetal.metrics.protocol import dilate
+from unmetal.metrics.image_quality import rmse_hu
+from unmetal.physics.derive import dilate
 from unmetal.physics.scanner import clinical
 from unmetal.physics.simulate import Protocol, Simulation, simulate
 from unmetal.units import MU_WATER

@@ -6,9 +6,9 @@ from functools import cache
 import torch
 from hips import scanned
 
-from unmetal.engine.train import Config, Training
 from unmetal.methods.method import Method
 from unmetal.scan import Scan
+from unmetal.training.loop import Config, Training
 
 
 @cache

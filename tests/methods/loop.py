@@ -6,9 +6,9 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from unmetal.engine.train import Config, Training
 from unmetal.methods.method import Method
 from unmetal.scan import Scan
+from unmetal.training.loop import Config, Training
 from unmetal.units import mu_to_network
 
 SHORT = Config(samples=8, batch=2, rate=1e-3, fall=0.5, precision="fp32", weight_decay=0)

@@ -8,10 +8,10 @@ from hips import error, scanned
 from learning import losses, one, pair
 from torch import nn
 
-from unmetal.engine.train import Config as Training
 from unmetal.methods import cnnmar, load
 from unmetal.methods.cnnmar import CNNMAR, Config, corrections
-from unmetal.metrics.protocol import dilate
+from unmetal.physics.derive import dilate
+from unmetal.training.loop import Config as Training
 from unmetal.units import MU_WATER
 
 SMALL = Config(width=8)

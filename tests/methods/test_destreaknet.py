@@ -7,9 +7,9 @@ import torch
 from hips import error, scanned
 from learning import losses, pair
 
-from unmetal.engine.train import Config as Training
 from unmetal.methods import destreaknet, load
 from unmetal.methods.destreaknet import Config, DestreakNet
+from unmetal.training.loop import Config as Training
 from unmetal.units import mu_to_network
 
 SMALL = Config(width=4, depth=2)

@@ -8,7 +8,7 @@ from learning import one
 from torch import nn
 
 from unmetal.methods.dip import DIP, Config, Safe
-from unmetal.nets.skip import Architecture
+from unmetal.nets.dip import Architecture
 from unmetal.scan import Scan
 from unmetal.units import mu_to_unit
 

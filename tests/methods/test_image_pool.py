@@ -2,7 +2,7 @@
 
 import torch
 
-from unmetal.methods.image_pool import ImagePool
+from unmetal.methods.adversarial import ImagePool
 
 
 def numbered(*numbers):

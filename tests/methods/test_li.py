@@ -4,7 +4,7 @@ import torch
 from hips import error, scanned
 
 from unmetal.methods.li import LI
-from unmetal.physics.inpaint import interpolate
+from unmetal.physics.completion.inpaint import interpolate
 
 
 def test_it_is_the_reconstruction_of_the_interpolated_sinogram() -> None:

@@ -7,15 +7,15 @@ import torch
 from loop import assert_interruption_changes_nothing, one_pair, samples, trained
 from torch import nn
 
-from unmetal.engine import weights
-from unmetal.engine.load import load_method
-from unmetal.engine.train import Config as TrainConfig
-from unmetal.engine.train import Training
 from unmetal.methods.munit import MUNIT, Config
-from unmetal.nets.mean_style import MeanStyle
+from unmetal.nets.blocks import MeanStyle
 from unmetal.nets.munit import StyleEncoder
 from unmetal.scan import Scan
+from unmetal.training.loop import Config as TrainConfig
+from unmetal.training.loop import Training
 from unmetal.units import mu_to_network, network_to_mu
+from unmetal.weights import checkpoint
+from unmetal.weights.load import load_method
 
 SMALL = Config(width=2, critic_width=2, scales=2, style_size=3)
 
@@ -194,7 +194,7 @@ def test_released_weights_carry_the_mean_style(tmp_path):
         method.generator.mean_style.update(torch.ones(1, 3))
     state = method.state_dict()
     kept = {name: t.half() for name, t in state.items() if name.startswith("generator.")}
-    weights.save(tmp_path / "munit", kept, {"method": "munit", "learns": asdict(method.config)})
+    checkpoint.save(tmp_path / "munit", kept, {"method": "munit", "learns": asdict(method.config)})
     again = load_method("munit", tmp_path)
     assert torch.equal(again.generator.mean_style.value, torch.ones(3))
     torch.testing.assert_close(again.reduce(scan), method.reduce(scan), atol=5e-3, rtol=0)

@@ -4,9 +4,9 @@ import pytest
 import torch
 from learning import losses, pair
 
-from unmetal.engine.train import Config as Training
 from unmetal.methods.rl_arcnn import RLARCNN, Config
 from unmetal.scan import Scan
+from unmetal.training.loop import Config as Training
 from unmetal.units import WINDOW, mu_to_network
 
 SMALL = Config(width=4, depth=4, patches=0)

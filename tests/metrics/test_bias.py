@@ -5,8 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from unmetal.metrics.bias import hu_bias
-from unmetal.metrics.strata import TISSUES, band_of, tissue_of
+from unmetal.metrics.strata import TISSUES, band_of, hu_bias, tissue_of
 
 METAL = np.zeros((9, 101), bool)
 METAL[:, 50] = True

@@ -9,7 +9,7 @@ from scipy.ndimage import gaussian_filter, uniform_filter
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 from torch import Tensor
 
-from unmetal.metrics.image import psnr, rmse, rmse_hu, ssim, ssim_gaussian, ssim_wang
+from unmetal.metrics.image_quality import psnr, rmse, rmse_hu, ssim, ssim_gaussian, ssim_wang
 
 
 def pair(height: int = 40, width: int = 52) -> tuple[Tensor, Tensor]:

@@ -4,12 +4,7 @@ import numpy as np
 import pytest
 from slices import phantom
 
-from unmetal.metrics.proton import (
-    choose_beam,
-    range_error,
-    stopping_power,
-    water_equivalent,
-)
+from unmetal.metrics.proton import choose_beam, range_error, stopping_power, water_equivalent
 
 
 def beam_of(one):

@@ -2,7 +2,7 @@
 
 import torch
 
-from unmetal.nets.mean_style import SPAN, MeanStyle
+from unmetal.nets.blocks import SPAN, MeanStyle
 
 
 def test_at_first_it_is_the_plain_mean():

@@ -6,7 +6,7 @@ from counting import parameters, receptive_field
 from torch import nn
 from torch.nn import functional
 
-from unmetal.nets.multiscale import MultiScale
+from unmetal.nets.patchgan import MultiScale
 
 
 def test_parameters_of_the_papers():

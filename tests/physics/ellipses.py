@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from unmetal.physics.geometry import Geometry, Grid
+from unmetal.physics.projection.geometry import Geometry, Grid
 
 
 @dataclass(frozen=True)

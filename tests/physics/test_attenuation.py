@@ -8,7 +8,7 @@ import scipy.io
 import torch
 
 from unmetal.errors import InputError
-from unmetal.physics.attenuation import (
+from unmetal.physics.beam.attenuation import (
     ENERGIES,
     MATERIALS,
     linear_attenuation,

@@ -4,9 +4,9 @@ from dataclasses import replace
 
 import torch
 
-from unmetal.physics.attenuation import ENERGIES
-from unmetal.physics.polychromatic import polychromatic
-from unmetal.physics.spectrum import Beam, spectrum
+from unmetal.physics.beam.attenuation import ENERGIES
+from unmetal.physics.beam.polychromatic import polychromatic
+from unmetal.physics.beam.spectrum import Beam, spectrum
 
 CLINICAL = Beam(120, copper=0.2, integrating=True)
 

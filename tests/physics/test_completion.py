@@ -5,8 +5,14 @@ from dataclasses import replace
 import pytest
 import torch
 
-from unmetal.physics.completion import Completion, corrected, from_prior, li_image, nmar_image
-from unmetal.physics.inpaint import additive, interpolate, normalised
+from unmetal.physics.completion.images import (
+    Completion,
+    corrected,
+    from_prior,
+    li_image,
+    nmar_image,
+)
+from unmetal.physics.completion.inpaint import additive, interpolate, normalised
 from unmetal.physics.scanner import clinical
 from unmetal.scan import Scan
 from unmetal.units import MU_WATER

@@ -4,9 +4,9 @@ import ellipses
 import pytest
 import torch
 
-from unmetal.physics.fbp import reconstruct
-from unmetal.physics.geometry import FanArc, FanFlat, Grid, Parallel
-from unmetal.physics.rebin import to_fan, to_parallel
+from unmetal.physics.projection.fbp import reconstruct
+from unmetal.physics.projection.geometry import FanArc, FanFlat, Grid, Parallel
+from unmetal.physics.projection.rebin import to_fan, to_parallel
 from unmetal.physics.scanner import CT, adn, clinical, reprojection, syndeeplesion
 
 SCANNERS = {

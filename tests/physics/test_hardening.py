@@ -6,9 +6,10 @@ import pytest
 import scipy.io
 import torch
 
-from unmetal.physics.attenuation import ENERGIES, linear_attenuation, mass_attenuation
-from unmetal.physics.hardening import correct_metal, correct_water, water_coefficients
-from unmetal.physics.spectrum import spectrum
+from unmetal.physics.beam.attenuation import ENERGIES, linear_attenuation, mass_attenuation
+from unmetal.physics.beam.polychromatic import correct_water, water_coefficients
+from unmetal.physics.beam.spectrum import spectrum
+from unmetal.physics.completion.images import correct_metal
 
 SHAPE = (2, 1, 20, 64)
 

@@ -7,8 +7,8 @@ import pytest
 import torch
 
 from unmetal.errors import InputError
-from unmetal.physics.hardware import ALIKE, KINDS, Anatomy, choose_hardware
-from unmetal.physics.implants import Implant, implant_share
+from unmetal.physics.implants.kinds import ALIKE, KINDS, Anatomy, choose_hardware
+from unmetal.physics.implants.primitives import Implant, implant_share
 
 PIXEL = 1.5
 METALS = ("ti", "steel", "cocr", "au", "amalgam")

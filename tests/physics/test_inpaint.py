@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from unmetal.physics.inpaint import additive, interpolate, normalised
+from unmetal.physics.completion.inpaint import additive, interpolate, normalised
 
 
 def random_case(seed: int, share: float, views: int = 7, bins: int = 13) -> tuple[Tensor, Tensor]:

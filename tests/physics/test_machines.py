@@ -8,11 +8,11 @@ import torch
 import water
 
 from unmetal.errors import InputError
+from unmetal.physics.beam.scatter import Scatter
 from unmetal.physics.detector import calmed
 from unmetal.physics.machines import MACHINES, NAMES, protocol_for
 from unmetal.physics.motion import Motion
 from unmetal.physics.protocol import PROTOCOLS
-from unmetal.physics.scatter import Scatter
 from unmetal.physics.simulate import averaged
 from unmetal.units import MU_WATER, mu_to_hu
 

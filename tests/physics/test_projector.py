@@ -6,8 +6,8 @@ import ellipses
 import pytest
 import torch
 
-from unmetal.physics.geometry import FanArc, FanFlat, Grid, Parallel, Quarters
-from unmetal.physics.projector import backproject, project
+from unmetal.physics.projection.geometry import FanArc, FanFlat, Grid, Parallel, Quarters
+from unmetal.physics.projection.projector import backproject, project
 from unmetal.physics.scanner import adn, clinical, reprojection, syndeeplesion
 
 SMALL = {

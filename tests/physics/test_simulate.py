@@ -8,9 +8,11 @@ import torch
 from torch.nn import functional as F
 
 from unmetal.errors import InputError
-from unmetal.metrics.protocol import adn_protocol
-from unmetal.physics.geometry import Grid, Parallel
-from unmetal.physics.implants import Implant, choose_implants, draw_implants
+from unmetal.metrics.image_quality import adn_protocol
+from unmetal.physics.beam.polychromatic import correct_water, water_coefficients_of
+from unmetal.physics.beam.spectrum import Beam
+from unmetal.physics.implants.primitives import Implant, choose_implants, draw_implants
+from unmetal.physics.projection.geometry import Grid, Parallel
 from unmetal.physics.protocol import PROTOCOLS, Protocol
 from unmetal.physics.scanner import CT
 from unmetal.physics.simulate import simulate, split_tissue
@@ -120,10 +122,6 @@ def test_replaced_tissue_leaves_a_titanium_rod_its_own_attenuation():
 def test_scatter_caps_what_a_ray_can_measure():
     # 20 photons of scatter in 2e7: no line integral above 13.8, before the water correction.
     scan = simulate(disc(25, 0.192), disc(12, 1) > 0, ("au",), SMALL, generator()).scan
-    from unmetal.physics.hardening import correct_water  # noqa: PLC0415
-    from unmetal.physics.polychromatic import water_coefficients_of  # noqa: PLC0415
-    from unmetal.physics.spectrum import Beam  # noqa: PLC0415
-
     cap = correct_water(torch.tensor(-np.log(5 / 2e7)), water_coefficients_of(Beam()))
     assert scan.sinogram.max() < cap
 

@@ -7,8 +7,8 @@ import scipy.io
 import torch
 
 from unmetal.errors import InputError
-from unmetal.physics.attenuation import ENERGIES
-from unmetal.physics.spectrum import spectrum
+from unmetal.physics.beam.attenuation import ENERGIES
+from unmetal.physics.beam.spectrum import spectrum
 
 
 @pytest.mark.parametrize("kvp", [80, 100, 120, 140])

@@ -5,7 +5,14 @@ import pytest
 import torch
 from scipy.ndimage import distance_transform_edt, gaussian_filter
 
-from unmetal.physics.tissue import boundaries, cnnmar_prior, depth, nearest, nmar_prior, smooth
+from unmetal.physics.completion.prior import (
+    boundaries,
+    cnnmar_prior,
+    depth,
+    nearest,
+    nmar_prior,
+    smooth,
+)
 from unmetal.units import MU_WATER
 
 START = (0.0, MU_WATER, 2 * MU_WATER)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from unmetal.engine.experiments import EXPERIMENTS
+from unmetal.training.presets import EXPERIMENTS
 
 TRAINED = ["adn-clinical", "cyclegan-clinical", "adn-cbct", "cyclegan-cbct"]
 

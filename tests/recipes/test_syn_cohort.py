@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from skimage.transform import resize
 
-from unmetal.data.cohort import Cohort
+from unmetal.cohorts.cohort import Cohort
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "recipes"))
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from unmetal.engine.experiments import ABLATION, EXPERIMENTS
+from unmetal.training.presets import ABLATION, EXPERIMENTS
 
 ROOT = Path(__file__).resolve().parents[2]
 

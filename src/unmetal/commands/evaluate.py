@@ -74,11 +74,11 @@ class Evaluate:
 
     def run(self) -> None:
         """Evaluate and write; raises `InputError`."""
-        from unmetal.data.cases import load_cases, load_real  # noqa: PLC0415
-        from unmetal.engine.device import choose_device  # noqa: PLC0415
-        from unmetal.engine.entrants import entrants  # noqa: PLC0415
-        from unmetal.engine.rows import Setting  # noqa: PLC0415
-        from unmetal.report.evaluation import Evaluation  # noqa: PLC0415
+        from unmetal.device import choose_device  # noqa: PLC0415
+        from unmetal.evaluation.cases import load_cases, load_real  # noqa: PLC0415
+        from unmetal.evaluation.conditions import Setting  # noqa: PLC0415
+        from unmetal.evaluation.evaluated_methods import entrants  # noqa: PLC0415
+        from unmetal.evaluation.folder import Evaluation  # noqa: PLC0415
 
         console_log()
         methods, device = entrants(self.methods), choose_device(self.device)

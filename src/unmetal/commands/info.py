@@ -11,7 +11,7 @@ import tyro
 from rich.console import Console
 from rich.table import Table
 
-from unmetal.data import read
+from unmetal.files import read
 from unmetal.scan import Volume
 
 

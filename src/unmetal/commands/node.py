@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 import tyro
 
-from unmetal.dicom.config import Config
 from unmetal.errors import InputError
+from unmetal.node.config import Config
 
 
 @dataclass(frozen=True)
@@ -21,7 +21,7 @@ class Node:
     def run(self) -> None:
         """Work until SIGTERM or Ctrl-C; raises `InputError` for what cannot work."""
         try:
-            from unmetal.dicom.node import Node as Wired  # noqa: PLC0415
+            from unmetal.node.node import Node as Wired  # noqa: PLC0415
         except ModuleNotFoundError as error:
             missing = error.name or "a library"
             raise InputError(f"{missing} is missing: pip install 'unmetal[dicom]'") from error

@@ -72,11 +72,11 @@ class Prepare:
 
     def run(self) -> None:
         """Prepare and say what came out; raises `InputError`."""
-        from unmetal.data.selection import Limits  # noqa: PLC0415
-        from unmetal.engine.preparation import Request  # noqa: PLC0415
-        from unmetal.engine.prepare import prepare  # noqa: PLC0415
-        from unmetal.engine.workers import cores  # noqa: PLC0415
-        from unmetal.report.contact_sheet import write_contact_sheet  # noqa: PLC0415
+        from unmetal.cohorts.preparation.contact_sheet import write_contact_sheet  # noqa: PLC0415
+        from unmetal.cohorts.preparation.prepare import prepare  # noqa: PLC0415
+        from unmetal.cohorts.preparation.request import Request  # noqa: PLC0415
+        from unmetal.cohorts.preparation.selection import Limits  # noqa: PLC0415
+        from unmetal.workers import cores  # noqa: PLC0415
 
         console_log()
         request = Request(

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 import tyro
 
 from unmetal.console import console_log, progress_bar
-from unmetal.engine.settings import Settings
+from unmetal.reduction.settings import Settings
 
 
 @dataclass(frozen=True)
@@ -46,8 +46,8 @@ class Reduce:
 
     def run(self) -> None:
         """Read, reduce, write, report; raises `InputError`."""
-        from unmetal.engine.archive import described  # noqa: PLC0415
-        from unmetal.report.job import Job  # noqa: PLC0415
+        from unmetal.reduction.batch.plan import described  # noqa: PLC0415
+        from unmetal.reduction.batch.reduce import Job  # noqa: PLC0415
 
         console_log()
         job = Job(self.settings, self.device, self.report, self.identifiers)

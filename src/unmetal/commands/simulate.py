@@ -58,14 +58,14 @@ class Simulate:
 
     def run(self) -> None:
         """Read, simulate, write; raises `InputError`."""
-        from unmetal import data  # noqa: PLC0415
-        from unmetal.data.cases import load_masks  # noqa: PLC0415
-        from unmetal.data.simulated import check_simulated, write_simulated  # noqa: PLC0415
-        from unmetal.engine.simulate import setting_of, simulate_volume  # noqa: PLC0415
+        from unmetal import files  # noqa: PLC0415
+        from unmetal.files.npz import load_masks  # noqa: PLC0415
+        from unmetal.simulation.simulate_volume import setting_of, simulate_volume  # noqa: PLC0415
+        from unmetal.simulation.simulated_files import check_simulated, write_simulated  # noqa: PLC0415
 
         console_log()
         log = logging.getLogger("unmetal")
-        volume = data.read(self.clean, spacing=self.spacing)
+        volume = files.read(self.clean, spacing=self.spacing)
         setting, pixel = setting_of(volume, self.protocol, native=self.native, seed=self.seed)
         height, width = setting.scanner.grid.height, setting.scanner.grid.width
         check_simulated(volume, self.output, (height, width), force=self.force)

@@ -9,11 +9,11 @@ from typing import Annotated
 
 import tyro
 
-from unmetal.engine.experiment import Experiment, from_dict
-from unmetal.engine.experiments import named
-from unmetal.engine.session import train
-from unmetal.engine.validate import headline
 from unmetal.errors import InputError
+from unmetal.training.experiment import Experiment
+from unmetal.training.presets import named
+from unmetal.training.train import train
+from unmetal.training.validation import headline
 
 
 @dataclass(frozen=True)
@@ -21,7 +21,7 @@ class Train:
     """Train a method. A run folder that already holds a state is gone on with."""
 
     experiment: tyro.conf.Positional[str]
-    """Name of a preset, see src/unmetal/engine/experiments.py; or a run's config.json."""
+    """Name of a preset, see src/unmetal/training/presets.py; or a run's config.json."""
 
     data: Path
     """The cohort: `cohort.npz`, the folder that holds it, or what `unmetal prepare` wrote."""
@@ -74,5 +74,5 @@ class Train:
 def chosen(name: str) -> Experiment:
     """A preset by its name, or the experiment of a run by the path of its config.json."""
     if name.endswith(".json"):
-        return from_dict(Experiment, json.loads(Path(name).read_text())["experiment"])
+        return Experiment.of(json.loads(Path(name).read_text())["experiment"])
     return named(name)

@@ -38,17 +38,17 @@ class Transfer:
 
     def run(self) -> None:
         """Read, transfer, write; raises `InputError`."""
-        from unmetal import data  # noqa: PLC0415
-        from unmetal.engine.device import choose_device  # noqa: PLC0415
-        from unmetal.engine.load import load_method  # noqa: PLC0415
-        from unmetal.engine.transfer import transfer_volume  # noqa: PLC0415
+        from unmetal import files  # noqa: PLC0415
+        from unmetal.device import choose_device  # noqa: PLC0415
+        from unmetal.simulation.transfer import transfer_volume  # noqa: PLC0415
+        from unmetal.weights.load import load_method  # noqa: PLC0415
 
         console_log()
         method = load_method(self.weights).to(choose_device(self.device))
-        affected, clean = data.read(self.artifact), data.read(self.clean)
-        data.check_output(clean, self.output, force=self.force)
+        affected, clean = files.read(self.artifact), files.read(self.clean)
+        files.check_output(clean, self.output, force=self.force)
         spoilt = transfer_volume(affected, clean, method)
         said = "metal artifact transferred from another series, simulated image"
-        done = data.Derivation("ADN", said, "SIMULATED")
-        data.write(spoilt, self.output, force=self.force, derivation=done)
+        done = files.Derivation("ADN", said, "SIMULATED")
+        files.write(spoilt, self.output, force=self.force, derivation=done)
         logging.getLogger("unmetal").info("%s: %d slices", self.output, len(spoilt.hu))

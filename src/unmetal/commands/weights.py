@@ -18,9 +18,9 @@ class Weights:
 
     def run(self) -> None:
         """Print; raises `InputError`."""
-        from unmetal.engine import weights  # noqa: PLC0415
-        from unmetal.engine.load import found, released  # noqa: PLC0415
         from unmetal.methods import METHODS  # noqa: PLC0415
+        from unmetal.weights import checkpoint  # noqa: PLC0415
+        from unmetal.weights.load import found, released  # noqa: PLC0415
 
         defaults = {entry.weights for entry in METHODS.values()}
         names = released() if self.name is None else [self.name]
@@ -28,8 +28,8 @@ class Weights:
             print("no weights come with this version")
         for name in names:
             path: Path = found(name)
-            card = weights.load(path)[1] if self.verify else weights.read_card(path)
-            size = sum(part.stat().st_size for part in weights.parts_of(path)) / 2**20
+            card = checkpoint.load(path)[1] if self.verify else checkpoint.read_card(path)
+            size = sum(part.stat().st_size for part in checkpoint.parts_of(path)) / 2**20
             said = [card["method"], f"{card['samples']} samples", f"{size:.1f} MiB"]
             said += ["default"] * (name in defaults) + ["verified"] * self.verify
             print(f"{name}  {', '.join(said)}")

@@ -5,7 +5,7 @@ from typing import ClassVar
 from torch import Tensor
 
 from unmetal.methods.method import Method
-from unmetal.physics.completion import bhc_image
+from unmetal.physics.completion.images import bhc_image
 from unmetal.scan import Scan
 
 

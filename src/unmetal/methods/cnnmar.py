@@ -23,11 +23,11 @@ from torch.nn import functional
 
 from unmetal.methods.method import Method, Turn
 from unmetal.methods.patches import cut, hardest
-from unmetal.metrics.protocol import dilate
 from unmetal.nets.cnnmar import Fusion
-from unmetal.physics.completion import bhc_image, from_prior, li_image
-from unmetal.physics.inpaint import additive
-from unmetal.physics.tissue import cnnmar_prior
+from unmetal.physics.completion.images import bhc_image, from_prior, li_image
+from unmetal.physics.completion.inpaint import additive
+from unmetal.physics.completion.prior import cnnmar_prior
+from unmetal.physics.derive import dilate
 from unmetal.scan import Scan
 from unmetal.units import MU_WATER
 

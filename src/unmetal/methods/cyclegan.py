@@ -19,8 +19,7 @@ from typing import ClassVar
 
 from torch import Tensor, nn
 
-from unmetal.methods.adversarial import judge, l1, real
-from unmetal.methods.image_pool import ImagePool
+from unmetal.methods.adversarial import ImagePool, judge, l1, real
 from unmetal.methods.method import Method, Turn
 from unmetal.nets.blocks import dithered, in_whole_strides, initialise
 from unmetal.nets.patchgan import PatchGAN

@@ -17,7 +17,7 @@ from torch.nn import functional
 
 from unmetal.methods.method import Method, Turn
 from unmetal.nets.destreaknet import DualStream
-from unmetal.physics.completion import nmar_image
+from unmetal.physics.completion.images import nmar_image
 from unmetal.scan import Scan
 from unmetal.units import WINDOW, mu_to_network
 

@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from unmetal.methods.method import Method
-from unmetal.nets.skip import Architecture, Skip
+from unmetal.nets.dip import Architecture, Skip
 from unmetal.scan import Scan
 from unmetal.units import WINDOW, mu_to_unit, network_to_mu
 

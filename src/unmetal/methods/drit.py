@@ -24,7 +24,7 @@ from unmetal.nets.drit import (
     Generator,
     initialise_normal,
 )
-from unmetal.nets.multiscale import MultiScale
+from unmetal.nets.patchgan import MultiScale
 from unmetal.scan import Scan
 from unmetal.units import mu_to_network, network_to_mu
 

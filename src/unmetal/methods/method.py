@@ -30,14 +30,14 @@ class Method(nn.Module, ABC):
 
     trained_at: int | None = None
     """Side in pixels of the frames, filled by the body, that a network knows; None for methods
-    that take any slice as it is. `engine.native` brings slices to it and the result back."""
+    that take any slice as it is. `reduction.network_image` crops slices to it and pastes back."""
 
     @abstractmethod
     def reduce(self, scan: Scan) -> Tensor:
         """The slices without artifacts, `[B 1 H W]` in 1/cm.
 
-        What is inside the metal is the caller's to restore: `engine.reduce` pastes the source's
-        own values back.
+        What is inside the metal is the caller's to restore: `reduction.reduce_volume` pastes the
+        source's own values back.
         """
 
     def learn(self, scan: Scan) -> Iterator[Turn]:

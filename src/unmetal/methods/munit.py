@@ -16,8 +16,8 @@ from torch import Tensor, nn
 from unmetal.methods.adversarial import judge_at_scales, l1, real_at_scales
 from unmetal.methods.method import Losses, Method, Turn
 from unmetal.nets.blocks import dithered, in_whole_strides, initialise
-from unmetal.nets.multiscale import MultiScale
 from unmetal.nets.munit import StyleEncoder, Translator
+from unmetal.nets.patchgan import MultiScale
 from unmetal.scan import Scan
 from unmetal.units import mu_to_network, network_to_mu
 

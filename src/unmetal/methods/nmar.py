@@ -5,7 +5,7 @@ from typing import ClassVar
 from torch import Tensor
 
 from unmetal.methods.method import Method
-from unmetal.physics.completion import nmar_image
+from unmetal.physics.completion.images import nmar_image
 from unmetal.scan import Scan
 
 
@@ -15,7 +15,7 @@ class NMAR(Method):
 
     This is the variant that tables call NMAR2: the prior is made from the image after LI, by three
     clusters (air, soft tissue, bone), as in the code released with CNNMAR. The constants are those
-    of `physics.tissue.nmar_prior` and `physics.inpaint.normalised`.
+    of `physics.completion.prior.nmar_prior` and `physics.completion.inpaint.normalised`.
     """
 
     reads: ClassVar[frozenset[str]] = frozenset({"image", "metal", "sinogram", "trace"})

@@ -11,8 +11,7 @@ import numpy as np
 import torch
 from scipy import ndimage
 
-from unmetal.metrics.image import ssim_gaussian
-from unmetal.metrics.protocol import SOFT_TISSUE_HU
+from unmetal.metrics.image_quality import SOFT_TISSUE_HU, ssim_gaussian
 from unmetal.metrics.proton import range_error
 from unmetal.metrics.regions import BONE_HU, Regions
 

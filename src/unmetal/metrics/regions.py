@@ -11,9 +11,9 @@ import numpy as np
 import torch
 from scipy import ndimage
 
-from unmetal.metrics.protocol import dilate
 from unmetal.metrics.proton import Beam, choose_beam
 from unmetal.metrics.strata import TISSUE_HU, distance_to
+from unmetal.physics.derive import dilate
 
 FAR_MM = 20.0
 """The noise is measured farther than this from metal where a region fits there."""

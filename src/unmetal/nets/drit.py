@@ -2,7 +2,7 @@
 
 Source: Lee, Tseng, Huang, Singh and Yang, "Diverse Image-to-Image Translation via Disentangled
 Representations" (ECCV 2018), Figure 3; layers as in the authors' code of 2018 with attributes
-concatenated, which is its default. The critics of images are `nets.multiscale` with slopes of 0.01.
+concatenated, which is its default. The critics of images are `nets.patchgan` with slopes of 0.01.
 Images are `[B 1 H W]` in [-1, 1]; H and W are multiples of 4, at least 16.
 """
 
@@ -12,8 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from unmetal.nets.blocks import InFloat32, Residual, convolution, instance_norm
-from unmetal.nets.mean_style import MeanStyle
+from unmetal.nets.blocks import InFloat32, MeanStyle, Residual, convolution, instance_norm
 
 Domain = Literal["affected", "clean"]
 

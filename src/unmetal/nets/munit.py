@@ -11,8 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from unmetal.nets.adn import Architecture, Encoder
-from unmetal.nets.blocks import Doubling, InFloat32, ToOneChannel, convolution
-from unmetal.nets.mean_style import MeanStyle
+from unmetal.nets.blocks import Doubling, InFloat32, MeanStyle, ToOneChannel, convolution
 
 RESIDUALS = 4
 """Residual blocks of encoder and decoder. Source: released configurations."""

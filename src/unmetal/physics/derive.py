@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from scipy import ndimage
 from torch import Tensor
+from torch.nn import functional
 
 from unmetal.scan import Scan
 from unmetal.units import mu_to_hu
@@ -83,11 +84,14 @@ EDGE = 0.4
 """Share of its peak at which a blurred edge is; half for a large object, and a little less, because
 a missed pixel of metal leaves its streaks and one too many costs next to nothing."""
 
+
 GROW = 0.8
 """Share of the threshold down to which a piece is followed: 2000 HU, above any bone but enamel."""
 
+
 HOLLOW_HU = 1800.0
 """Mean HU above which what metal encloses is the implant's: denser than cortical bone."""
+
 
 SURE_HU = 4000.0
 """HU, a third of solid titanium's: nothing below it is solid metal."""
@@ -124,3 +128,23 @@ def _metal(image: Tensor, pixel: float, threshold: float) -> Tensor:
     hu = mu_to_hu(image[:, 0]).cpu().numpy()
     masks = [metal_mask(one, pixel, threshold) for one in hu]
     return torch.from_numpy(np.stack(masks))[:, None].to(image.device)
+
+
+def coarser(scan: Scan, factor: int) -> Scan:
+    """The scan with blocks of `factor` x `factor` pixels averaged. Only its images are left: a
+    sinogram belongs to the pixels it was measured on."""
+    if factor == 1:
+        return scan
+    images = (scan.image, scan.clean, scan.other)
+    image, clean, other = (x if x is None else functional.avg_pool2d(x, factor) for x in images)
+    assert image is not None
+    return Scan(image=image, clean=clean, other=other)
+
+
+def dilate(mask: Tensor, pixels: int) -> Tensor:
+    """A mask and all within `pixels` steps along rows and columns: bool `[B 1 H W]`."""
+    grown = mask.float()
+    for _ in range(pixels):
+        rows = functional.max_pool2d(grown, (3, 1), 1, (1, 0))
+        grown = rows.maximum(functional.max_pool2d(grown, (1, 3), 1, (0, 1)))
+    return grown > 0

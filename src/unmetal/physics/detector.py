@@ -6,8 +6,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from unmetal.physics.hardening import correct_water
-from unmetal.physics.polychromatic import water_coefficients_of
+from unmetal.physics.beam.polychromatic import correct_water, water_coefficients_of
 from unmetal.physics.protocol import Protocol
 
 

@@ -11,13 +11,13 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from unmetal.errors import InputError
-from unmetal.physics.fbp import Kernel
-from unmetal.physics.geometry import Geometry
+from unmetal.physics.beam.scatter import Scatter
+from unmetal.physics.beam.spectrum import Beam
 from unmetal.physics.motion import Motion
+from unmetal.physics.projection.fbp import Kernel
+from unmetal.physics.projection.geometry import Geometry
 from unmetal.physics.protocol import PROTOCOLS, Protocol
 from unmetal.physics.scanner import CT, arc, cone_beam
-from unmetal.physics.scatter import Scatter
-from unmetal.physics.spectrum import Beam
 
 Range = tuple[float, float]
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from unmetal.physics.geometry import Geometry, angles, offsets
+from unmetal.physics.projection.geometry import Geometry, angles, offsets
 
 
 @dataclass(frozen=True)

@@ -3,10 +3,10 @@
 from dataclasses import dataclass, field
 from typing import Literal
 
+from unmetal.physics.beam.scatter import Scatter
+from unmetal.physics.beam.spectrum import Beam
 from unmetal.physics.motion import Motion
 from unmetal.physics.scanner import CT, adn, syndeeplesion
-from unmetal.physics.scatter import Scatter
-from unmetal.physics.spectrum import Beam
 
 
 @dataclass(frozen=True)

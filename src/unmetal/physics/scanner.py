@@ -6,10 +6,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from unmetal.physics.fbp import Kernel, reconstruct
-from unmetal.physics.geometry import FanArc, FanFlat, Geometry, Grid, Parallel, Quarters
-from unmetal.physics.projector import Backend, project
-from unmetal.physics.rebin import Fan, to_fan, to_parallel
+from unmetal.physics.projection.fbp import Kernel, reconstruct
+from unmetal.physics.projection.geometry import FanArc, FanFlat, Geometry, Grid, Parallel, Quarters
+from unmetal.physics.projection.projector import Backend, project
+from unmetal.physics.projection.rebin import Fan, to_fan, to_parallel
 
 
 @dataclass(frozen=True)

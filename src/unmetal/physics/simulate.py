@@ -11,9 +11,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from unmetal.physics.attenuation import linear_attenuation
+from unmetal.physics.beam.attenuation import linear_attenuation
+from unmetal.physics.beam.polychromatic import polychromatic
 from unmetal.physics.detector import measure
-from unmetal.physics.polychromatic import polychromatic
 from unmetal.physics.protocol import Protocol
 from unmetal.scan import Scan
 from unmetal.units import REFERENCE_KEV, hu_to_mu
@@ -140,3 +140,10 @@ def _at_70_kev(
     thin = torch.where(trace & ~inside, 1 / protocol.edge, 1.0)
     mu = [linear_attenuation(material, REFERENCE_KEV) for material in materials]
     return lengths * thin * lengths.new_tensor(mu)[:, None, None]
+
+
+def resize(image: Tensor, height: int, width: int) -> Tensor:
+    """`[B 1 H W]` at another size, bilinear and antialiased as MATLAB's imresize."""
+    if image.shape[-2:] == (height, width):
+        return image
+    return F.interpolate(image, (height, width), mode="bilinear", antialias=True)

@@ -1,0 +1,1 @@
+"""`unmetal prepare`: a cohort from an archive, by the paper's rules, without names."""

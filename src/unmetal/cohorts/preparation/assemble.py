@@ -1,0 +1,169 @@
+"""Parts put together: no image twice, every patient on one side, slices in shards, a manifest."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from unmetal.cohorts.preparation.manifest import MANIFEST, Row, write_manifest
+from unmetal.cohorts.preparation.parts import load_rows, load_slices
+from unmetal.cohorts.preparation.selection import AFFECTED, CLEAN, LEFT_OUT
+from unmetal.cohorts.prepared import ABOUT, FOLDER, write_shards
+from unmetal.cohorts.splits import TRAIN, VALIDATION, Counts, in_halves, split
+
+COPY = "a copy of another image"
+
+SHOWN = 12
+"""Slices of each kind on the contact sheet."""
+
+
+class Group(NamedTuple):
+    """Slices to look at."""
+
+    name: str
+    total: int
+    """How many there are of this kind."""
+    slices: list[tuple[Row, np.ndarray]]
+    """Some of them, int16 `[H W]` in HU."""
+
+
+@dataclass(frozen=True)
+class Assembled:
+    """What the parts give together."""
+
+    parts: tuple[tuple[Path, range], ...]
+    """A part, and which of the lines are its own."""
+    rows: tuple[Row, ...]
+    """Of the manifest."""
+    patients: Mapping[str, str] = field(default_factory=dict)
+    """Patient -> split."""
+
+    @property
+    def used(self) -> list[Row]:
+        """The lines of slices in the cohort, in its order."""
+        return [row for row in self.rows if row.index != ""]
+
+    def counted(self) -> dict[str, dict[str, int]]:
+        """Slices and patients of each split, and why slices and files were left out."""
+        slices = Counter(f"{row.split}, {row.decision}" for row in self.used)
+        patients = Counter(self.patients[one] for one in {row.patient for row in self.used})
+        reasons = Counter(row.reason for row in self.rows if row.index == "")
+        counts = {"slices": slices, "patients": patients, "not used": reasons}
+        return {name: dict(sorted(found.items())) for name, found in counts.items()}
+
+    def lines(self) -> Iterator[str]:
+        """What came out, to be said."""
+        for name, found in self.counted().items():
+            listed = ", ".join(f"{count} x {what}" for what, count in found.items())
+            yield f"{name + ':':<10} {listed or 'none'}"
+        for decision in sorted({row.decision for row in self.used}):
+            there = {row.split for row in self.used if row.decision == decision}
+            for missing in sorted({TRAIN, VALIDATION} - there):
+                yield f"no {decision} slices for {missing}: there are too few patients"
+
+
+def assemble(parts: Sequence[Path], unread: Sequence[Row], seed: int, withhold: int) -> Assembled:
+    """Put the lines of the parts, and of files that gave none, together; the order decides."""
+    rows: list[Row] = []
+    places = []
+    for part in parts:
+        found = load_rows(part)
+        places.append((part, range(len(rows), len(rows) + len(found))))
+        rows += found
+    rows = list(without_copies(rows))
+    counts = count(rows)
+    patients = split(counts, seed, withhold)
+    trained = {one: counts[one] for one, where in patients.items() if where == TRAIN}
+    rows = list(placed(rows, patients, in_halves(trained)))
+    return Assembled(tuple(places), (*rows, *unread), patients)
+
+
+def without_copies(rows: Sequence[Row]) -> Iterator[Row]:
+    """Of images with the same UID the first stays: archives hold many copies."""
+    seen: set[str] = set()
+    for row in rows:
+        copied = row.image != "" and row.image in seen
+        seen.add(row.image)
+        yield replace(row, decision=LEFT_OUT, reason=COPY) if copied else row
+
+
+def count(rows: Sequence[Row]) -> dict[str, Counts]:
+    """The affected and clean slices of every patient, in the order in which they appear."""
+    found: dict[str, Counter[str]] = {}
+    for row in rows:
+        if row.decision != LEFT_OUT:
+            found.setdefault(row.patient, Counter())[row.decision] += 1
+    return {patient: Counts(one[AFFECTED], one[CLEAN]) for patient, one in found.items()}
+
+
+def placed(
+    rows: Sequence[Row], patients: Mapping[str, str], halves: Mapping[str, str]
+) -> Iterator[Row]:
+    """The lines with split and place in the cohort."""
+    index = 0
+    for row in rows:
+        half = halves.get(row.patient, row.decision)
+        if row.decision == LEFT_OUT:
+            yield row
+        elif half != row.decision:
+            yield replace(row, reason=f"of this patient the {half} slices are used")
+        else:
+            yield replace(row, split=patients[row.patient], index=index)
+            index += 1
+
+
+def write(made: Assembled, about: Mapping[str, Any], folder: Path) -> list[Group]:
+    """Write everything but the contact sheet, and give back what that shows."""
+    (folder / FOLDER).mkdir()
+    used = made.used
+    borderline: list[tuple[Row, np.ndarray]] = []
+    write_shards(_slices(made, borderline), len(used), folder / FOLDER)
+    np.savez(
+        folder / FOLDER / "slices.npz",
+        patient=np.array([row.patient for row in used]),
+        decision=np.array([row.decision for row in used]),
+        split=np.array([row.split for row in used]),
+        pixel=np.array([resized_pixel(row, about["size"]) for row in used], np.float32),
+    )
+    write_manifest(made.rows, folder / MANIFEST)
+    (folder / ABOUT).write_text(json.dumps({**about, **made.counted()}, indent=1) + "\n")
+    return [
+        *(_group(name, used, folder) for name in (AFFECTED, CLEAN)),
+        Group(f"{LEFT_OUT}, though nearly used", len(borderline), evenly(borderline)),
+    ]
+
+
+def resized_pixel(row: Row, size: int) -> float:
+    """mm, of a slice in the cohort."""
+    return float(row.pixel_mm) * float(row.matrix) / size
+
+
+def evenly(found: Sequence[Any], most: int = SHOWN) -> list[Any]:
+    """At most so many of them, from the first to the last."""
+    places = np.linspace(0, len(found) - 1, min(most, len(found))).round().astype(int)
+    return [found[place] for place in places]
+
+
+def _slices(made: Assembled, borderline: list[tuple[Row, np.ndarray]]) -> Iterator[np.ndarray]:
+    """The slices in the order of their index; what a rule left out goes to `borderline`."""
+    for part, places in made.parts:
+        for place, hu in sorted(load_slices(part).items()):
+            row = made.rows[places[place]]
+            if row.index != "":
+                yield hu
+            elif row.decision == LEFT_OUT and row.reason != COPY:
+                borderline.append((row, hu))
+
+
+def _group(name: str, used: Sequence[Row], folder: Path) -> Group:
+    rows = [row for row in used if row.decision == name]
+    shards = [np.load(file, mmap_mode="r") for file in sorted((folder / FOLDER).glob("hu-*.npy"))]
+    each = len(shards[0]) if shards else 1
+    shown = [(row, shards[int(row.index) // each][int(row.index) % each]) for row in evenly(rows)]
+    return Group(name, len(rows), shown)

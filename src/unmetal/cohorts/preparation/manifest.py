@@ -1,0 +1,68 @@
+"""The manifest of a prepared cohort: a line for each slice and for each file that gave none."""
+
+from __future__ import annotations
+
+import csv
+import os
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+
+MANIFEST = "manifest.csv"
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line. Nothing in it says whose the slice is: see `preparation.pseudonyms`."""
+
+    patient: str = ""
+    """Name of the patient; empty where nobody knows."""
+
+    series: str = ""
+    """Name of the series or volume."""
+
+    image: str = ""
+    """Name of the image by its SOPInstanceUID; empty where the format has none."""
+
+    source: str = ""
+    """Name of the file."""
+
+    slice: int | str = ""
+    """Its place in the file, from 0."""
+
+    pixel_mm: float | str = ""
+    """Size of a pixel of the slice as it was."""
+
+    matrix: int | str = ""
+    """Pixels along the longer side of the slice as it was."""
+
+    max_hu: float | str = ""
+    """Of the slice as it was."""
+
+    component_px: int | str = ""
+    """Pixels of the largest piece of metal of the slice as it was."""
+
+    decision: str = ""
+    """`affected`, `clean` or `left out`."""
+
+    reason: str = ""
+    """Why it was left out, or is not used."""
+
+    split: str = ""
+    """`train`, `validation` or `test`; empty where it is not used."""
+
+    index: int | str = ""
+    """Its place in the cohort; empty where it is not in it."""
+
+
+COLUMNS = tuple(field.name for field in fields(Row))
+
+
+def write_manifest(rows: Iterable[Row], path: Path) -> None:
+    """Write the lines in the order given."""
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(asdict(row) for row in rows)
+        file.flush()
+        os.fsync(file.fileno())

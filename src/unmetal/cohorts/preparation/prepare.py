@@ -1,0 +1,204 @@
+"""A cohort from an archive: find, read, judge, resize, split by patient, write.
+
+Everything is made in a hidden folder beside the output, which then takes the output's name in one
+step. A preparation that was killed leaves that folder; the same command goes on with it.
+"""
+
+from __future__ import annotations
+
+import logging
+import shutil
+import zipfile
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from unmetal.cohorts.preparation.assemble import Assembled, Group, assemble, write
+from unmetal.cohorts.preparation.manifest import Row
+from unmetal.cohorts.preparation.parts import Chunk, Part, load_rows, load_slices, save_part
+from unmetal.cohorts.preparation.pseudonyms import Key
+from unmetal.cohorts.preparation.reader import SIZE, Made, Reader
+from unmetal.cohorts.preparation.request import Request, Work, work_of
+from unmetal.cohorts.preparation.selection import LEFT_OUT
+from unmetal.cohorts.prepared import is_prepared
+from unmetal.errors import InputError
+from unmetal.files.staging import alone, refuse_overlap
+from unmetal.workers import one_by_one, side_by_side
+
+Draw = Callable[[Sequence[Group], Path], None]
+"""Draws the contact sheet into a folder."""
+
+
+def prepare(
+    request: Request,
+    output: Path,
+    *,
+    jobs: int,
+    draw: Draw,
+    key_file: Path | None = None,
+    force: bool = False,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> Assembled:
+    """Prepare a cohort, or go on with it.
+
+    jobs: processes; 0 is this one, which a file that crashes its decoder then ends.
+    key_file: where to keep what tells whose the slices are; nowhere if None.
+    Raises `InputError` where nothing can be prepared; what is broken in the archive is listed.
+    """
+    if jobs < 0:
+        raise InputError(f"--jobs {jobs}: give 1 or more")
+    scratch = output.absolute().parent / f".unmetal-{output.name}"
+    _check(request, output, key_file, scratch, force=force)
+    work = work_of(request)
+    kept = Key.load(key_file) if key_file is not None and key_file.exists() else None
+    try:
+        scratch.mkdir(parents=True, exist_ok=True)
+        with alone(scratch):
+            key = kept or _key(scratch)
+            reader = Reader(key, request.limits, scratch, request.spacing, request.by_header)
+            read_parts(work.chunks, reader, jobs, progress)
+            made = assemble(
+                [reader.path(chunk) for chunk in work.chunks],
+                [_unread(key, one) for one in work.unread],
+                request.seed,
+                request.withhold,
+            )
+            if not made.used:
+                shutil.rmtree(scratch)
+                raise InputError(f"{request.source}: {_nothing(made)}")
+            stage = _staged(scratch)
+            about = request.about() | {"files_that_are_no_images": work.others}
+            draw(write(made, about, stage), stage)
+            if key_file is not None:
+                key.save(key_file, _names(work, key))
+            _publish(stage, output, scratch)
+    except OSError as error:
+        raise InputError(f"{output}: cannot be written: {error.strerror or error}") from error
+    return made
+
+
+def _check(
+    request: Request, output: Path, key_file: Path | None, scratch: Path, *, force: bool
+) -> None:
+    """Raise `InputError` where writing would destroy something, or give somebody away."""
+    archives = [one for one in (request.source, request.clean) if one is not None]
+    for archive in archives:
+        refuse_overlap(output, archive)
+        if key_file is not None:
+            refuse_overlap(key_file, archive)
+    if key_file is not None:
+        refuse_overlap(key_file, output)
+    if output.exists() and (not output.is_dir() or any(output.iterdir())):
+        if not is_prepared(output):
+            raise InputError(f"{output}: holds other things: give another place")
+        if not force:
+            shutil.rmtree(scratch, ignore_errors=True)
+            raise InputError(f"{output}: is prepared already: --force prepares it anew")
+
+
+def _key(scratch: Path) -> Key:
+    """The key of the interrupted preparation, or a new one, which is kept for going on."""
+    place = scratch / "key.json"
+    if place.exists():
+        return Key.load(place)
+    key = Key.new()
+    key.save(place)
+    return key
+
+
+def _unread(key: Key, one: tuple[str, str, str]) -> Row:
+    """The line of a file that was not even opened: archive, file and reason."""
+    side, file, reason = one
+    return Row(source=key.name("source", side, file), decision=LEFT_OUT, reason=reason)
+
+
+def _staged(scratch: Path) -> Path:
+    """An empty folder for the output to be."""
+    stage = scratch / "stage"
+    shutil.rmtree(stage, ignore_errors=True)
+    stage.mkdir()
+    return stage
+
+
+def _names(work: Work, key: Key) -> dict[str, str]:
+    """Name -> file, for the owner of the archive."""
+    read = [(chunk.side, file, chunk.root) for chunk in work.chunks for file in chunk.files]
+    names = {key.name("source", side, file): str(root / file) for side, file, root in read}
+    return names | {key.name("source", side, file): file for side, file, _ in work.unread}
+
+
+def _nothing(made: Assembled) -> str:
+    """Why no slice is used, in a line."""
+    reasons = made.counted()["not used"]
+    listed = "; ".join(f"{count} x {reason}" for reason, count in reasons.items())
+    return f"no slice in it is affected or clean ({listed}): see `unmetal info` on one of the files"
+
+
+def _publish(stage: Path, output: Path, scratch: Path) -> None:
+    """The finished folder takes the output's name; what was there before goes first."""
+    if output.exists():
+        output.replace(scratch / "before")
+    stage.replace(output)
+    shutil.rmtree(scratch)
+
+
+log = logging.getLogger("unmetal")
+
+
+DIED = "ended the process that read it"
+
+
+def read_parts(
+    todo: Sequence[Chunk], reader: Reader, jobs: int, progress: Callable[[int, int], None]
+) -> None:
+    """Make the parts that are not there yet, in `jobs` processes, or in this one where it is 0."""
+    total = sum(len(chunk.files) for chunk in todo)
+    left = [chunk for chunk in todo if not is_whole(reader.path(chunk))]
+    done = total - sum(len(chunk.files) for chunk in left)
+    if done:
+        log.info("%d of %d files were read before", done, total)
+    for chunk, made in _made(left, reader, jobs):
+        for message in made.said:
+            log.warning("%s", message)
+        if made.died:
+            _each_alone(chunk, reader)
+        done += len(chunk.files)
+        progress(done, total)
+
+
+def is_whole(path: Path) -> bool:
+    """Whether a part is there and can be read."""
+    try:
+        load_rows(path)
+    except (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile):
+        return False
+    return True
+
+
+def _made(left: list[Chunk], reader: Reader, jobs: int) -> Iterator[tuple[Chunk, Made]]:
+    if jobs:
+        return side_by_side(left, reader, min(jobs, len(left) or 1), Made(died=True))
+    return one_by_one(left, reader)
+
+
+def _each_alone(chunk: Chunk, reader: Reader) -> None:
+    """The part of a chunk in which a file ends its process: the part of each file, joined."""
+    for single, made in side_by_side([*chunk.split()], reader, 1, Made(died=True)):
+        if made.died:
+            (file,) = single.files
+            log.warning("%s: %s", chunk.root / file, DIED)
+            nothing = np.empty((0, SIZE, SIZE), np.int16)
+            row = reader.unread(chunk, file, DIED)
+            save_part(Part([row], nothing, np.empty(0, int)), reader.path(single))
+    joined = Part([], np.empty((0, SIZE, SIZE), np.int16), np.empty(0, int))
+    for path in map(reader.path, chunk.split()):
+        slices = load_slices(path)
+        places = np.array([len(joined.rows) + place for place in slices], int)
+        hu = np.array([*slices.values()], np.int16).reshape(-1, SIZE, SIZE)
+        joined = Part(
+            joined.rows + load_rows(path),
+            np.concatenate([joined.hu, hu]),
+            np.concatenate([joined.place, places]),
+        )
+    save_part(joined, reader.path(chunk))

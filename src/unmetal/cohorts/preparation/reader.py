@@ -1,0 +1,186 @@
+"""The slices of files, read, judged and resized, under names that tell nobody whose they are."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch.nn import functional
+
+from unmetal import files
+from unmetal.cohorts.preparation.layouts import patient_by_place
+from unmetal.cohorts.preparation.manifest import Row
+from unmetal.cohorts.preparation.parts import Chunk, Part, save_part
+from unmetal.cohorts.preparation.pseudonyms import Key
+from unmetal.cohorts.preparation.selection import LEFT_OUT, Limits
+from unmetal.errors import InputError
+from unmetal.files.header import header
+from unmetal.scan import AIR_HU, Volume, square_pixel, without_padding
+
+SIZE = 256
+"""Pixels across a slice of a cohort. Source: `image_size` of the released code."""
+
+
+BORDERLINE = 2
+"""Slices of a file that a rule left out and that are kept to be looked at."""
+
+
+Judged = tuple[Row, np.ndarray | None]
+"""A line of the manifest, and the slice, int16 `[SIZE SIZE]` in HU, where it is kept."""
+
+
+@dataclass(frozen=True)
+class Made:
+    """What became of a chunk."""
+
+    said: tuple[str, ...] = ()
+    """Why files could not be read, with their names: for the terminal, and for nothing else."""
+    died: bool = False
+    """Whether the process ended before the part was there."""
+
+
+@dataclass(frozen=True)
+class Reader:
+    """Makes the part of a chunk; it can be sent to other processes."""
+
+    key: Key
+    limits: Limits
+    folder: Path
+    """Where parts lie."""
+    spacing: float | None = None
+    """mm, for formats that state no pixel size."""
+    by_header: bool = True
+    """Whether the header says who the patient is, where there is one; else the folder."""
+
+    def path(self, chunk: Chunk) -> Path:
+        """Where the part lies: elsewhere when a file or what is asked for changed since."""
+        asked = f"{self.limits} {self.spacing} {self.by_header}"
+        return self.folder / f"{self.key.name('part', asked, *chunk.facts())}.npz"
+
+    def __call__(self, chunk: Chunk) -> Made:
+        """Make the part; no file can make it raise."""
+        judged: list[Judged] = []
+        said: list[str] = []
+        for file, pixel in zip(chunk.files, chunk.pixels, strict=True):
+            try:
+                judged += self.slices(chunk, file, pixel or self.spacing)
+            except InputError as error:
+                said.append(str(error))
+                judged.append((self.unread(chunk, file, public(error, chunk.root / file)), None))
+            except Exception as error:  # a bug of ours must not end the whole archive
+                said.append(f"{chunk.root / file}: a bug of unmetal: {error!r}")
+                judged.append((self.unread(chunk, file, "cannot be read"), None))
+        kept = [(place, hu) for place, (_, hu) in enumerate(judged) if hu is not None]
+        hu = np.array([hu for _, hu in kept], np.int16).reshape(-1, SIZE, SIZE)
+        place = np.array([place for place, _ in kept], int)
+        save_part(Part([row for row, _ in judged], hu, place), self.path(chunk))
+        return Made(tuple(said))
+
+    def unread(self, chunk: Chunk, file: str, reason: str) -> Row:
+        """The line of a file that gave no slice."""
+        name = self.key.name("source", chunk.side, file)
+        return Row(source=name, decision=LEFT_OUT, reason=reason)
+
+    def slices(self, chunk: Chunk, file: str, spacing: float | None) -> Iterator[Judged]:
+        """Every slice of a file; raises `InputError` where none can be read."""
+        volume = files.read(chunk.root / file, spacing=spacing, log_warnings=False)
+        about = self._about(volume, chunk, file)
+        if reason := unfit(volume):
+            yield replace(about, decision=LEFT_OUT, reason=reason), None
+            return
+        pixel, left_out = square_pixel(volume), 0
+        for place, hu in enumerate(without_padding(volume)):
+            decision, reason, top, component = chunk.rule(hu, pixel, self.limits)
+            left_out += decision == LEFT_OUT
+            row = replace(
+                about,
+                image=self._image(volume, place),
+                slice=place,
+                pixel_mm=round(pixel, 6),
+                matrix=max(hu.shape),
+                max_hu=round(top, 1),
+                component_px=component,
+                decision=decision,
+                reason=reason,
+            )
+            keep = decision != LEFT_OUT or left_out <= BORDERLINE
+            yield row, fit(hu) if keep else None
+
+    def _about(self, volume: Volume, chunk: Chunk, file: str) -> Row:
+        """Whose it is: by the header, or by the place where there is none."""
+        series = header(volume, "SeriesInstanceUID") or f"{chunk.side} {file}"
+        if chunk.kind == "deeplesion":
+            series = Path(file).parent.name
+        return Row(
+            patient=self.key.name("patient", *self._patient(volume, chunk, file)),
+            series=self.key.name("series", series),
+            source=self.key.name("source", chunk.side, file),
+        )
+
+    def _patient(self, volume: Volume, chunk: Chunk, file: str) -> tuple[str, str]:
+        """What says so, and what it says. Without a number a study is a patient."""
+        for keyword in ("PatientID", "StudyInstanceUID") if self.by_header else ():
+            if stated := header(volume, keyword):
+                return keyword, stated
+        return chunk.side, patient_by_place(file, chunk.kind)
+
+    def _image(self, volume: Volume, place: int) -> str:
+        uid = header(volume, "SOPInstanceUID", place)
+        return self.key.name("image", uid) if uid else ""
+
+
+def unfit(volume: Volume) -> str:
+    """Why nothing is to be learned from a volume; empty where something is."""
+    if volume.meta.get("made_by_unmetal"):
+        return "made by unmetal"
+    if not volume.meta.get("axial", True):
+        return "slices are not axial"
+    if str(volume.meta.get("burned_in", "")).upper() == "YES":
+        return "text burned into the image, which may say whose it is"
+    if volume.source is not None and volume.source.form == "dicom" and not volume.spacing_known:
+        return "the header states no pixel size"
+    _, row, column = volume.spacing
+    return "pixels are not square" if abs(row - column) > 1e-3 * column else ""
+
+
+def fit(hu: np.ndarray) -> np.ndarray:
+    """int16 `[SIZE SIZE]` of HU `[H W]`: air added to make it square, then resized.
+
+    Bicubic with antialiasing, as MATLAB's imresize made the truth of the paper's SYN. The code for
+    SpineWeb resizes by Pillow's default, which was the nearest pixel then: that aliases noise.
+    Clipped at -1000 HU, as the paper's data are.
+    """
+    height, width = hu.shape
+    side = max(hu.shape)
+    top, left = (side - height) // 2, (side - width) // 2
+    square = np.full((side, side), AIR_HU, np.float32)
+    square[top : top + height, left : left + width] = hu
+    small = functional.interpolate(
+        torch.from_numpy(square)[None, None],
+        (SIZE, SIZE),
+        mode="bicubic",
+        antialias=True,
+        align_corners=False,
+    )
+    return small[0, 0].round().clamp(AIR_HU, np.iinfo(np.int16).max).numpy().astype(np.int16)
+
+
+OURS = r"\((?:1 x (?:localizer|multi-frame|(?:[A-Z]{2,4}, )?[A-Za-z ]+ Storage)|[\d, ]+)\)"
+"""Brackets whose words are none of the header's: what kind of object it is instead, a shape."""
+
+
+FOREIGN = re.compile(rf"(?!{OURS})\(.*\)|'[^']*'|\"[^\"]*\"|\d{{8,}}|\d+(?:\.\d+){{2,}}")
+"""Parts of a message that may repeat what a header says."""
+
+
+def public(error: InputError, path: Path) -> str:
+    """What is wrong with a file, without what says whose it is: our own words only, which stand
+    between the path and the first colon, without what they quote."""
+    message = str(error)
+    if not message.startswith(f"{path}: "):
+        return "cannot be read"
+    return FOREIGN.sub("", message[len(f"{path}: ") :]).split(": ")[0].strip()

@@ -1,0 +1,1 @@
+"""How CT slices are shown: window, box, edges, colours."""

@@ -1,1 +1,0 @@
-"""What runs methods: on volumes, on test sets, and later in training."""

@@ -1,0 +1,1 @@
+"""`unmetal evaluate`: methods on test sets, rows of numbers, tables and a figure."""

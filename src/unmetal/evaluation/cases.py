@@ -1,0 +1,166 @@
+"""Test sets: clean slices to be simulated on, ready-made pairs, and real metal without a truth."""
+
+import csv
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+from unmetal.errors import InputError
+from unmetal.files.npz import _load_grey, wanted
+
+CLEAN = "deeplesion_test_256.npz"
+
+
+MASKS = "masks/cnnmar_test_10x512.npz"
+
+
+OFFSET = -1024
+"""HU of the number 0 in the pictures that an `index.csv` lists."""
+
+
+@dataclass(frozen=True)
+class Clean:
+    """Slices without metal and the metals to put into each of them."""
+
+    hu: np.ndarray
+    """float32 `[N H W]`, HU: the truth."""
+    masks: np.ndarray
+    """bool `[M h w]`, of any size."""
+    groups: tuple[str, ...]
+    """N names; slices of one patient share theirs. Unknown patients: a name a slice."""
+    grouped_by: Literal["patient", "slice"] = "slice"
+    """What the groups are."""
+    spacing: np.ndarray | None = None
+    """float64 `[N]`, mm; None where it is not known."""
+
+
+@dataclass(frozen=True)
+class Pairs:
+    """Slices with metal, and the same without."""
+
+    affected: np.ndarray
+    """float32 `[N H W]`, HU."""
+    clean: np.ndarray
+    """float32 `[N H W]`, HU: the truth."""
+    metal: np.ndarray
+    """bool `[N H W]`."""
+    body: np.ndarray
+    """bool `[N H W]`: where it counts."""
+    spacing: np.ndarray
+    """float64 `[N]`, mm."""
+    names: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Real:
+    """Slices that may have metal in them, and no truth."""
+
+    affected: np.ndarray
+    """float32 `[N H W]`, HU."""
+    spacing: np.ndarray
+    """float64 `[N]`, mm."""
+    names: tuple[str, ...]
+    groups: tuple[str, ...]
+    """N names; slices of one patient share theirs."""
+
+
+Cases = Clean | Pairs | Real
+
+
+def load_cases(path: Path) -> Clean | Pairs:
+    """The test set in a `.npz` of pairs, in a folder, or in a folder's `index.csv`.
+
+    - A `.npz` of pairs holds `ma_x4` and `clean_x4` (int16 `[N H W]`, HU = value / 4), `mask` and
+      `body` (bool, packed along the last axis by `numpy.packbits`), `spacing` (mm) and `names`.
+    - A folder holds `deeplesion_test_256.npz` (`hu_x4`) and `masks/cnnmar_test_10x512.npz`
+      (`masks`). Who the patients are is not known.
+    - An `index.csv` lists 16-bit pictures beside it (HU = value - 1024) with the columns `file`,
+      `kind`, `split` and `patient`, and `spacing_mm` for protocols at true size; those of `split`
+      test and `kind` clean count, with the same masks.
+
+    Raises `InputError`.
+    """
+    if path.suffix == ".csv":
+        return load_index(path)
+    if path.is_dir():
+        hu = wanted(path / CLEAN, "hu_x4")["hu_x4"].astype(np.float32) / 4
+        return Clean(hu, load_test_masks(path), tuple(str(i) for i in range(len(hu))))
+    arrays = wanted(path, "ma_x4", "clean_x4", "mask", "body", "spacing", "names")
+    width = arrays["ma_x4"].shape[-1]
+    mask, body = (np.unpackbits(arrays[n], axis=-1)[..., :width] > 0 for n in ("mask", "body"))
+    return Pairs(
+        arrays["ma_x4"].astype(np.float32) / 4,
+        arrays["clean_x4"].astype(np.float32) / 4,
+        mask,
+        body,
+        arrays["spacing"].astype(np.float64),
+        tuple(str(name) for name in arrays["names"]),
+    )
+
+
+def load_index(path: Path) -> Clean:
+    """The clean test slices that an index lists, by patient; see `load_cases`."""
+    hu, rows = _listed(path, "clean", split="test")
+    groups = tuple(row["patient"] for row in rows)
+    spacing = _spacing(rows, path) if "spacing_mm" in rows[0] else None
+    return Clean(hu, load_test_masks(path.parent), groups, grouped_by="patient", spacing=spacing)
+
+
+def load_real(path: Path) -> Real:
+    """Slices with real metal: those of kind `real_metal` in an `index.csv`, of either split, or all
+    of anything that `unmetal reduce` reads. Raises `InputError`."""
+    if path.suffix == ".csv":
+        hu, rows = _listed(path, "real_metal")
+        names, groups = (tuple(row[key] for row in rows) for key in ("file", "patient"))
+        return Real(hu, _spacing(rows, path), tuple(Path(n).stem for n in names), groups)
+    from unmetal.files import read  # noqa: PLC0415  (formats and their libraries)
+
+    volume = read(path)
+    count, name = len(volume.hu), path.stem
+    names = (name,) if count == 1 else tuple(f"{name} {i + 1}" for i in range(count))
+    hu = volume.hu if volume.padding is None else np.where(volume.padding, -1000, volume.hu)
+    spacing = np.full(count, volume.spacing[2], dtype=np.float64)
+    return Real(hu.astype(np.float32), spacing, names, (name,) * count)
+
+
+def _listed(
+    path: Path, kind: str, split: str | None = None
+) -> tuple[np.ndarray, list[dict[str, str]]]:
+    """HU float32 `[N H W]` and the rows of the pictures of a kind and split that an index lists."""
+    try:
+        with path.open(newline="", encoding="utf-8") as file:
+            rows = [row for row in csv.DictReader(file) if row["kind"] == kind]
+            rows = [row for row in rows if split in {None, row["split"]}]
+            files = [path.parent / row["file"] for row in rows]
+            [row["patient"] for row in rows]
+    except FileNotFoundError as error:
+        raise InputError(f"{path}: there is no such file") from error
+    except (KeyError, ValueError, TypeError, csv.Error) as error:
+        raise InputError(f"{path}: not an index with file, kind, split and patient") from error
+    if not files:
+        which = f"split {split} and kind {kind}" if split else f"kind {kind}"
+        raise InputError(f"{path}: lists no slice of {which}")
+    hu = [_load_grey(file) + OFFSET for file in files]
+    if len({one.shape for one in hu}) > 1:
+        raise InputError(f"{path}: lists slices of different sizes")
+    return np.stack(hu), rows
+
+
+def _spacing(rows: list[dict[str, str]], path: Path) -> np.ndarray:
+    """mm, float64 `[N]`; raises `InputError`."""
+    try:
+        spacing = np.array([float(row["spacing_mm"]) for row in rows])
+    except (KeyError, TypeError, ValueError) as error:
+        raise InputError(
+            f"{path}: has no spacing_mm, the pixel size in mm, for each row"
+        ) from error
+    if not (np.isfinite(spacing) & (spacing > 0)).all():
+        raise InputError(f"{path}: spacing_mm must be positive lengths in mm")
+    return spacing
+
+
+def load_test_masks(folder: Path) -> np.ndarray:
+    """The masks to test with, bool `[M h w]`; nothing is trained with them."""
+    return wanted(folder / MASKS, "masks")["masks"].astype(bool)

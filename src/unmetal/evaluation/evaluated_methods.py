@@ -1,0 +1,63 @@
+"""Who takes part in an evaluation: methods by name, with what is known of them."""
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from torch import nn
+
+from unmetal.errors import InputError
+from unmetal.methods import METHODS
+from unmetal.methods.method import Method
+from unmetal.weights import checkpoint
+from unmetal.weights.load import found, load_method
+
+
+class Entrant(NamedTuple):
+    """A method that is to be evaluated."""
+
+    source: str
+    """What `weights.load.load_method` makes it of."""
+    method: Method
+    facts: dict[str, Any]
+
+
+def entrants(sources: Iterable[str]) -> dict[str, Entrant]:
+    """Methods by the last part of their names or paths; raises `InputError`."""
+    found: dict[str, Entrant] = {}
+    for source in sources:
+        name, method = Path(source).name, load_method(source)
+        if name in found:
+            raise InputError(f"{found[name].source} and {source} would both be called {name}")
+        found[name] = Entrant(source, method, facts(source, method))
+    if not found:
+        raise InputError("name at least one method; see `unmetal methods`")
+    return found
+
+
+def facts(source: str, method: Method) -> dict[str, Any]:
+    """What is known of a method: its class, how many `parameters` the network has that `reduce`
+    needs and how many `learned` with it (critics too), and from the card of its weights the
+    `samples` that they saw, their `sha256` and the `commit` that trained them."""
+    card = card_of(source)
+    players = dict(method.named_children())
+    return {
+        "class": type(method).__name__,
+        "parameters": parameters(players.get("generator", method)),
+        "learned": parameters(method),
+        **{key: card.get(key) for key in ("samples", "sha256", "commit")},
+    }
+
+
+def parameters(network: nn.Module) -> int:
+    """How many numbers can be learned."""
+    return sum(parameter.numel() for parameter in network.parameters())
+
+
+def card_of(source: str) -> checkpoint.Card:
+    """The card of the weights that `weights.load.load_method` takes; empty where there is none."""
+    known = METHODS.get(source)
+    if known is not None:
+        return checkpoint.read_card(found(known.weights)) if known.weights else {}
+    path = found(source)
+    return {} if path.suffix in {".pt", ".pth"} else checkpoint.read_card(path)

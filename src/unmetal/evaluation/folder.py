@@ -1,0 +1,203 @@
+"""What `unmetal evaluate` leaves in a folder, and how more is added to it.
+
+rows.csv         a line for each method and case
+table.csv        means and 95 % intervals
+table.md         the table to read: means, differences, costs, means by the size of the metal
+table.tex        the table to print
+evaluation.json  what was evaluated how, and what every method costs
+pictures.npz     what every method made of a few cases, HU
+figure.png       these cases, side by side
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import tempfile
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from unmetal.device import described
+from unmetal.errors import InputError
+from unmetal.evaluation.cases import Cases
+from unmetal.evaluation.conditions import Setting, caption, fingerprint
+from unmetal.evaluation.cost import cost
+from unmetal.evaluation.evaluate import evaluate
+from unmetal.evaluation.evaluated_methods import Entrant
+from unmetal.evaluation.pictures import Pictures, chosen
+from unmetal.evaluation.tables.latex import latex
+from unmetal.evaluation.tables.markdown import page
+from unmetal.evaluation.tables.means import (
+    CLINICAL,
+    SECONDS,
+    columns_of,
+    compared,
+    summary,
+    write_summary,
+)
+from unmetal.evaluation.tables.rows import CEILING, INPUT, Row, read_rows, write_rows
+from unmetal.scan import Progress
+from unmetal.software import provenance
+
+log = logging.getLogger("unmetal")
+
+ROWS, ABOUT, PICTURES, FIGURE = "rows.csv", "evaluation.json", "pictures.npz", "figure.png"
+
+FILES = (ROWS, "table.csv", "table.md", "table.tex", ABOUT, PICTURES, FIGURE)
+
+Facts = Mapping[str, Mapping[str, Any]]
+"""What `evaluation.cost.facts` knows, by the name of the method."""
+
+SAME = ("class", "parameters", "samples", "sha256")
+"""Facts that tell whether a method is the one that was evaluated."""
+
+
+@dataclass
+class Evaluation:
+    """Rows, and how they came about."""
+
+    cases: Cases
+    setting: Setting
+    pictures: Pictures
+    rows: list[Row] = field(default_factory=list)
+    methods: dict[str, dict[str, Any]] = field(default_factory=dict)
+    """Facts by name, in the order of the table."""
+
+    @classmethod
+    def begin(
+        cls, out: Path, cases: Cases, setting: Setting, *, add: bool, force: bool
+    ) -> Evaluation:
+        """A new one for `out`, or with `add` the one that lies there.
+
+        Raises `InputError` where something would be replaced unasked, or would not fit together.
+        """
+        new = cls(cases, setting, Pictures(chosen(cases, setting)))
+        if out.exists() and not out.is_dir():
+            raise InputError(f"{out}: is a file; the tables need a folder")
+        there = [name for name in FILES if (out / name).exists()]
+        if add and ABOUT in there:
+            new._load(out)
+        elif there and not force:
+            raise InputError(f"{out}: holds {', '.join(there)}: another folder, --add or --force")
+        return new
+
+    @property
+    def about(self) -> dict[str, Any]:
+        """What all rows must have in common."""
+        return {"cases": fingerprint(self.cases, self.setting), "setting": self.setting.told()}
+
+    @property
+    def caption(self) -> str:
+        """What the table shows."""
+        return caption(self.cases, self.setting, self.rows)
+
+    def _load(self, out: Path) -> None:
+        """Take up what lies in a folder; raises `InputError` if it is of something else."""
+        held = json.loads((out / ABOUT).read_text(encoding="utf-8"))
+        if held["about"] != self.about:
+            raise InputError(f"{out}: holds rows of other cases or settings: {held['about']}")
+        self.methods = held["methods"]
+        self.rows = read_rows(out / ROWS)
+        if (out / PICTURES).exists():
+            self.pictures = Pictures.load(out / PICTURES)
+
+    def check(self, reference: str, names: Iterable[str]) -> None:
+        """Raise `InputError` where the row that others are compared with will not be there."""
+        known = [*dict.fromkeys([INPUT, *names, *self.methods])]
+        if reference not in known:
+            raise InputError(f"--against {reference}: there is no such row; there are {known}")
+
+    def run(self, methods: Mapping[str, Entrant], device: torch.device, progress: Progress) -> None:
+        """Evaluate those of the methods that have no rows yet, or had other weights."""
+        new = {name: one for name, one in methods.items() if not self.knows(name, one.facts)}
+        if kept := [name for name in methods if name not in new]:
+            log.info("already there: %s", ", ".join(kept))
+        if new:
+            rows = evaluate(
+                {name: one.method for name, one in new.items()},
+                self.cases,
+                self.setting,
+                device=device,
+                progress=progress,
+                pictures=self.pictures,
+            )
+            on = {"evaluated on": described(device)}
+            self.add(rows, {name: one.facts | on for name, one in new.items()})
+        self.order(methods)
+
+    def knows(self, name: str, facts: Mapping[str, Any]) -> bool:
+        """Whether there are rows of a method with these weights."""
+        known = self.methods.get(name, {})
+        return all(known.get(key, "absent") == facts[key] for key in SAME)
+
+    def add(self, rows: Iterable[Row], facts: Facts) -> None:
+        """Add the rows of methods, in place of all older ones of their names."""
+        told = [f"{name}{suffix}" for name in facts for suffix in ("", ", true mask")]
+        by_case = {_key(row): row for row in self.rows if row["method"] not in told}
+        self.rows = list((by_case | {_key(row): row for row in rows}).values())
+        self.methods |= {name: dict(one) for name, one in facts.items()}
+
+    def measure(self, methods: Mapping[str, Entrant], factor: int) -> None:
+        """What one slice costs each of the methods, where that was not tried yet."""
+        for name, one in methods.items():
+            costs = self.methods[name].setdefault("cost", {})
+            for device in ("cpu", "cuda") if torch.cuda.is_available() else ("cpu",):
+                if device not in costs:
+                    found = cost(one.source, device, factor)
+                    costs[device] = found._asdict() if found else {}
+
+    def order(self, names: Iterable[str]) -> None:
+        """Methods that are named come first, as they are named; input and ceiling enclose all."""
+        self.methods = {name: self.methods[name] for name in dict.fromkeys([*names, *self.methods])}
+        place = {name: i for i, name in enumerate([INPUT, *self.methods, CEILING])}
+        self.rows.sort(key=lambda row: place[str(row["method"]).removesuffix(", true mask")])
+
+    def write(self, out: Path, reference: str) -> str:
+        """Write the files, all or none, and return the Markdown; see `table_page.page`."""
+        out.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=".unmetal-", dir=out) as stage:
+            here = Path(stage)
+            text = self._write_all(here, reference)
+            for name in FILES:
+                (out / name).unlink(missing_ok=True)
+                if (here / name).exists():
+                    (here / name).rename(out / name)
+        return text
+
+    def _write_all(self, out: Path, reference: str) -> str:
+        columns = columns_of(self.rows)
+        means = summary(self.rows, columns=(*columns, *CLINICAL, SECONDS))
+        text = page(self.caption, self.rows, self.methods, reference)
+        write_rows(self.rows, out / ROWS)
+        write_summary(means, out / "table.csv")
+        (out / "table.md").write_text(text, encoding="utf-8")
+        printed = latex(
+            means, compared(self.rows, reference, columns), self.methods, reference, columns
+        )
+        (out / "table.tex").write_text(printed, encoding="utf-8")
+        held = {"caption": self.caption, "about": self.about, "methods": self.methods}
+        (out / ABOUT).write_text(json.dumps(held | provenance(), indent=1) + "\n", encoding="utf-8")
+        if not self.pictures.hu:
+            return text
+        self.pictures.save(out / PICTURES)
+        draw(self.pictures, self.rows, [INPUT, *self.methods], out / FIGURE)
+        return text
+
+
+def _key(row: Row) -> tuple[str, ...]:
+    """What no two rows have in common."""
+    return str(row["method"]), str(row["slice"]), str(row.get("mask", ""))
+
+
+def draw(pictures: Pictures, rows: Sequence[Row], names: Sequence[str], path: Path) -> None:
+    """The figure, where matplotlib is installed: a GPU machine may not have it."""
+    try:
+        from unmetal.evaluation.gallery import gallery  # noqa: PLC0415  (optional, slow)
+    except ImportError:
+        log.warning("%s: not drawn, there is no matplotlib; --add draws it elsewhere", path.name)
+        return
+    gallery(pictures, rows, names).savefig(path)

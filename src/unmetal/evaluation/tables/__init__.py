@@ -1,0 +1,1 @@
+"""Rows of numbers to tables; knows neither methods nor cases."""

@@ -1,0 +1,115 @@
+"""What methods lose from one data set to another: their gain over the input there, and the drop.
+
+Data sets are not equally hard, so that PSNR falls for every method and the input alike. What a
+method adds to its input can be compared, on the same slices of the same patients; where there is
+more to gain in one than in the other (the ceiling's gain says), what it adds to one that learned
+nothing says more.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from unmetal.evaluation.tables.markdown import cell, change, grid
+from unmetal.evaluation.tables.means import Column
+from unmetal.evaluation.tables.rows import INPUT, Row
+from unmetal.metrics.intervals import Difference, Interval, bootstrap, paired
+
+PSNR = Column("psnr", "PSNR", "dB", 2)
+
+
+class Gain(NamedTuple):
+    """What a method adds on one slice, mean of its masks or draws."""
+
+    value: float
+    group: str
+
+
+class Fate(NamedTuple):
+    """One method on every data set."""
+
+    method: str
+    gains: dict[str, Interval]
+    """Name of a data set -> gain, where it was evaluated."""
+    drops: dict[str, Difference]
+    """Name of a data set -> gain on the first data set minus gain there, on slices of both."""
+
+
+def fates(
+    data: Mapping[str, Sequence[Row]], column: Column = PSNR, over: str = INPUT
+) -> list[Fate]:
+    """Gains over the row called `over`, and drops, of every method; `data` are rows by the name of
+    the data set, and drops are from the first one. Intervals resample patients (`group`).
+
+    Slices go by their numbers, so all must be of the same list. Less is more for a column whose
+    `best` is -1.
+    """
+    first, *others = data
+    gained = {name: gains(rows, column, over) for name, rows in data.items()}
+    found = []
+    for method in dict.fromkeys(method for its in gained.values() for method in its):
+        slices = {name: its[method] for name, its in gained.items() if method in its}
+        drops = {
+            name: _drop(slices[first], slices[name])
+            for name in others
+            if first in slices and slices.get(name, {}).keys() & slices[first].keys()
+        }
+        means = {name: _mean(some) for name, some in slices.items()}
+        found.append(Fate(method, means, drops))
+    return found
+
+
+def gains(rows: Sequence[Row], column: Column, over: str = INPUT) -> dict[str, dict[str, Gain]]:
+    """Method -> slice -> its gain over the row `over` on the same cases; infinite ones do not
+    count."""
+    base = {_case(row): float(row[column.name]) for row in rows if row["method"] == over}
+    values: dict[str, dict[str, list[float]]] = {}
+    groups: dict[str, str] = {}
+    for row in rows:
+        method, slice_ = str(row["method"]), str(row["slice"])
+        gain = float(row[column.name]) - base[_case(row)] if _case(row) in base else np.inf
+        if method != over and np.isfinite(gain):
+            values.setdefault(method, {}).setdefault(slice_, []).append(column.best * gain)
+            groups[slice_] = str(row["group"])
+    return {
+        method: {slice_: Gain(float(np.mean(some)), groups[slice_]) for slice_, some in its.items()}
+        for method, its in values.items()
+    }
+
+
+def _case(row: Row) -> tuple[str, str]:
+    return str(row["slice"]), str(row.get("mask", ""))
+
+
+def _mean(some: Mapping[str, Gain]) -> Interval:
+    return bootstrap([one.value for one in some.values()], [one.group for one in some.values()])
+
+
+def _drop(before: Mapping[str, Gain], after: Mapping[str, Gain]) -> Difference:
+    both = [(before[name], after[name]) for name in before if name in after]
+    values = ([one.value for one, _ in both], [other.value for _, other in both])
+    return paired(*values, [one.group for one, _ in both])
+
+
+def drop_table(found: Sequence[Fate], names: Sequence[str], column: Column = PSNR) -> str:
+    """Markdown: gains on every data set, then drops from the first to the others."""
+    unit = f" ({column.unit})" if column.unit else ""
+    head = ["method", *(f"gain, {name}{unit}" for name in names)]
+    head += [f"drop to {name}{unit}" for name in names[1:]]
+    lines = [
+        [
+            one.method,
+            *(cell(_as(one.gains, name, column), column) for name in names),
+            *(change(_as(one.drops, name, column), column) for name in names[1:]),
+        ]
+        for one in found
+    ]
+    return grid(head, lines)
+
+
+def _as(found: Mapping[str, Interval | Difference], name: str, column: Column) -> dict:
+    """The one of that name under the column's, for `tables`; empty where there is none."""
+    return {column.name: found[name]} if name in found else {}

@@ -1,0 +1,102 @@
+"""The table of an evaluation in LaTeX, as a paper prints it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
+
+from unmetal.evaluation.tables.markdown import chance
+from unmetal.evaluation.tables.means import COLUMNS, SECONDS, Column, Comparison, Summary
+from unmetal.metrics.intervals import Interval
+
+PREAMBLE = r"""% Needs \usepackage{booktabs}. Means with 95 % intervals; bold is the best method
+% of a column, among those with all cases.
+"""
+
+SPECIAL = {"&": r"\&", "%": r"\%", "_": r"\_", "#": r"\#", "$": r"\$", "{": r"\{", "}": r"\}"}
+
+
+def latex(
+    summaries: Sequence[Summary],
+    comparisons: Sequence[Comparison],
+    methods: Mapping[str, Mapping[str, Any]],
+    reference: str,
+    columns: Sequence[Column] = COLUMNS,
+) -> str:
+    """Metrics with intervals, the difference in the first of them to `reference`, and budgets.
+
+    summaries: by method. methods: facts of `evaluation.cost` by name; other rows are no methods.
+    """
+    shown = [c for c in columns if any(c.name in one.means for one in summaries)]
+    bold = {column.name: winner(summaries, column, methods) for column in shown}
+    against = {one.method: one for one in comparisons}
+    head = ["", *(escaped(column.head) for column in shown)]
+    head += [rf"$\Delta$ to {escaped(reference)}", "parameters", "samples", "s per slice"]
+    lines = []
+    for one in summaries:
+        name = str(one.key["method"])
+        numbers = [number(one.means, c, bold=bold[c.name] == name) for c in shown]
+        difference = changed(against.get(name), shown[0])
+        lines.append([escaped(name), *numbers, difference, *budget(methods.get(name), one)])
+    body = [" & ".join(line) + r" \\" for line in (head, *lines)]
+    return "\n".join(
+        [
+            PREAMBLE + rf"\begin{{tabular}}{{l{'r' * (len(head) - 1)}}}",
+            r"\toprule",
+            body[0],
+            r"\midrule",
+            *body[1:],
+            r"\bottomrule",
+            r"\end{tabular}",
+            "",
+        ]
+    )
+
+
+def winner(summaries: Sequence[Summary], column: Column, methods: Collection[str]) -> str | None:
+    """The best method by a column; None where there is no choice. Rows with fewer cases than
+    others do not compete: theirs may be the easier ones."""
+    most = max(one.cases for one in summaries)
+    means = {
+        str(one.key["method"]): one.means[column.name].mean * column.best
+        for one in summaries
+        if one.key["method"] in methods and one.cases == most and column.name in one.means
+    }
+    return max(means, key=means.__getitem__) if len(means) > 1 and column.best else None
+
+
+def number(means: Mapping[str, Interval], column: Column, *, bold: bool) -> str:
+    """A mean and its interval in smaller print."""
+    if column.name not in means:
+        return "--"
+    mean, low, high = (f"{value:.{column.digits}f}" for value in means[column.name])
+    mean = rf"\textbf{{{mean}}}" if bold else mean
+    if not math.isfinite(float(low)):
+        return mean
+    return rf"{mean} {{\scriptsize [{low}, {high}]}}"
+
+
+def changed(comparison: Comparison | None, column: Column) -> str:
+    """A difference with its interval and p-value."""
+    if comparison is None or column.name not in comparison.differences:
+        return "--"
+    mean, low, high, p = comparison.differences[column.name]
+    texts = (f"{value:+.{column.digits}f}" for value in (mean, low, high))
+    mean_, low_, high_ = (f"${text}$" for text in texts)
+    if math.isnan(low):  # of one patient
+        return mean_
+    return rf"{mean_} {{\scriptsize [{low_}, {high_}], $p={chance(p)}$}}"
+
+
+def budget(facts: Mapping[str, Any] | None, one: Summary) -> list[str]:
+    """Parameters, samples and seconds, as far as there are any."""
+    known = facts or {}
+    counts = [f"{known[k]:,}" if known.get(k) else "--" for k in ("parameters", "samples")]
+    took = one.means.get(SECONDS.name)
+    return [*counts, "--" if took is None else f"{took.mean:.3g}"]
+
+
+def escaped(text: str) -> str:
+    """Text in which nothing means something to LaTeX."""
+    return "".join(SPECIAL.get(letter, letter) for letter in text)

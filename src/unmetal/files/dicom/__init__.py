@@ -1,0 +1,7 @@
+"""Classic CT series: a folder, zip or file of single-frame CT images in, a derived series out."""
+
+from unmetal.files.dicom.reading import read
+from unmetal.files.dicom.segmentation import check_mask, write_mask
+from unmetal.files.dicom.writing import blank, write
+
+__all__ = ["blank", "check_mask", "read", "write", "write_mask"]

@@ -1,0 +1,162 @@
+"""The header of a derived image: everything copied from its source, and what makes it derived.
+
+DICOM PS3.3 sections C.7.6.1 (General Image, Derivation) and C.7.3.1 (General Series). The study,
+the frame of reference and the geometry stay, so that viewers link both series.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from copy import deepcopy
+
+import numpy as np
+from pydicom.dataelem import DataElement
+from pydicom.dataset import Dataset
+from pydicom.uid import (
+    HTJ2K,
+    JPEG2000,
+    CTImageStorage,
+    JPEGBaseline8Bit,
+    JPEGLSNearLossless,
+)
+
+from unmetal.files.derivation import Derivation
+from unmetal.files.dicom.provenance import derived_uid, sign
+
+STEPS = {"MAR_DIFFERENCE": 2, "MAR_METAL": 3}
+"""How many times the offset is added to SeriesNumber, where not once."""
+
+TITLE = 16
+"""Characters of the source's SeriesDescription that warnings do not displace."""
+
+WORDS = {"OW": "u2", "OF": "u4", "OL": "u4", "OD": "u8", "OV": "u8"}
+"""Value representations that are plain words, with their width (PS3.5 section 6.2)."""
+
+STALE = (
+    "SmallestImagePixelValue",
+    "LargestImagePixelValue",
+    "SmallestPixelValueInSeries",
+    "LargestPixelValueInSeries",
+    "IconImageSequence",
+    "DataSetTrailingPadding",
+    "DigitalSignaturesSequence",
+    "MACParametersSequence",
+    "ExtendedOffsetTable",
+    "ExtendedOffsetTableLengths",
+    "PixelDataProviderURL",
+    "InstanceCreationDate",
+    "InstanceCreationTime",
+    "InstanceCreatorUID",
+)
+"""True of the source's pixels or file only, or sealing them."""
+
+LOSSY = {
+    JPEGBaseline8Bit: "ISO_10918_1",
+    JPEGLSNearLossless: "ISO_14495_1",
+    JPEG2000: "ISO_15444_1",
+    HTJ2K: "ISO_15444_15",
+}
+"""Encodings that lose something, unless the header says that here they did not, and their
+LossyImageCompressionMethod (PS3.3 C.7.6.1.1.5.1)."""
+
+
+def derived(source: Dataset, derivation: Derivation, instance: str) -> Dataset:
+    """A new header without pixels and file meta; `source` is not touched.
+
+    instance: the source's SOPInstanceUID, or what else tells it from all others of its series.
+    """
+    image = deepcopy(source)
+    if source.original_encoding[1] is False:
+        image.walk(_swap_words)
+        # Every value is decoded now: without this pydicom refuses to write little endian.
+        image.set_original_encoding(False, True, source.original_character_set)
+    _drop(image, derivation)
+    _identify(image, source, derivation, instance)
+    _describe(image, source, derivation)
+    sign(image, source, derivation)
+    return image
+
+
+def title(text: str, derivation: Derivation) -> str:
+    """SeriesDescription: the source's as far as 64 characters let it, what made this one, and
+    the warnings that fit, `!size,flips,+1`."""
+    suffix = f" [unmetal {derivation.method[:24]}{_what(derivation)} - research]"
+    room = 64 - len(suffix)
+    warned = _listed(derivation.warnings, room - min(len(text), TITLE))
+    return (text[: room - len(warned)].rstrip() + suffix + warned).strip()
+
+
+def series_number(source: Dataset, derivation: Derivation) -> int:
+    """Within the 12 characters and 31 bits of an IS."""
+    before = int(source.get("SeriesNumber") or 0)
+    return min(before + derivation.series_offset * STEPS.get(derivation.kind, 1), 2**31 - 1)
+
+
+def _what(derivation: Derivation) -> str:
+    return {"MAR_DIFFERENCE": " difference", "MAR_METAL": " metal"}.get(derivation.kind, "")
+
+
+def _listed(keys: tuple[str, ...], room: int) -> str:
+    """As many keys as fit, and how many did not."""
+    for count in range(len(keys), -1, -1):
+        rest = [f"+{len(keys) - count}"] if count < len(keys) else []
+        text = " !" + ",".join([*keys[:count], *rest])
+        if len(text) <= room and keys:
+            return text
+    return ""
+
+
+def _drop(image: Dataset, derivation: Derivation) -> None:
+    for keyword in STALE:
+        if keyword in image:
+            delattr(image, keyword)
+    for group in {tag.group for tag in image.keys() if 0x6000 <= tag.group <= 0x60FF}:  # noqa: SIM118
+        if (group, 0x3000) not in image or image.get((group, 0x0040), _NONE).value == "R":
+            _drop_group(image, group)
+    if derivation.private == "drop":
+        image.remove_private_tags()
+
+
+_NONE = DataElement(0x60000040, "CS", "")
+
+
+def _drop_group(image: Dataset, group: int) -> None:
+    """An overlay that lies in unused bits of the pixels, or states their mean (PS3.3 C.9.2)."""
+    for tag in [tag for tag in image.keys() if tag.group == group]:  # noqa: SIM118
+        del image[tag]
+
+
+def instances(sources: Sequence[Dataset]) -> list[str]:
+    """What tells each image of a series from the others: its UID; where it has none, or shares it
+    against the rules, its place too."""
+    uids = [str(source.get("SOPInstanceUID", "")) for source in sources]
+    count = Counter(uids)
+    return [
+        uid if uid and count[uid] == 1 else f"{uid} {source.get('SeriesInstanceUID', '')} {place}"
+        for place, (uid, source) in enumerate(zip(uids, sources, strict=True))
+    ]
+
+
+def _identify(image: Dataset, source: Dataset, derivation: Derivation, instance: str) -> None:
+    series = source.get("SeriesInstanceUID", "")
+    image.SOPClassUID = source.get("SOPClassUID", CTImageStorage)
+    image.SeriesInstanceUID = derived_uid(str(series), derivation)
+    image.SOPInstanceUID = derived_uid(instance, derivation)
+    image.SeriesNumber = series_number(source, derivation)
+
+
+def _describe(image: Dataset, source: Dataset, derivation: Derivation) -> None:
+    kept = list(source.get("ImageType") or ())[2:3] or ["AXIAL"]
+    image.ImageType = ["DERIVED", "SECONDARY", *kept, derivation.kind]
+    image.SeriesDescription = title(str(source.get("SeriesDescription") or ""), derivation)
+    syntax = source.file_meta.get("TransferSyntaxUID")
+    if syntax in LOSSY and not source.get("LossyImageCompression"):
+        image.LossyImageCompression = "01"
+        image.LossyImageCompressionMethod = LOSSY[syntax]
+
+
+def _swap_words(_: Dataset, element: DataElement) -> None:
+    """Turn big-endian words around; pydicom does so for every other kind of value."""
+    if element.VR in WORDS and element.value:
+        element.value = np.frombuffer(element.value, WORDS[element.VR]).byteswap().tobytes()

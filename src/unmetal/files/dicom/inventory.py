@@ -1,0 +1,219 @@
+"""What a folder of many studies holds: its CT series, and every object that is none, with why.
+
+Only headers are read, and nothing is decoded. A series is what shares its UID, matrix, pixel size,
+orientation and kernel: scanners put several reconstructions, or a coronal view, under one UID.
+"""
+
+from __future__ import annotations
+
+import filecmp
+import hashlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+from pydicom import dcmread
+from pydicom.dataset import Dataset
+
+from unmetal.errors import why
+from unmetal.files.derivation import Derivation
+from unmetal.files.dicom.entries import Entry, is_dicom, require_modest
+from unmetal.files.dicom.provenance import derived_uid, is_own
+from unmetal.files.dicom.reading import tolerant
+from unmetal.files.dicom.stack import Header, sort, unfit
+
+OWN = "made by unmetal"
+
+TAGS = (
+    "SOPClassUID",
+    "SOPInstanceUID",
+    "StudyInstanceUID",
+    "SeriesInstanceUID",
+    "SeriesNumber",
+    "Modality",
+    "ImageType",
+    "NumberOfFrames",
+    "Rows",
+    "Columns",
+    "PixelSpacing",
+    "ImageOrientationPatient",
+    "SliceThickness",
+    "ConvolutionKernel",
+    "KVP",
+    "DerivationCodeSequence",
+    "ContributingEquipmentSequence",
+)
+"""All that sorting needs; the rest of a header is passed over."""
+
+
+class Aside(NamedTuple):
+    """An object that is not reduced."""
+
+    file: str
+    """Relative to the folder."""
+    reason: str
+    broken: bool = False
+    """Whether it may have been a slice of a series: nobody can tell."""
+
+
+@dataclass(frozen=True)
+class CTSeries:
+    """One series, ready to be read."""
+
+    name: str
+    """For its output: the same whenever it is found, and nothing in it says whose it is."""
+    files: tuple[str, ...]
+    """Relative to the folder, sorted."""
+    uid: str
+    """SeriesInstanceUID."""
+    facts: str
+    """Matrix, pixel size, thickness, kV and kernel, in a line."""
+    own: bool
+    """Whether unmetal made it."""
+
+
+@dataclass(frozen=True)
+class Contents:
+    """What a folder holds."""
+
+    series: tuple[CTSeries, ...]
+    """By study and series number; those that unmetal made are among them."""
+    aside: tuple[Aside, ...]
+    others: int
+    """Files that are not DICOM."""
+
+
+class _Slice(NamedTuple):
+    """A CT image and what it is sorted by."""
+
+    entry: Entry
+    dataset: Dataset
+    key: tuple[str, ...]
+
+
+def scan(folder: Path, progress: Callable[[int], None] = lambda files: None) -> Contents:
+    """Read every header below a folder; `progress` is called with the files seen so far.
+
+    Never raises for a file: what cannot be read is set aside with its reason.
+    """
+    groups: dict[tuple[str, ...], list[_Slice]] = {}
+    aside: list[Aside] = []
+    others = 0
+    for count, path in enumerate(sorted(folder.rglob("*")), 1):
+        progress(count)
+        if not path.is_file():
+            continue
+        found = _look(path, path.relative_to(folder).as_posix())
+        if found is None:
+            others += 1
+        elif isinstance(found, Aside):
+            aside.append(found)
+        else:
+            groups.setdefault(found.key, []).append(found)
+    series = []
+    for key, slices in groups.items():
+        kept, copies = _without_copies(slices, folder)
+        aside += copies
+        series.append(_series(key, kept))
+    return Contents(tuple(sorted(series, key=lambda one: one.name)), tuple(sorted(aside)), others)
+
+
+def _look(path: Path, name: str) -> _Slice | Aside | None:
+    """A CT image, an object set aside, or None for what is no DICOM file."""
+    try:
+        with path.open("rb") as file, tolerant():
+            if not is_dicom(file):
+                return None
+            file.seek(0)
+            require_modest(file, name)
+            dataset = dcmread(file, stop_before_pixels=True, specific_tags=[*TAGS])
+            list(dataset)  # decodes every value: one that cannot be is noticed here
+            if reason := unfit(dataset):
+                if "Modality" not in dataset and not reason[:1].isalpha():
+                    # A UID that nobody knows, or what is left of one.
+                    return Aside(name, "damaged: states neither kind nor modality", broken=True)
+                return Aside(name, reason)
+            if not {"Rows", "Columns"} <= set(dataset.dir()):
+                return Aside(name, "damaged: states no image size", broken=True)
+            entry = Entry(name, str(path), lambda: path.open("rb"))
+            return _Slice(entry, dataset, _key(Header(entry, dataset)))
+    except Exception as error:  # what pydicom raises depends on where the file is damaged
+        return Aside(name, f"damaged: {why(error)}", broken=True)
+
+
+def _key(header: Header) -> tuple[str, ...]:
+    data = header.dataset
+    kernel = data.get("ConvolutionKernel") or ""
+    kernel = kernel if isinstance(kernel, str) else " ".join(map(str, kernel))
+    uids = (str(data.get(f"{what}InstanceUID", "")) for what in ("Study", "Series"))
+    return (*uids, *sort(header), kernel, OWN if is_own(data) else "")
+
+
+def _without_copies(slices: list[_Slice], folder: Path) -> tuple[list[_Slice], list[Aside]]:
+    """Set aside files that are, byte for byte, one that is there already. Two different files with
+    one UID both stay: the reader refuses them, for nobody knows which is right."""
+    first: dict[str, str] = {}
+    kept, copies = [], []
+    for one in slices:
+        name, uid = one.entry.name, str(one.dataset.get("SOPInstanceUID", ""))
+        other = first.setdefault(uid, name)
+        same = other != name and filecmp.cmp(folder / name, folder / other, shallow=False)
+        if same:
+            copies.append(Aside(name, f"a copy of {other}"))
+        else:
+            kept.append(one)
+    return kept, copies
+
+
+def _series(key: tuple[str, ...], slices: list[_Slice]) -> CTSeries:
+    study, series, matrix, pixels, _, kernel, own = key
+    data = slices[0].dataset
+    number = min(int(_number(data, "SeriesNumber")), 9999)
+    facts = [
+        matrix.replace("x", " x "),
+        f"{pixels.strip('[]').partition(',')[0]} mm" if pixels != "[]" else "",
+        f"{thick:g} mm thick" if (thick := _number(data, "SliceThickness")) else "",
+        f"{kilovolts:g} kVp" if (kilovolts := _number(data, "KVP")) else "",
+        kernel,
+    ]
+    return CTSeries(
+        name=f"{_short(study)}-{number:04d}-{_short(*key[1:])}",
+        files=tuple(sorted(one.entry.name for one in slices)),
+        uid=series,
+        facts=", ".join(fact for fact in facts if fact),
+        own=bool(own),
+    )
+
+
+def _number(data: Dataset, keyword: str) -> float:
+    """A positive number of the header; 0 where it is none."""
+    try:
+        with tolerant():
+            value = float(data.get(keyword) or 0)
+    except (TypeError, ValueError):
+        return 0.0
+    return value if 0 < value < float("inf") else 0.0
+
+
+def _short(*texts: str) -> str:
+    """A name made of texts that does not tell them."""
+    return hashlib.sha256("\n".join(texts).encode()).hexdigest()[:8]
+
+
+def holds(output: Path, series: CTSeries, derivation: Derivation) -> bool:
+    """Whether a folder is what `derivation` makes of a series, all of it: outputs appear whole or
+    not at all, so the number of files and one of their headers tell."""
+    files = sorted(_files(output))
+    if len(files) != len(series.files):
+        return False
+    try:
+        with tolerant():
+            header = dcmread(files[0], stop_before_pixels=True, specific_tags=["SeriesInstanceUID"])
+    except Exception:  # whatever it is, it is not the output
+        return False
+    return header.get("SeriesInstanceUID") == derived_uid(series.uid, derivation)
+
+
+def _files(folder: Path) -> Iterator[Path]:
+    return (path for path in folder.rglob("*") if path.is_file()) if folder.is_dir() else iter(())

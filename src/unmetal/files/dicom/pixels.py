@@ -1,0 +1,197 @@
+"""The pixels of one CT image: decoded, checked, and what the stored numbers mean.
+
+DICOM PS3.3 sections C.7.6.3 (Image Pixel), C.7.5.1.1.2 (Pixel Padding) and C.8.2.1 (CT Image).
+"""
+
+from __future__ import annotations
+
+import struct
+from io import BytesIO
+
+import numpy as np
+from pydicom.dataset import Dataset, FileMetaDataset
+from pydicom.encaps import generate_frames
+from pydicom.pixels import compress, pixel_array
+from pydicom.uid import (
+    ExplicitVRLittleEndian,
+    JPEG2000Lossless,
+    JPEGExtended12Bit,
+    JPEGLossless,
+    JPEGLosslessSV1,
+    JPEGLSLossless,
+    RLELossless,
+)
+
+from unmetal.errors import InputError, quiet, why
+from unmetal.files.derivation import Compression
+
+HOUNSFIELD = {"HU", "HU_MOD", "US", ""}
+"""RescaleType that may be HU: `US` is unspecified, and what many CTs write."""
+
+
+def decode(dataset: Dataset, where: str) -> np.ndarray:
+    """Stored numbers `[H W]`, in native byte order and the width the header allocates.
+
+    Raises:
+        InputError: not one 16- or 32-bit grey value per pixel, missing, truncated, or in an
+            encoding that nothing here decodes.
+    """
+    if "PixelData" not in dataset:
+        raise InputError(f"{where}: has no pixel data: is it truncated or a header only?")
+    if dataset.get("SamplesPerPixel", 1) != 1 or "MONO" not in str(
+        dataset.get("PhotometricInterpretation", "MONO")
+    ):
+        raise InputError(f"{where}: a colour picture: give CT images")
+    if dataset.get("BitsAllocated") not in {16, 32}:
+        raise InputError(
+            f"{where}: {dataset.get('BitsAllocated')}-bit pixels: give CT images of 16 bits"
+        )
+    syntax = dataset.file_meta.get("TransferSyntaxUID")
+    if syntax == JPEGExtended12Bit:
+        raise InputError(
+            f"{where}: 12-bit lossy JPEG, which no decoder here reads: ask for an uncompressed copy"
+        )
+    _require_end(dataset, where)
+    try:
+        require_matrix(dataset, where)
+        with quiet():
+            stored = pixel_array(dataset)
+    except InputError:
+        raise
+    except Exception as error:
+        raise InputError(f"{where}: pixels cannot be decoded: {why(error)}") from error
+    return stored.astype(stored.dtype.newbyteorder("="), copy=False)
+
+
+def _require_end(dataset: Dataset, where: str) -> None:
+    """Raise InputError for a lossless JPEG without its end-of-image marker (ITU-T T.81, B.2.1).
+
+    libjpeg makes up what is missing and warns nobody.
+    """
+    if dataset.file_meta.get("TransferSyntaxUID") not in {JPEGLossless, JPEGLosslessSV1}:
+        return
+    if not dataset.PixelData.rstrip(b"\0").endswith(b"\xff\xd9"):
+        raise InputError(f"{where}: pixels cannot be decoded: the JPEG has no end")
+
+
+def rescale(dataset: Dataset, where: str) -> tuple[float, float]:
+    """Slope and intercept in HU; per image, for some scanners vary them within a series.
+
+    Raises:
+        InputError: a slope of 0, a look-up table, or values that are not HU by the header.
+    """
+    if "ModalityLUTSequence" in dataset:
+        raise InputError(
+            f"{where}: HU by a look-up table: give images with rescale slope and intercept"
+        )
+    kind = str(dataset.get("RescaleType") or "").strip().upper()
+    if kind not in HOUNSFIELD:
+        raise InputError(f"{where}: values are {kind}, not HU: give the CT images themselves")
+    slope = dataset.get("RescaleSlope")
+    intercept = dataset.get("RescaleIntercept")
+    slope, intercept = (1.0 if slope is None else float(slope)), float(intercept or 0.0)
+    if slope == 0:
+        raise InputError(f"{where}: rescale slope is 0: the header is damaged")
+    return slope, intercept
+
+
+def limits(dataset: Dataset) -> tuple[int, int]:
+    """Lowest and highest number that BitsStored and PixelRepresentation can hold."""
+    bits = int(dataset.get("BitsStored") or dataset.BitsAllocated)
+    if dataset.get("PixelRepresentation", 0):
+        return -(1 << (bits - 1)), (1 << (bits - 1)) - 1
+    return 0, (1 << bits) - 1
+
+
+def padding(dataset: Dataset, stored: np.ndarray) -> np.ndarray:
+    """bool `[H W]`: pixels that hold PixelPaddingValue, or lie between it and its range limit."""
+    ends = [dataset.get("PixelPaddingValue"), dataset.get("PixelPaddingRangeLimit")]
+    numbers = [_as_stored(end, stored.dtype) for end in ends if isinstance(end, int)]
+    if not isinstance(ends[0], int):
+        return np.zeros(stored.shape, bool)
+    return (stored >= min(numbers)) & (stored <= max(numbers))
+
+
+def _as_stored(value: int, dtype: np.dtype) -> int:
+    """A number of the header in the pixels' type: -2000 is often written as unsigned 63536."""
+    return int(np.array(value & (2 ** (8 * dtype.itemsize) - 1), np.uint64).astype(dtype))
+
+
+SYNTAXES = {"rle": RLELossless, "jpegls": JPEGLSLossless, "j2k": JPEG2000Lossless}
+
+
+def file_of(image: Dataset, stored: np.ndarray, how: Compression | None) -> bytes:
+    """A DICOM file with `stored`, integers `[H W]`, for pixels.
+
+    Raises `ValueError` where an encoder would not give the same numbers back.
+    """
+    image.file_meta = _file_meta(image)
+    raw = stored.astype(stored.dtype.newbyteorder("<"))
+    image.add_new("PixelData", "OW", raw.tobytes())
+    if how is not None:
+        _compress(image, raw, how)
+    buffer = BytesIO()
+    image.save_as(buffer, enforce_file_format=True, implicit_vr=False, little_endian=True)
+    return buffer.getvalue()
+
+
+def _compress(image: Dataset, raw: np.ndarray, how: Compression) -> None:
+    """Encoders differ in what they make of numbers beyond BitsStored: decode, and compare."""
+    with quiet():
+        compress(image, SYNTAXES[how], raw, generate_instance_uid=False)
+        back = pixel_array(image)
+    if not np.array_equal(back, raw):
+        raise ValueError(f"{how} does not keep every stored number: compress otherwise, or not")
+
+
+def _file_meta(image: Dataset) -> FileMetaDataset:
+    meta = FileMetaDataset()
+    meta.MediaStorageSOPClassUID = image.SOPClassUID
+    meta.MediaStorageSOPInstanceUID = image.SOPInstanceUID
+    meta.TransferSyntaxUID = ExplicitVRLittleEndian
+    return meta
+
+
+def require_matrix(dataset: Dataset, where: str) -> None:
+    """Raise InputError for more than `PIXELS`, by the header or by the compressed image itself."""
+    rows, columns = int(dataset.get("Rows") or 0), int(dataset.get("Columns") or 0)
+    if rows * columns > PIXELS:
+        raise InputError(f"{where}: {columns} x {rows} pixels: larger than any CT image")
+    syntax = dataset.file_meta.get("TransferSyntaxUID")
+    if syntax is None or not syntax.is_encapsulated:
+        return
+    frame = next(generate_frames(dataset.PixelData, number_of_frames=1), b"")
+    if (size := encoded_size(frame)) not in {None, (rows, columns)}:
+        assert size is not None
+        raise InputError(
+            f"{where}: pixels cannot be decoded: {size[1]} x {size[0]} of them, by the header "
+            f"{columns} x {rows}"
+        )
+
+
+def encoded_size(frame: bytes) -> tuple[int, int] | None:
+    """Rows and columns that a compressed image states; None where it does not say.
+
+    JPEG and JPEG-LS: the frame header SOFn (ITU-T T.81 B.2.2, T.87 C.2.2); JPEG 2000: SIZ
+    (ITU-T T.800 A.5.1).
+    """
+    place = frame.find(b"\xff\x4f\xff\x51", 0, 128)
+    if place >= 0 and len(frame) >= place + 24:
+        columns, rows, left, top = struct.unpack_from(">4I", frame, place + 8)
+        return rows - top, columns - left
+    place = 2 if frame[:2] == b"\xff\xd8" else len(frame)
+    while place + 9 <= len(frame) and frame[place] == 0xFF:
+        marker, length = frame[place + 1], struct.unpack_from(">H", frame, place + 2)[0]
+        if marker in SOF:
+            rows, columns = struct.unpack_from(">2H", frame, place + 5)
+            return rows, columns
+        place += 2 + length
+    return None
+
+
+SOF = {0xC0, 0xC1, 0xC2, 0xC3, 0xC5, 0xC6, 0xC7, 0xC9, 0xCA, 0xCB, 0xF7}
+"""Markers of frame headers."""
+
+
+PIXELS = 2**24
+"""Pixels of the largest image: 4096 x 4096; the largest CT matrix in use has 2048 x 2048."""

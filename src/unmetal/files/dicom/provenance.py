@@ -1,0 +1,166 @@
+"""Who made an image, from what and how: the codes and sequences that say so.
+
+DICOM PS3.3 sections C.7.6.1.1.3 and C.12.4 (General Image and Derivation Image), C.12.1 (SOP
+Common: Contributing Equipment); the fields of IHE AI Results (AIR) 1.1, section 6.5.3.1.
+"""
+
+from __future__ import annotations
+
+import json
+
+from pydicom.dataset import Dataset
+from pydicom.sequence import Sequence
+from pydicom.uid import UID, CTImageStorage, generate_uid
+
+from unmetal.files.derivation import Derivation
+from unmetal.software import SOFTWARE
+
+MAKER = "unmetal"
+
+SCHEME = "99UNMETAL"
+"""Coding scheme of our own codes: CID 7203, Image Derivation, has none for metal artifact
+reduction, and may be extended."""
+
+MEANINGS = {
+    "MAR": "Metal artifact reduction",
+    "MAR_DIFFERENCE": "Change by metal artifact reduction",
+    "MAR_METAL": "Metal segmentation",
+    "SIMULATED": "Simulated metal artifact",
+}
+"""Code value, which is value 4 of ImageType -> code meaning."""
+
+
+REDUCED = {value: said for value, said in MEANINGS.items() if value.startswith("MAR")}
+"""Those of results, which are not to be reduced again."""
+
+
+def code(value: str, scheme: str, meaning: str) -> Dataset:
+    """An item of a code sequence."""
+    item = Dataset()
+    item.CodeValue = value
+    item.CodingSchemeDesignator = scheme
+    item.CodeMeaning = meaning
+    return item
+
+
+PROCESSING = ("109102", "DCM", "Processing Equipment")
+ACQUISITION = ("109101", "DCM", "Acquisition Equipment")
+SOURCE_IMAGE = ("121322", "DCM", "Source image for image processing operation")
+
+SCANNER = (
+    "Manufacturer",
+    "ManufacturerModelName",
+    "DeviceSerialNumber",
+    "SoftwareVersions",
+    "StationName",
+    "InstitutionName",
+    "InstitutionAddress",
+    "InstitutionalDepartmentName",
+    "SpatialResolution",
+    "DateOfLastCalibration",
+    "TimeOfLastCalibration",
+)
+"""What an image says about its scanner and a contributing-equipment item may repeat."""
+
+REPLACED = ("DeviceSerialNumber", "SpatialResolution", "DeviceUID", "UDISequence")
+"""Elements of the General Equipment module that are true of the scanner only."""
+
+
+def derived_uid(source: str, derivation: Derivation) -> UID:
+    """A UID that depends on the source's and on all that was done, so that a second run writes
+    the same objects and an archive does not fill with copies."""
+    # As JSON, for pydicom joins its sources: "1.2" + "3" is no other text than "1." + "23".
+    return generate_uid(entropy_srcs=[json.dumps([source, *derivation.entropy])])
+
+
+def sign(image: Dataset, source: Dataset, derivation: Derivation) -> None:
+    """Write into `image` from what it was made, how, and by which software."""
+    said = f"{derivation.description} {derivation.outcome}".strip()
+    image.DerivationDescription = said[:1024]
+    meaning = MEANINGS.get(derivation.kind, derivation.kind)
+    image.DerivationCodeSequence = Sequence([code(derivation.kind, SCHEME, meaning)])
+    if source.get("SOPInstanceUID"):
+        image.SourceImageSequence = Sequence([reference(source)])
+    made_by = list(source.get("ContributingEquipmentSequence") or ())
+    if derivation.equipment == "replace":
+        made_by.append(scanner(source))
+        _replace_equipment(image, derivation)
+    image.ContributingEquipmentSequence = Sequence([*made_by, equipment(derivation)])
+    known = list(source.get("CodingSchemeIdentificationSequence") or ())
+    others = [item for item in known if item.get("CodingSchemeDesignator") != SCHEME]
+    image.CodingSchemeIdentificationSequence = Sequence([*others, scheme()])
+
+
+def reference(source: Dataset) -> Dataset:
+    """The source image, and what it was used for (PS3.16 CID 7202)."""
+    item = Dataset()
+    item.ReferencedSOPClassUID = source.get("SOPClassUID", CTImageStorage)
+    item.ReferencedSOPInstanceUID = source.get("SOPInstanceUID", "")
+    item.PurposeOfReferenceCodeSequence = Sequence([code(*SOURCE_IMAGE)])
+    item.SpatialLocationsPreserved = "YES"
+    return item
+
+
+def equipment(derivation: Derivation) -> Dataset:
+    """This software as contributing equipment. No date: a second run makes the same object."""
+    item = Dataset()
+    item.PurposeOfReferenceCodeSequence = Sequence([code(*PROCESSING)])
+    item.Manufacturer = MAKER
+    item.ManufacturerModelName = model_name(derivation)
+    item.SoftwareVersions = SOFTWARE
+    item.DeviceUID = device_uid(derivation)
+    item.ContributionDescription = f"{MEANINGS.get(derivation.kind, 'MAR')}. RESEARCH USE ONLY"
+    return item
+
+
+def model_name(derivation: Derivation) -> str:
+    """The method, as ManufacturerModelName."""
+    return f"{MAKER} {derivation.method}"[:64]
+
+
+def device_uid(derivation: Derivation) -> UID:
+    """Changes with each trained model; without weights, with the method and its version."""
+    return generate_uid(entropy_srcs=[derivation.weights or f"{SOFTWARE} {derivation.method}"])
+
+
+def scanner(source: Dataset) -> Dataset:
+    """The source's scanner as contributing equipment."""
+    item = Dataset()
+    item.PurposeOfReferenceCodeSequence = Sequence([code(*ACQUISITION)])
+    item.Manufacturer = "unknown"  # of type 1: it may not be empty here
+    for keyword in SCANNER:
+        if source.get(keyword):
+            item[keyword] = source[keyword]
+    return item
+
+
+def scheme() -> Dataset:
+    """What the designator of our own codes stands for."""
+    item = Dataset()
+    item.CodingSchemeDesignator = SCHEME
+    item.CodingSchemeName = "Codes of the open-source software unmetal"
+    item.CodingSchemeVersion = "1"
+    return item
+
+
+def is_own(image: Dataset) -> bool:
+    """Whether an image came of a reduction by unmetal; what it simulated may be reduced."""
+    codes = image.get("DerivationCodeSequence") or ()
+    made_by = image.get("ContributingEquipmentSequence") or ()
+    return any(
+        item.get("CodingSchemeDesignator") == SCHEME and str(item.get("CodeValue")) in REDUCED
+        for item in codes
+    ) or any(
+        item.get("Manufacturer") == MAKER
+        and str(item.get("ContributionDescription")).startswith(tuple(REDUCED.values()))
+        for item in made_by
+    )
+
+
+def _replace_equipment(image: Dataset, derivation: Derivation) -> None:
+    for keyword in REPLACED:
+        if keyword in image:
+            delattr(image, keyword)
+    image.Manufacturer = MAKER
+    image.ManufacturerModelName = model_name(derivation)
+    image.SoftwareVersions = SOFTWARE

@@ -1,0 +1,159 @@
+"""A mask as a DICOM segmentation object, through highdicom (the extra `dicom`)."""
+
+from __future__ import annotations
+
+import warnings
+from copy import deepcopy
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from pydicom.dataset import Dataset
+from pydicom.sr.codedict import codes
+
+from unmetal.errors import InputError, why
+from unmetal.files.derivation import Derivation
+from unmetal.files.dicom import provenance
+from unmetal.files.dicom.derived_header import series_number, title
+from unmetal.files.dicom.reading import tolerant
+from unmetal.files.dicom.writing import series_of
+from unmetal.scan import Volume
+from unmetal.software import SOFTWARE
+
+TYPE_2 = (
+    "AccessionNumber",
+    "PatientBirthDate",
+    "PatientID",
+    "PatientName",
+    "PatientSex",
+    "ReferringPhysicianName",
+    "StudyDate",
+    "StudyID",
+    "StudyTime",
+)
+
+LONG_AGO = "19000101"
+"""Date of content where the source has none: one that depends on the day would make the same
+object differ from run to run."""
+
+
+def write_mask(volume: Volume, mask: np.ndarray, path: Path, derivation: Derivation) -> None:
+    """One binary segment, its empty frames left out; `mask` is bool `[slices H W]`, not empty.
+
+    Raises:
+        InputError: see `check_mask`; or the source lacks something else that a segmentation needs.
+    """
+    check_mask(volume)
+    slices = series_of(volume, path).slices
+    try:
+        with tolerant():
+            headers = [_what_counts(one.header) for one in slices]
+            image = _segmentation(headers, mask, derivation)
+            _same_every_time(image, headers[0], derivation)
+            _forget(image, slices[0].header)
+            image.save_as(path, enforce_file_format=True)
+    except Exception as error:
+        reason = f"{type(error).__name__}: {why(error)}"
+        raise InputError(f"{volume.path}: no segmentation can be made of it ({reason})") from error
+
+
+def _what_counts(source: Dataset) -> Dataset:
+    """A copy with what highdicom asks of every image, empty where it is unknown (type 2)."""
+    header = deepcopy(source)
+    for keyword in TYPE_2:
+        if keyword not in header:
+            setattr(header, keyword, None)
+    if "SpacingBetweenSlices" in header and not float(header.SpacingBetweenSlices or 0) > 0:
+        del header.SpacingBetweenSlices
+    return header
+
+
+def _forget(image: Dataset, source: Dataset) -> None:
+    """Take out again what was filled in empty, so that all of a patient's objects say the same."""
+    for keyword in TYPE_2:
+        if keyword not in source and keyword in image:
+            delattr(image, keyword)
+
+
+def check_mask(volume: Volume) -> None:
+    """Refuse early what `write_mask` would refuse.
+
+    Raises:
+        InputError: highdicom is not installed, or the series has no frame of reference.
+    """
+    if find_spec("highdicom") is None:
+        raise InputError(needed("highdicom", "--save-metal"))
+    if not all(one.header.get("FrameOfReferenceUID") for one in volume.source.slices):
+        raise InputError(
+            f"{volume.path}: has no FrameOfReferenceUID, which a segmentation must share: leave "
+            "out --save-metal"
+        )
+
+
+def needed(package: str, what: str) -> str:
+    """The line about an extra that is not installed."""
+    return f"{what} needs {package}: pip install 'unmetal[dicom]'"
+
+
+def _segmentation(headers: list[Dataset], mask: np.ndarray, derivation: Derivation) -> Any:
+    from highdicom import seg  # noqa: PLC0415
+
+    first, warned = headers[0], warnings.catch_warnings()
+    with warned:
+        warnings.simplefilter("ignore")
+        return seg.Segmentation(
+            source_images=headers,
+            pixel_array=mask.astype(np.uint8),
+            segmentation_type=seg.SegmentationTypeValues.BINARY,
+            segment_descriptions=[_segment(derivation)],
+            series_instance_uid=_uid(first, "SeriesInstanceUID", derivation),
+            series_number=series_number(first, derivation),
+            sop_instance_uid=_uid(first, "SOPInstanceUID", derivation),
+            instance_number=1,
+            manufacturer=provenance.MAKER,
+            manufacturer_model_name=provenance.model_name(derivation),
+            software_versions=SOFTWARE,
+            device_serial_number=derivation.weights[:16] or "0",
+            content_label="METAL",
+            content_description="Metal, found by a threshold. RESEARCH USE ONLY",
+            series_description=title(str(first.get("SeriesDescription") or ""), derivation),
+        )
+
+
+def _segment(derivation: Derivation) -> Any:
+    from highdicom import AlgorithmIdentificationSequence, seg  # noqa: PLC0415
+
+    return seg.SegmentDescription(
+        segment_number=1,
+        segment_label="Metal",
+        segmented_property_category=codes.SCT.PhysicalObject,
+        segmented_property_type=codes.SCT.Implant,
+        algorithm_type=seg.SegmentAlgorithmTypeValues.AUTOMATIC,
+        algorithm_identification=AlgorithmIdentificationSequence(
+            name="metal threshold", version=SOFTWARE, family=codes.DCM.ImageProcessing
+        ),
+        tracking_uid=provenance.derived_uid("metal", derivation),
+        tracking_id="unmetal metal",
+    )
+
+
+def _uid(source: Dataset, keyword: str, derivation: Derivation) -> str:
+    return provenance.derived_uid(str(source.get(keyword, "")), derivation)
+
+
+def _same_every_time(image: Dataset, source: Dataset, derivation: Derivation) -> None:
+    """Replace what highdicom draws at random or takes from the clock."""
+    for keyword in ("InstanceCreationDate", "InstanceCreationTime", "SeriesDate", "SeriesTime"):
+        if keyword in image:
+            delattr(image, keyword)
+    image.ContentDate = source.get("ContentDate") or source.get("StudyDate") or LONG_AGO
+    image.ContentTime = source.get("ContentTime") or source.get("StudyTime") or "000000"
+    made_by = list(image.get("ContributingEquipmentSequence") or ())
+    for item in made_by:
+        if "ContributionDateTime" in item:
+            del item.ContributionDateTime
+    image.ContributingEquipmentSequence = [*made_by, provenance.equipment(derivation)]
+    dimensions = provenance.derived_uid(f"dimensions {image.SOPInstanceUID}", derivation)
+    for item in (*image.DimensionOrganizationSequence, *image.DimensionIndexSequence):
+        item.DimensionOrganizationUID = dimensions

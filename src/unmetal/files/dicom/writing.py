@@ -1,0 +1,155 @@
+"""A derived CT series in the file layout of its source."""
+
+from __future__ import annotations
+
+import logging
+import zipfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from copy import deepcopy
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+from pydicom.dataset import Dataset
+
+from unmetal.errors import InputError, why
+from unmetal.files.derivation import Derivation
+from unmetal.files.dicom.derived_header import derived, instances
+from unmetal.files.dicom.entries import Layout
+from unmetal.files.dicom.pixels import file_of
+from unmetal.files.dicom.reading import Series, Slice, tolerant
+from unmetal.files.formats import suffix_of
+from unmetal.files.hounsfield import to_stored
+from unmetal.scan import Volume
+
+log = logging.getLogger("unmetal")
+
+
+EPOCH = (1980, 1, 1, 0, 0, 0)
+"""Date of every member of an archive: the same input gives the same bytes."""
+
+
+def write(volume: Volume, path: Path, derivation: Derivation) -> None:
+    """Folder, zip or file, as the source was; `.zip` and `.dcm` in the name of the output win.
+
+    Raises:
+        InputError: the volume came from no DICOM series, or several slices for one file.
+    """
+    series = series_of(volume, path)
+    clipped = 0
+    with tolerant(), _sink(path, _layout(path, series)) as put:
+        names = _instances(series)
+        for hu, source, instance in zip(volume.hu, series.slices, names, strict=True):
+            content, over = _file(hu, source, derivation, instance)
+            put(source.name, content)
+            clipped += over
+    if clipped:
+        log.warning("%d values do not fit the bits stored and were clipped", clipped)
+
+
+def series_of(volume: Volume, path: Path) -> Series:
+    """The DICOM series that a volume came from; raises InputError where it came from none."""
+    if not isinstance(volume.source, Series):
+        raise InputError(
+            f"{path.name}: DICOM can only be derived from a DICOM series: give .nii.gz"
+        )
+    return volume.source
+
+
+@contextmanager
+def _sink(path: Path, layout: Layout) -> Iterator[Callable[[str, bytes], object]]:
+    """A function that takes the name and content of one file after the other."""
+    if layout == "zip":
+        with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+            yield partial(_add, archive)
+    elif layout == "file":
+        yield lambda name, content: path.write_bytes(content)
+    else:
+        yield lambda name, content: _below(path / name).write_bytes(content)
+
+
+def _add(archive: zipfile.ZipFile, name: str, content: bytes) -> None:
+    archive.writestr(zipfile.ZipInfo(name, EPOCH), content, zipfile.ZIP_DEFLATED)
+
+
+def _below(path: Path) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return path
+
+
+def _layout(path: Path, series: Series) -> Layout:
+    wanted: dict[str, Layout] = {".zip": "zip", ".dcm": "file"}
+    layout = wanted.get(suffix_of(path), series.layout)
+    if layout == "file" and len(series.slices) > 1:
+        raise InputError(
+            f"{path.name}: {len(series.slices)} slices need a folder or a .zip as output"
+        )
+    return layout
+
+
+def _instances(series: Series) -> list[str]:
+    try:
+        return instances([source.header for source in series.slices])
+    except Exception as error:
+        raise InputError(f"its headers cannot be copied: {why(error)}") from error
+
+
+def _file(
+    hu: np.ndarray, source: Slice, derivation: Derivation, instance: str
+) -> tuple[bytes, int]:
+    """One image: HU `[H W]` float32 in the source's numbers, and how many were clipped."""
+    stored, clipped = to_stored(hu, source.stored, *source.scale())
+    try:
+        content = file_of(derived(source.header, derivation, instance), stored, derivation.compress)
+    except Exception as error:
+        raise InputError(f"{source.name}: its header cannot be copied: {why(error)}") from error
+    return content, clipped
+
+
+WINDOW_HU = (0, 400)
+"""Centre and width that viewers show at first: changes of 200 HU either way."""
+
+
+STALE = (
+    "PixelPaddingValue",
+    "PixelPaddingRangeLimit",
+    "VOILUTSequence",
+    "VOILUTFunction",
+    "WindowCenterWidthExplanation",
+)
+"""Said about values in HU, not about differences of them."""
+
+
+def blank(series: Series) -> Series:
+    """The difference in which nothing was changed: signed, without an intercept, with the
+    source's slope, so that source + difference is the result in stored numbers.
+
+    Raises:
+        InputError: a header that cannot be copied.
+    """
+    with tolerant():
+        return Series(tuple(map(_slice, series.slices)), series.layout)
+
+
+def _slice(source: Slice) -> Slice:
+    bits = int(source.header.BitsAllocated)
+    stored = np.zeros(source.stored.shape, np.dtype(f"i{bits // 8}"))
+    try:
+        header = _header(source, bits)
+    except Exception as error:  # what pydicom raises depends on which value makes no sense
+        raise InputError(f"{source.name}: its header cannot be copied: {why(error)}") from error
+    return replace(source, header=header, stored=stored, intercept=0.0)
+
+
+def _header(source: Slice, bits: int) -> Dataset:
+    header = deepcopy(source.header)
+    for keyword in STALE:
+        if keyword in header:
+            delattr(header, keyword)
+    header.PixelRepresentation = 1
+    header.BitsStored, header.HighBit = bits, bits - 1
+    header.RescaleIntercept = 0
+    header.WindowCenter, header.WindowWidth = WINDOW_HU
+    return header

@@ -1,0 +1,80 @@
+"""Which format a file is in: by content where the content tells, by suffix where it cannot."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from unmetal.errors import InputError, why
+
+SUFFIXES = {
+    ".nii.gz": "itk",
+    ".nii": "itk",
+    ".mha": "itk",
+    ".mhd": "itk",
+    ".nrrd": "itk",
+    ".npy": "npy",
+    ".png": "png",
+    ".dcm": "dicom",
+    ".zip": "dicom",
+}
+"""Suffix -> the module of `unmetal.files` that reads and writes it."""
+
+SIGNATURES = (
+    (128, b"DICM", "dicom"),
+    (0, b"PK\x03\x04", "dicom"),
+    (0, b"\x93NUMPY", "npy"),
+    (0, b"\x89PNG\r\n\x1a\n", "png"),
+)
+"""Offset, bytes there, module. Stronger than the suffix: PACS exports have none."""
+
+KNOWN = "a folder, zip or file of DICOM, " + ", ".join(s for s in SUFFIXES if s != ".zip")
+
+
+def suffix_of(path: Path) -> str:
+    """The suffix as `SUFFIXES` knows it (`.nii.gz` is one), or an empty string."""
+    return next((suffix for suffix in SUFFIXES if path.name.lower().endswith(suffix)), "")
+
+
+def form_of(path: Path) -> str:
+    """The module that reads `path`.
+
+    Raises:
+        InputError: it does not exist, cannot be opened, or is of no known format.
+    """
+    if path.is_dir():
+        return "dicom"
+    try:
+        with path.open("rb") as file:
+            head = file.read(132)
+    except FileNotFoundError as error:
+        raise InputError(f"{path}: there is no such file or folder") from error
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read: {why(error)}") from error
+    for offset, mark, form in SIGNATURES:
+        if head[offset:].startswith(mark):
+            return form
+    if suffix_of(path):
+        return SUFFIXES[suffix_of(path)]
+    raise InputError(f"{path}: not a format that is read here: give {KNOWN}")
+
+
+def output_form(path: Path, held: str | None) -> str:
+    """The module that writes `path`: that of the input, with which the suffix must agree.
+
+    Args:
+        path: the output.
+        held: form of the volume's source; None for one made in memory.
+
+    Raises:
+        InputError: the suffix asks for another format, or nothing says which.
+    """
+    wanted = SUFFIXES.get(suffix_of(path))
+    if held is None and wanted is None:
+        raise InputError(f"{path}: say the format by the suffix: {', '.join(SUFFIXES)}")
+    if held is not None and wanted not in {None, held}:
+        fitting = " or ".join(s for s, form in SUFFIXES.items() if form == held)
+        folder = "a folder, " if held == "dicom" else ""
+        raise InputError(
+            f"{path}: the output has the format of the input; give {folder}{fitting} as output"
+        )
+    return held or str(wanted)

@@ -1,0 +1,62 @@
+"""What people call the slices of a series, which way they lie, and whose they are."""
+
+from __future__ import annotations
+
+from unmetal.scan import Volume
+
+IDENTIFIERS = {
+    "patient": "PatientName",
+    "patient ID": "PatientID",
+    "born": "PatientBirthDate",
+    "sex": "PatientSex",
+    "accession": "AccessionNumber",
+    "study": "StudyDescription",
+    "study date": "StudyDate",
+    "study UID": "StudyInstanceUID",
+    "series": "SeriesDescription",
+    "series number": "SeriesNumber",
+    "series UID": "SeriesInstanceUID",
+}
+"""Plain name -> DICOM keyword, of what says whose a series is."""
+
+
+def identifiers(volume: Volume) -> dict[str, str]:
+    """What says whose a series is, and where it was read: for those who asked for it."""
+    named = {"file": str(volume.path)} if volume.path is not None else {}
+    header = _headers(volume)[:1]
+    known = {name: header[0].get(keyword) for name, keyword in IDENTIFIERS.items() if header}
+    return {name: str(value) for name, value in known.items() if value not in (None, "")} | named
+
+
+def orientation(volume: Volume) -> tuple[float, ...] | None:
+    """Direction cosines of a row and of a column, LPS (6 numbers); None where nothing says so."""
+    if volume.source is not None and volume.source.form == "itk":
+        by_axis = volume.source.direction
+        if len(by_axis) == 9:
+            return (*by_axis[0::3], *by_axis[1::3])
+        return None
+    header = _headers(volume)[:1]
+    cosines = header[0].get("ImageOrientationPatient") if header else None
+    return tuple(float(cosine) for cosine in cosines) if cosines else None
+
+
+def images(volume: Volume) -> list[str]:
+    """The name of each slice in its archive, `image 17`; empty texts where it has none."""
+    numbers = [header.get("InstanceNumber") for header in _headers(volume)]
+    if not numbers:
+        return [""] * len(volume.hu)
+    return ["" if number is None else f"image {number}" for number in numbers]
+
+
+def _headers(volume: Volume) -> list:
+    """The DICOM headers of the slices in order; none for other formats."""
+    if volume.source is None or volume.source.form != "dicom":
+        return []
+    return [one.header for one in volume.source.slices]
+
+
+def header(volume: Volume, keyword: str, place: int = 0) -> str:
+    """What the DICOM header of a slice says; empty where it does not, or there is none."""
+    if volume.source is None or volume.source.form != "dicom":
+        return ""
+    return str(volume.source.slices[place].header.get(keyword) or "").strip()

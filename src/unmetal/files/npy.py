@@ -1,0 +1,86 @@
+"""NumPy's .npy: HU as `[H W]` or `[slices H W]`, of any real number type; float32 goes out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar
+
+import numpy as np
+
+from unmetal.errors import InputError, why
+from unmetal.files.derivation import Derivation
+from unmetal.files.hounsfield import pixel_size, to_hu
+from unmetal.scan import Volume
+
+
+@dataclass(frozen=True)
+class Array:
+    """What the file held, beyond the values."""
+
+    shape: tuple[int, ...]
+    """`(H, W)` or `(slices, H, W)`."""
+
+    form: ClassVar[str] = "npy"
+
+    def read_back(self, hu: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """See `unmetal.files.as_stored`: floats hold everything."""
+        return hu, np.zeros(len(hu), int)
+
+
+def read(path: Path, spacing: float | None) -> Volume:
+    """HU from an .npy file; nothing in it is ever executed.
+
+    Raises:
+        InputError: truncated, pickled objects, not real numbers, or not two or three axes.
+    """
+    try:
+        values = np.load(path, allow_pickle=False)
+    except OSError:
+        raise
+    except Exception as error:  # NumPy parses the header as Python: any error of the parser
+        raise InputError(f"{path}: not a complete .npy of numbers: {why(error)}") from error
+    values = _checked(values, path)
+    size, warnings = pixel_size(values.shape[-1], spacing)
+    return Volume(
+        hu=to_hu(values).reshape(-1, *values.shape[-2:]),
+        spacing=(size, size, size),
+        spacing_known=not warnings,
+        source=Array(values.shape),
+        meta={"format": "NumPy array", "stored_as": str(values.dtype), "warnings": warnings},
+    )
+
+
+def write(volume: Volume, path: Path, derivation: Derivation) -> None:
+    """float32 HU in the shape that was read."""
+    shape = volume.hu.shape if volume.source is None else volume.source.shape
+    with path.open("wb") as file:
+        np.save(file, volume.hu.astype(np.float32).reshape(shape), allow_pickle=False)
+
+
+def blank(source: Array) -> Array:
+    """A difference is an array like the values."""
+    return source
+
+
+def write_mask(volume: Volume, mask: np.ndarray, path: Path, derivation: Derivation) -> None:
+    """bool in the shape that was read; `mask` is bool `[slices H W]`."""
+    shape = mask.shape if volume.source is None else volume.source.shape
+    with path.open("wb") as file:
+        np.save(file, mask.reshape(shape), allow_pickle=False)
+
+
+def _checked(values: object, path: Path) -> np.ndarray:
+    if not isinstance(values, np.ndarray):
+        raise InputError(f"{path}: holds several arrays: give an .npy with one array of HU")
+    if values.dtype.kind not in "iuf" or values.dtype.itemsize == 1:
+        raise InputError(
+            f"{path}: holds {values.dtype} numbers: give HU as 16-bit or wider integers or floats"
+        )
+    if values.ndim not in {2, 3} or not values.size:
+        raise InputError(f"{path}: has shape {values.shape}: give [H W] or [slices H W]")
+    if values.ndim == 3 and values.shape[2] <= 4 < values.shape[1]:
+        raise InputError(
+            f"{path}: has shape {values.shape}, as a colour picture: give [slices H W]"
+        )
+    return values

@@ -1,0 +1,67 @@
+"""Arrays by name in an .npz, and metal masks from one or from an image."""
+
+from pathlib import Path
+
+import numpy as np
+
+from unmetal.errors import InputError
+
+
+def wanted(path: Path, *names: str) -> dict[str, np.ndarray]:
+    """Arrays of a `.npz` file, among them those of these names; raises `InputError`."""
+    arrays = load_arrays(path)
+    if missing := [name for name in names if name not in arrays]:
+        raise InputError(f"{path}: no {', '.join(missing)} in it; see unmetal evaluate --help")
+    return arrays
+
+
+def load_arrays(path: Path) -> dict[str, np.ndarray]:
+    """Arrays of a `.npz` file by their names; raises `InputError`. Never runs code in it."""
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            return dict(file)
+    except FileNotFoundError as error:
+        raise InputError(f"{path}: there is no such file") from error
+    except Exception as error:
+        raise InputError(f"{path}: not a file of arrays (.npz) that can be read") from error
+
+
+def load_masks(where: str) -> np.ndarray:
+    """Metal masks bool `[n H W]` from `FILE` or one of them, `[1 H W]`, from `FILE:INDEX`.
+
+    FILE is an `.npz` holding `masks`, or an image whose pixels above half its maximum are metal.
+    Raises `InputError`.
+    """
+    path, index = Path(where), None
+    head, _, tail = where.rpartition(":")
+    if not path.exists() and head and tail.isdigit():
+        path, index = Path(head), int(tail)
+    if path.suffix == ".npz":
+        arrays = load_arrays(path)
+        if "masks" not in arrays or arrays["masks"].ndim != 3:
+            raise InputError(f"{path}: must hold masks, bool [n H W]")
+        masks = arrays["masks"].astype(bool)
+    else:
+        masks = _load_image(path)[None]
+    if index is not None and index >= len(masks):
+        raise InputError(f"{path}: there is no mask {index}; it holds {len(masks)}, from 0")
+    return masks if index is None else masks[index : index + 1]
+
+
+def _load_image(path: Path) -> np.ndarray:
+    """bool `[H W]`: brighter than half of the brightest."""
+    grey = _load_grey(path)
+    return grey > grey.max() / 2 if grey.max() > 0 else np.zeros(grey.shape, dtype=bool)
+
+
+def _load_grey(path: Path) -> np.ndarray:
+    """float32 `[H W]`, the stored numbers; raises `InputError`."""
+    from PIL import Image, UnidentifiedImageError  # noqa: PLC0415
+
+    try:
+        with Image.open(path) as image:
+            return np.asarray(image.convert("F"))
+    except FileNotFoundError as error:
+        raise InputError(f"{path}: there is no such file") from error
+    except (UnidentifiedImageError, OSError) as error:
+        raise InputError(f"{path}: not an image that can be read") from error

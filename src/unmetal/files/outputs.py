@@ -1,0 +1,109 @@
+"""What goes out together, all or nothing: a result, what was changed, what was metal."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field, replace
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from unmetal.errors import InputError, why
+from unmetal.files.derivation import Derivation
+from unmetal.files.formats import output_form, suffix_of
+from unmetal.files.hounsfield import require_finite
+from unmetal.files.staging import refuse_to_lose, staged
+from unmetal.scan import Volume
+
+
+@dataclass(frozen=True)
+class Output:
+    """One thing to write: a volume's values, or a mask on a volume's grid."""
+
+    volume: Volume
+    """HU `[slices H W]`, with the `source` its reader gave it."""
+
+    path: Path
+    """A folder for a folder of DICOM."""
+
+    derivation: Derivation = field(default_factory=Derivation)
+    """How it came from the input."""
+
+    mask: np.ndarray | None = None
+    """bool `[slices H W]`: what is written in place of the values."""
+
+
+def write_all(outputs: Sequence[Output], *, force: bool = False) -> None:
+    """Write everything, then put everything into its place; on a failure nothing of it appears.
+
+    Raises:
+        InputError: values that are not finite, a path that must not be written, a full disk.
+    """
+    forms = [check_output(output.volume, output.path, force=force) for output in outputs]
+    for output in outputs:
+        require_finite(output.volume.hu, "the values to write")
+    try:
+        with ExitStack() as stages:
+            for output, form in zip(outputs, forms, strict=True):
+                target = stages.enter_context(staged(output.path, force=force))
+                _put(output, target, form_module(form))
+    except OSError as error:
+        raise InputError(f"{outputs[0].path}: cannot be written: {why(error)}") from error
+
+
+def check_output(volume: Volume, path: Path, *, force: bool = False) -> str:
+    """Refuse an output that `write_all` would refuse, before an hour of computing; names its form.
+
+    Raises:
+        InputError: another format than the input's, a path that exists, or the input itself.
+    """
+    form = output_form(path, None if volume.source is None else volume.source.form)
+    layout = volume.source.layout if form == "dicom" and volume.source is not None else "file"
+    folder = layout == "folder" and not suffix_of(path)
+    refuse_to_lose(path, folder=folder, source=volume.path, force=force)
+    return form
+
+
+def check_mask(volume: Volume) -> None:
+    """Refuse a mask that `write_all` would refuse; only DICOM asks for more than a place.
+
+    Raises:
+        InputError: the extra `dicom` is not installed, or the header lacks what a mask needs.
+    """
+    if volume.source is not None and volume.source.form == "dicom":
+        form_module("dicom").check_mask(volume)
+
+
+def form_module(form: str) -> Any:
+    """The module that reads and writes a form; imported when a file needs it."""
+    return import_module(f"unmetal.files.{form}")
+
+
+def beside(path: Path, what: str, volume: Volume) -> Path:
+    """Where `what` goes that belongs to the output `path`: `out.nii.gz` -> `out-metal.nii.gz`.
+
+    The metal of a DICOM series is one object, whatever the series lies in.
+    """
+    suffix = suffix_of(path)
+    stem = path.name[: len(path.name) - len(suffix)]
+    if what == "metal" and volume.source is not None and volume.source.form == "dicom":
+        suffix = ".dcm"
+    return path.with_name(f"{stem}-{what}{suffix}")
+
+
+def difference(before: Volume, after: Volume) -> Volume:
+    """What was changed, in HU, on the same grid; what it is written as follows from the source."""
+    source = before.source
+    if source is not None:
+        source = form_module(source.form).blank(source)
+    return replace(before, hu=after.hu - before.hu, source=source, padding=None)
+
+
+def _put(output: Output, target: Path, module: Any) -> None:
+    if output.mask is None:
+        module.write(output.volume, target, output.derivation)
+    else:
+        module.write_mask(output.volume, output.mask, target, output.derivation)

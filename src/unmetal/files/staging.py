@@ -1,0 +1,121 @@
+"""Where an output may lie, and how it gets there: whole, or not at all."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from unmetal.errors import InputError
+
+
+def refuse_to_lose(path: Path, *, folder: bool, source: Path | None, force: bool) -> None:
+    """Raise InputError where writing `path` would destroy something.
+
+    The input is never written to, `force` or not. An existing file or folder needs `force`, and a
+    folder must then hold nothing but DICOM: a slip of the hand must not empty a home directory. An
+    empty folder is free. `folder` says whether the output is one: neither replaces the other.
+    """
+    if source is not None:
+        refuse_overlap(path, source)
+    if path.exists() and path.is_dir() != folder:
+        there, wanted = ("file", "folder") if folder else ("folder", "file")
+        raise InputError(f"{path}: is a {there}, but the output is a {wanted}: give another place")
+    if not path.exists() or (folder and not any(path.iterdir())):
+        return
+    if not force:
+        raise InputError(f"{path}: exists already: give another place, or --force to replace it")
+    if path.is_dir() and not all(_is_dicom(p) for p in path.rglob("*") if not p.is_dir()):
+        raise InputError(
+            f"{path}: holds files that are not DICOM: remove it yourself, or give another place"
+        )
+
+
+def refuse_overlap(path: Path, source: Path) -> None:
+    """Raise InputError where one of them is the other, or lies within it."""
+    if _overlap(path, source):
+        raise InputError(f"{path}: lies over the input {source}: give another place")
+
+
+@contextmanager
+def staged(path: Path, *, force: bool) -> Iterator[Path]:
+    """A path of the same name in a temporary folder beside `path`, moved into place at the end.
+
+    Whatever else the writer leaves beside it (the .raw of a .mhd) moves along. On any exception
+    nothing remains, nor do parent folders made for it.
+    """
+    parent = path.absolute().parent
+    made = [p for p in (parent, *parent.parents) if not p.exists()]
+    parent.mkdir(parents=True, exist_ok=True)
+    stage = Path(tempfile.mkdtemp(prefix=".unmetal-", dir=parent))
+    try:
+        yield stage / path.name
+        _publish(stage, path, force=force)
+    except BaseException:
+        shutil.rmtree(stage, ignore_errors=True)
+        for folder in made:
+            folder.rmdir()
+        raise
+    shutil.rmtree(stage)
+
+
+def _publish(stage: Path, path: Path, *, force: bool) -> None:
+    """Move everything in `stage` beside `path`; what is named `path` itself last."""
+    companions = [p for p in stage.iterdir() if p.name != path.name]
+    for companion in companions:
+        # A companion without its header belongs to something else, perhaps to the input.
+        if (path.parent / companion.name).exists() and not (force and path.exists()):
+            raise InputError(f"{path.parent / companion.name}: exists already: give another name")
+    if path.is_dir() and any(path.iterdir()):
+        _swap_folder(stage, path)
+        return
+    for companion in companions:
+        companion.replace(path.parent / companion.name)
+    (stage / path.name).replace(path)
+
+
+def _swap_folder(stage: Path, path: Path) -> None:
+    """Folders cannot replace each other in one step: put the old one back if the second fails."""
+    old = stage / f"{path.name}.old"
+    path.rename(old)
+    try:
+        (stage / path.name).rename(path)
+    except OSError:
+        old.rename(path)
+        raise
+
+
+def _overlap(path: Path, source: Path) -> bool:
+    """Whether one is the other, or lies within it."""
+    one, other = path.resolve(), source.resolve()
+    same_file = path.exists() and source.exists() and path.samefile(source)
+    return same_file or one == other or other in one.parents or one in other.parents
+
+
+def _is_dicom(path: Path) -> bool:
+    with path.open("rb") as file:
+        return file.read(132)[128:] == b"DICM"
+
+
+@contextmanager
+def alone(output: Path) -> Iterator[None]:
+    """Nobody else works on this folder; raises `InputError` where somebody does.
+
+    The lock ends with the process, however that ends. A system without such locks has none.
+    """
+    try:
+        import fcntl  # noqa: PLC0415  (not on Windows)
+    except ImportError:
+        yield
+        return
+    handle = os.open(output, os.O_RDONLY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+    except BlockingIOError as error:
+        raise InputError(f"{output}: another run is at work there: wait for it") from error
+    finally:
+        os.close(handle)

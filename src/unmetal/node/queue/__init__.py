@@ -1,0 +1,1 @@
+"""The queue on disk; knows nothing of networks or methods."""

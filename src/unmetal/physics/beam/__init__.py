@@ -1,0 +1,1 @@
+"""What the tube sends and matter takes away: spectra, attenuation, scatter."""

@@ -1,0 +1,1 @@
+"""Filling in the metal trace of a sinogram: LI, NMAR, BHC and any prior image."""

@@ -1,0 +1,1 @@
+"""What metal there can be in a body."""

@@ -1,0 +1,1 @@
+"""Line integrals and back: geometries, projectors, filtered backprojection."""

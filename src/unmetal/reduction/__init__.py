@@ -1,0 +1,1 @@
+"""`unmetal reduce`: in memory, file to file, with a report, an archive of many."""

@@ -1,0 +1,1 @@
+"""One series or an archive of many."""

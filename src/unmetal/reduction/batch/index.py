@@ -1,0 +1,84 @@
+"""The page over the reports of an archive: one line a series, those to look at first on top."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from unmetal.errors import InputError, why
+from unmetal.files.staging import staged
+from unmetal.reduction.batch.plan import FAILED, TO_DO, Item, Plan, counted
+from unmetal.reduction.report.numbers import NOTICE
+from unmetal.reduction.report.page import NUMBERS, PAGE, stylesheet, template
+
+INDEX = "index.html"
+
+
+@dataclass(frozen=True)
+class Line:
+    """One series. Why one failed stands in the summary: such a message can name files."""
+
+    name: str
+    status: str
+    facts: str
+    link: str
+    """To its report; empty where there is none."""
+    numbers: dict[str, Any] | None
+    """Its report's."""
+
+    @property
+    def broken(self) -> bool:
+        """Whether something changed that must not."""
+        return self.numbers is not None and not all(it["kept"] for it in self.numbers["checks"])
+
+    @property
+    def urgency(self) -> tuple[bool, bool, int, float]:
+        """Failed and broken ones first, then by warnings, then by how much was changed."""
+        if self.numbers is None:
+            return self.status == FAILED, False, 0, 0.0
+        changed = self.numbers["changes"]["all"]["visible"] or 0.0
+        return self.status == FAILED, self.broken, len(self.numbers["warnings"]), changed
+
+
+def write_index(plan: Plan, folder: Path) -> None:
+    """Write `index.html` into the folder of the reports; raises `InputError` for a full disk.
+
+    What it replaces is its own: an archive's reports are made again where it goes on.
+    """
+    lines = [_line(item, folder) for item in plan.items if item.status != TO_DO]
+    lines.sort(key=lambda line: line.urgency, reverse=True)
+    page = template(INDEX).render(
+        notice=NOTICE,
+        lines=lines,
+        aside=[(reason, counted(count, "object")) for reason, count in _reasons(plan).items()],
+        css=stylesheet(),
+    )
+    try:
+        with staged(folder / INDEX, force=True) as target:
+            target.write_text(page, encoding="utf-8")
+    except OSError as error:
+        raise InputError(f"{folder}: cannot be written: {why(error)}") from error
+
+
+def _line(item: Item, folder: Path) -> Line:
+    series = item.series
+    place = folder / series.name
+    there = item.status != FAILED and (place / PAGE).is_file() and (place / NUMBERS).is_file()
+    return Line(
+        name=series.name,
+        status=item.status,
+        facts=series.facts,
+        link=f"{series.name}/{PAGE}" if there else "",
+        numbers=json.loads((place / NUMBERS).read_text(encoding="utf-8")) if there else None,
+    )
+
+
+def _reasons(plan: Plan) -> dict[str, int]:
+    """Reason -> objects that were set aside for it, without what it says of a single one."""
+    reasons: dict[str, int] = {}
+    for one in plan.aside:
+        reason = one.reason.partition(" of ")[0].partition(":")[0]
+        reasons[reason] = reasons.get(reason, 0) + 1
+    return reasons

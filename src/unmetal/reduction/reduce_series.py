@@ -1,0 +1,181 @@
+"""One series from file to file: refuse what is unsafe, read, reduce, write what was asked for."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import time
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import torch
+
+from unmetal import files
+from unmetal.errors import InputError
+from unmetal.files.derivation import Derivation
+from unmetal.methods import METHODS
+from unmetal.methods.method import Method
+from unmetal.reduction.reduce_volume import Reduced, reduce_volume
+from unmetal.reduction.settings import Settings
+from unmetal.scan import Progress, Volume
+from unmetal.software import SOFTWARE
+from unmetal.weights import checkpoint
+from unmetal.weights.load import found, load_method
+
+log = logging.getLogger("unmetal")
+
+
+@dataclass(frozen=True)
+class Tool:
+    """A method ready to use, and what names it in a header or a report."""
+
+    method: Method
+    """In evaluation mode, on the device where it computes."""
+
+    name: str
+    """`ADN`; of weights or a run folder their own name."""
+
+    weights: str = ""
+    """Name of the weights, or empty."""
+
+    sha256: str = ""
+    """Hash of the weights: of what `unmetal weights` lists the stored one, of a checkpoint of
+    other authors that of the file."""
+
+    device: torch.device = field(default_factory=lambda: torch.device("cpu"))
+    """Where it computes."""
+
+    caution: str = ""
+    """What the weights' card warns of."""
+
+
+@dataclass(frozen=True)
+class Done:
+    """What became of a series."""
+
+    reduced: Reduced
+    derivation: Derivation
+    """What the output's header says about it."""
+
+    written: tuple[Path, ...]
+    """The output; then the difference and the metal, where they were asked for and are any."""
+
+    seconds: float
+
+
+def load_tool(settings: Settings, device: torch.device | None = None) -> Tool:
+    """Load the method that the settings name; raises `InputError`."""
+    device = device or torch.device("cpu")
+    method = load_method(settings.method, settings.weights).to(device)
+    known = METHODS.get(settings.method)
+    source = settings.weights or (settings.method if known is None else known.weights)
+    name = settings.method.upper() if known is not None else Path(settings.method).stem
+    if not source:
+        return Tool(method, name, device=device)
+    path = found(source)
+    foreign = path.suffix in {".pt", ".pth"}
+    card = {"sha256": _file_hash(path)} if foreign else checkpoint.read_card(path)
+    caution = str(card.get("caution") or "")
+    return Tool(method, name, Path(source).stem, str(card["sha256"]), device, caution)
+
+
+def reduce_series(
+    source: Path,
+    output: Path,
+    settings: Settings,
+    tool: Tool,
+    *,
+    only: Iterable[str] | None = None,
+    progress: Progress = lambda done, total: None,
+) -> Done:
+    """Read a series, reduce it and write the result, the difference and the metal: all or nothing.
+
+    only: of a folder of DICOM, no other files than these, relative to it.
+    Raises `InputError`, one line that says why and what to do; the input is never touched.
+    """
+    begun = time.perf_counter()
+    volume = files.read(source, spacing=settings.spacing, only=only)
+    refuse_own(volume, force=settings.force)
+    for path in (output, *extras(volume, output, settings).values()):
+        files.check_output(volume, path, force=settings.force)
+    if settings.save_metal:
+        files.check_mask(volume)
+    reduced = reduce_volume(
+        volume,
+        tool.method,
+        threshold=settings.metal_hu,
+        device=tool.device,
+        progress=progress,
+        flips=not settings.skip_flips,
+    )
+    reduced.say()
+    done = finished(derivation(tool, settings), reduced)
+    outputs = [
+        files.Output(reduced.volume, output, done),
+        *_extras(reduced, output, settings, done),
+    ]
+    files.write_all(outputs, force=settings.force)
+    written = tuple(one.path for one in outputs)
+    return Done(reduced, done, written, time.perf_counter() - begun)
+
+
+def refuse_own(volume: Volume, *, force: bool) -> None:
+    """Raise InputError for a series that unmetal made, unless `force`."""
+    if volume.meta.get("made_by_unmetal") and not force:
+        raise InputError(
+            f"{volume.path}: unmetal made this series: give the original, or add --force"
+        )
+
+
+def derivation(tool: Tool, settings: Settings) -> Derivation:
+    """What is done, for headers and reports; the new UIDs follow from it and the source's."""
+    weights = f", weights {tool.weights} sha256:{tool.sha256[:12]}" if tool.weights else ""
+    # Warnings stand in the header too: what was not looked for makes another object.
+    learned = tool.method.trained_at is not None
+    flips = ", mirrored slices not compared" if learned and settings.skip_flips else ""
+    size = f", pixels of {settings.spacing:g} mm" if settings.spacing else ""
+    return Derivation(
+        method=tool.name,
+        description=f"{tool.name} by {SOFTWARE}{weights}{size}{flips}, metal above "
+        f"{settings.metal_hu:g} HU, in the image domain. RESEARCH USE ONLY.",
+        weights=tool.sha256,
+        compress=settings.compress,
+        equipment=settings.equipment,
+        private=settings.private,
+        series_offset=settings.series_offset,
+    )
+
+
+def finished(done: Derivation, reduced: Reduced) -> Derivation:
+    """The same with what came of it."""
+    kept = "Metal, padding, what is outside the body and slices without metal are unchanged."
+    outcome = kept if len(reduced.changed) else "Nothing had to be done: all values unchanged."
+    return replace(done, outcome=outcome, warnings=tuple(one.key for one in reduced.warnings))
+
+
+def extras(volume: Volume, output: Path, settings: Settings) -> dict[str, Path]:
+    """Where the difference and the metal go, of those that are asked for."""
+    wanted = {"difference": settings.save_difference, "metal": settings.save_metal}
+    return {what: files.beside(output, what, volume) for what in wanted if wanted[what]}
+
+
+def _extras(
+    reduced: Reduced, output: Path, settings: Settings, done: Derivation
+) -> Iterator[files.Output]:
+    """What is there to write beside the result; says what is asked for and is not."""
+    paths = extras(reduced.source, output, settings)
+    if "difference" in paths and len(reduced.changed):
+        change = files.difference(reduced.source, reduced.volume)
+        of_change = replace(done, kind="MAR_DIFFERENCE")
+        yield files.Output(change, paths.pop("difference"), of_change)
+    if "metal" in paths and len(reduced.affected):
+        of_metal = replace(done, kind="MAR_METAL")
+        yield files.Output(reduced.source, paths.pop("metal"), of_metal, reduced.metal)
+    for what, path in paths.items():
+        log.info("%s: there is no %s, so it is not written", path, what)
+
+
+def _file_hash(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,0 +1,125 @@
+"""What the numbers of a report say in words: what was left alone, and where not to believe it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import numpy as np
+
+from unmetal.metrics.strata import BANDS, TISSUES
+from unmetal.reduction.report.changes import LEVELS, VISIBLE_HU, Changes, SliceChanges, Tally
+from unmetal.reduction.report.wording import hu, ml, percent, slices
+
+FAR = len(BANDS) - 1
+"""The band where there should be no artifact to take away: what fat and muscle read there is what
+they should read everywhere."""
+
+ENOUGH = 50
+"""Voxels below which a mean says nothing."""
+
+DISAGREE_HU = 20.0
+"""Disagreement, HU, from which a slice is named."""
+
+
+class Check(NamedTuple):
+    """One promise, and whether it was kept."""
+
+    name: str
+    said: str
+    kept: bool
+
+
+def checks(found: Changes) -> list[Check]:
+    """What must not have changed, counted in the result as it is written."""
+    metal, kept, again, outside = (
+        sum(getattr(one, name) for one in found.slices)
+        for name in ("metal", "kept", "found_again", "outside")
+    )
+    before, after = ml(metal * found.voxel_ml), ml(kept * found.voxel_ml)
+    if not metal:
+        return [Check("Every slice", _count(found.elsewhere), found.elsewhere == 0)]
+    same = "the same in every voxel" if metal == kept else f"{metal - kept} voxels changed"
+    rule = ml(again * found.voxel_ml)
+    without = found.count - len(found.slices)
+    listed = [
+        Check(
+            "Metal",
+            f"{before} before, {after} after: {same}. The same rule finds {rule} in the result.",
+            metal == kept,
+        ),
+        Check("Padding and outside the body", _count(outside), outside == 0),
+    ]
+    if without:
+        said = f"{without} of {found.count}: {_count(found.elsewhere)}"
+        listed.append(Check("Slices without metal", said, found.elsewhere == 0))
+    return listed
+
+
+def _count(voxels: int) -> str:
+    return f"{voxels} voxels changed" if voxels else "no voxel changed"
+
+
+def doubts(found: Changes) -> list[str]:
+    """Where not to believe the result, the worst first; a sentence or two each."""
+    if not found.slices:
+        return []
+    tally = found.tally
+    listed = [*_next_to_metal(tally, found.voxel_ml), *_bone(tally, found.voxel_ml)]
+    return [*listed, *_disagreement(found), *_far(found, tally)]
+
+
+def _next_to_metal(tally: Tally, voxel_ml: float) -> Iterator[str]:
+    voxels, absolute = (tally.by_band(name)[0] for name in ("voxels", "absolute"))
+    if not voxels:
+        return
+    said = (
+        f"Within 5 mm of metal ({ml(voxels * voxel_ml)}), where the change is "
+        f"{hu(absolute / voxels)} on average and errors of every method are largest."
+    )
+    for place, name in enumerate(LEVELS):
+        near, far = tally.levels[place, 0], tally.levels[place, FAR]
+        if min(near[0], far[0]) >= ENOUGH:
+            said += f" There {name} now reads {hu(near[3] / near[0])}"
+            said += f", far from metal {hu(far[3] / far[0])}."
+    yield said
+
+
+def _bone(tally: Tally, voxel_ml: float) -> Iterator[str]:
+    bone = TISSUES.index("bone")
+    lost = tally.became[bone, :bone].sum()
+    new = tally.became[:bone, bone].sum()
+    if lost or new:
+        yield (
+            f"At bone: {ml(lost * voxel_ml)} that read as bone or as dense no longer do, and "
+            f"{ml(new * voxel_ml)} do now. Some was artifact; fractures, screws and their seat are "
+            "to be read from the original alone."
+        )
+
+
+def _disagreement(found: Changes) -> Iterator[str]:
+    worst = sorted(found.slices, key=lambda one: -one.doubtful)
+    worst = [one for one in worst if one.doubtful >= DISAGREE_HU]
+    if worst:
+        named = slices(one.index for one in worst[:5])
+        yield (
+            f"Where the network contradicts itself when the slice is mirrored: most in {named}. In "
+            f"slice {worst[0].index + 1} a hundredth of the body differs by "
+            f"{hu(worst[0].doubtful)} or more. See the pictures of disagreement."
+        )
+
+
+def _far(found: Changes, tally: Tally) -> Iterator[str]:
+    voxels, visible = (tally.by_band(name)[FAR] for name in ("voxels", "visible"))
+    if voxels and visible:
+        most = max(found.slices, key=_far_extreme)
+        yield (
+            f"Farther than 40 mm from metal {percent(visible / voxels)} of the body changed by "
+            f"more than {hu(VISIBLE_HU)}, most in slice {most.index + 1} (up to "
+            f"{hu(_far_extreme(most))}). Streaks reach that far, and so do a method's own mistakes."
+        )
+
+
+def _far_extreme(one: SliceChanges) -> float:
+    """HU: the largest amount of change in the last band of a slice."""
+    return float(np.maximum(one.tally.rise[:, FAR], -one.tally.fall[:, FAR]).max())

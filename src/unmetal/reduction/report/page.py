@@ -1,0 +1,183 @@
+"""The report of a reduction: one HTML page that needs nothing else, and its numbers as JSON."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import asdict, replace
+from functools import cache
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, StrictUndefined, Template
+from markupsafe import Markup
+
+from unmetal.errors import InputError, why
+from unmetal.files.staging import refuse_to_lose, staged
+from unmetal.metrics.strata import BANDS, TISSUES
+from unmetal.reduction.reduce_volume import Reduced
+from unmetal.reduction.report import panels, wording
+from unmetal.reduction.report.changes import LEVELS, VISIBLE_HU, changes
+from unmetal.reduction.report.charts import levels_chart
+from unmetal.reduction.report.numbers import Made, record
+from unmetal.reduction.report.shown_slices import (
+    amount,
+    bodies,
+    chosen,
+    close_up,
+    shown,
+    strip,
+    view,
+    visible,
+)
+from unmetal.reduction.settings import Settings
+
+PAGE, NUMBERS = "report.html", "report.json"
+
+TEMPLATES = files("unmetal.reduction.report") / "templates"
+
+
+def check_report(folder: Path, source: Path, output: Path, *, force: bool) -> None:
+    """Raise `InputError` where a report would replace something unasked, or lie in the way."""
+    require_apart(folder, source, output)
+    if folder.exists() and not folder.is_dir():
+        raise InputError(f"{folder}: is a file; a report needs a folder")
+    for name in (PAGE, NUMBERS):
+        refuse_to_lose(folder / name, folder=False, source=source, force=force)
+
+
+def require_apart(folder: Path, source: Path, output: Path) -> None:
+    """Raise `InputError` where a report would lie within the input or among the output's files."""
+    inside = {folder.resolve(), *folder.resolve().parents}
+    for place, what in ((source, "input"), (output, "output")):
+        if place.resolve() in inside:
+            raise InputError(f"{folder}: lies in the {what}: give the report another folder")
+
+
+def write_report(
+    reduced: Reduced,
+    made: Made,
+    folder: Path,
+    *,
+    identifiers: bool = False,
+    force: bool = False,
+) -> None:
+    """Write `report.html` and `report.json` into a folder: both, or none.
+
+    identifiers: also say whose images these are.
+    Raises `InputError` for a folder that cannot be written, or holds a report, unless `force`.
+    """
+    page, numbers = render(reduced, made, identifiers=identifiers)
+    if not force and any((folder / name).exists() for name in (PAGE, NUMBERS)):
+        raise InputError(f"{folder}: holds a report: give another folder, or --force to replace it")
+    try:
+        with staged(folder / PAGE, force=force) as target:
+            target.with_name(NUMBERS).write_text(numbers, encoding="utf-8")
+            target.write_text(page, encoding="utf-8")
+    except OSError as error:
+        raise InputError(f"{folder}: cannot be written: {why(error)}") from error
+
+
+def render(reduced: Reduced, made: Made, *, identifiers: bool = False) -> tuple[str, str]:
+    """The page and its numbers, as texts."""
+    found = changes(reduced, made.metal_hu)
+    numbers = record(reduced, found, made, identifiers=identifiers)
+    large = chosen(found)
+    inside = bodies(reduced, large)
+    look = view(reduced, inside)
+    pictures = [shown(reduced, one, inside[one.index], look) for one in large]
+    front = None
+    if large:
+        most = max(large, key=visible)
+        close = close_up(reduced, most, inside[most.index], look)
+        front = replace(pictures[large.index(most)], close=close)
+    context: dict[str, Any] = {
+        "identifiers": None,
+        **numbers,
+        "subtitle": _subtitle(numbers),
+        "details": _details(numbers),
+        "broken": not all(check["kept"] for check in numbers["checks"]),
+        "changed": bool(numbers["changes"]["all"]["changed"]),
+        "compared": found.compared,
+        "front": front,
+        "pictures": pictures,
+        "strip": strip(reduced, found, large),
+        "peak": max(map(amount, found.slices), default=None),
+        "chart": levels_chart(numbers["changes"]["levels"]),
+        "look": look,
+        "difference_stops": panels.stops(panels.difference_palette(look)),
+        "doubt_stops": panels.stops(panels.doubt_palette()),
+        "doubt_hu": panels.DOUBT_HU,
+        "ring_mm": panels.RING_MM,
+        "visible_hu": VISIBLE_HU,
+        "tissues": TISSUES,
+        "bands": BANDS,
+        "levels": LEVELS,
+        "css": stylesheet(),
+    }
+    return template("page.html").render(context), json.dumps(numbers, indent=1, allow_nan=False)
+
+
+def stylesheet() -> Markup:
+    """The style of every page."""
+    return Markup((TEMPLATES / "page.css").read_text(encoding="utf-8"))
+
+
+@cache
+def template(name: str) -> Template:
+    """A template that escapes what it shows, and fails where it would show nothing."""
+    environment = Environment(
+        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    environment.filters |= {
+        name: getattr(wording, name) for name in ("number", "hu", "ml", "percent")
+    }
+    return environment.from_string((TEMPLATES / name).read_text(encoding="utf-8"))
+
+
+def _subtitle(numbers: dict[str, Any]) -> list[str]:
+    """What was done to what, in a few words each."""
+    made, series = numbers["made"], numbers["series"]
+    known = series["acquisition"]
+    apart, _, pixel = series["spacing_mm"]
+    count = "1 slice" if series["slices"] == 1 else f"{series['slices']} slices"
+    between = "" if series["slices"] == 1 else f", {apart:.3g} mm apart"
+    parts = [
+        f"{made['method']} with {made['weights']}" if made["weights"] else made["method"],
+        f"{count} of {series['columns']} × {series['rows']}",
+        f"{pixel:.3g} mm pixels{between}{'' if series['spacing_known'] else ' (assumed)'}",
+        " ".join(str(known[name]) for name in ("manufacturer", "model") if name in known),
+        f"{known['kvp']:g} kVp" if "kvp" in known else "",
+        f"kernel {known['kernel']}" if "kernel" in known else "",
+        made["date"][:10],
+    ]
+    return [part for part in parts if part]
+
+
+def _options(options: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    """What metal is, and what was not left at its default."""
+    usual = asdict(Settings())
+    for name, value in options.items():
+        if name == "metal_hu":
+            yield "metal above", wording.hu(value)
+        elif value != usual.get(name):
+            yield name.replace("_", " "), "yes" if value is True else str(value)
+
+
+def _details(numbers: dict[str, Any]) -> list[tuple[str, str]]:
+    """How it was made, as names and texts."""
+    made, acquisition = numbers["made"], numbers["series"]["acquisition"]
+    named = [
+        ("method", made["method"]),
+        ("weights", made["weights"]),
+        ("sha256 of the weights", made["sha256"]),
+        *_options(made["options"]),
+        ("what the output's header says", made["derivation"]),
+        ("computed on", made["device"]),
+        ("time", wording.duration(made["seconds"])),
+        ("date", made["date"].replace("T", " ")),
+        ("versions", ", ".join(f"{name} {its}" for name, its in made["versions"].items())),
+        *((name.replace("_", " "), str(value)) for name, value in acquisition.items()),
+    ]
+    return [(name, text) for name, text in named if text not in {"", "None"}]

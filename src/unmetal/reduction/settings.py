@@ -1,0 +1,57 @@
+"""How a series is reduced and written: the options that every way of doing it shares."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from unmetal.errors import InputError
+from unmetal.files.derivation import Compression
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The options of `unmetal reduce` that say what comes out, not where it comes from."""
+
+    method: str = "adn"
+    """See `unmetal methods`; or the path of a run folder or of weights."""
+
+    weights: str | None = None
+    """Weights of a learned method, by name or path: see `unmetal weights`; its default ones
+    otherwise."""
+
+    metal_hu: float = 2500.0
+    """HU above which a pixel inside the body is metal."""
+
+    spacing: float | None = None
+    """Pixel size in mm, for formats that state none (default 384 mm / matrix)."""
+
+    force: bool = False
+    """Replace an output that exists; process a series that unmetal made itself."""
+
+    save_difference: bool = False
+    """Also write what was changed, in HU: OUTPUT-difference, a series of its own."""
+
+    save_metal: bool = False
+    """Also write what was taken for metal: OUTPUT-metal, for DICOM a segmentation object."""
+
+    skip_flips: bool = False
+    """Do not reduce every slice mirrored, too, to see where both disagree: half the time of a
+    learned method, and one warning less."""
+
+    compress: Compression | None = None
+    """Compress DICOM output without loss."""
+
+    equipment: Literal["keep", "replace"] = "keep"
+    """Manufacturer and model in DICOM output: keep the scanner's, or replace them by unmetal's."""
+
+    private: Literal["keep", "drop"] = "keep"
+    """Private elements in DICOM output."""
+
+    series_offset: int = 1000
+    """Added to the DICOM series number; twice for the difference, three times for the metal."""
+
+    def __post_init__(self) -> None:
+        """Raise InputError for numbers that make no sense."""
+        if not 0 < self.metal_hu < float("inf"):
+            raise InputError(f"metal at {self.metal_hu} HU: give a positive number, such as 2500")
+        if not 0 <= self.series_offset < 1_000_000:
+            raise InputError(f"series offset {self.series_offset}: give 0 to 999999")

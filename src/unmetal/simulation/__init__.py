@@ -1,0 +1,1 @@
+"""Artifacts put into clean series: by physics, or from another series."""

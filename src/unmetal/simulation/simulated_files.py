@@ -1,0 +1,69 @@
+"""Simulated slices, written as a series or with everything that is known of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from unmetal.errors import InputError, why
+from unmetal.files import Derivation, check_output, write
+from unmetal.files.staging import refuse_to_lose, staged
+from unmetal.scan import Volume
+
+
+def check_simulated(volume: Volume, path: Path, size: tuple[int, int], *, force: bool) -> None:
+    """Refuse early what `write_simulated` would refuse; `size` is (H, W) of the simulation.
+
+    Raises:
+        InputError: as `unmetal.files.check_output`, or a series whose matrix would change.
+    """
+    if path.suffix.lower() == ".npz":
+        refuse_to_lose(path, folder=False, source=volume.path, force=force)
+    else:
+        like = _resized(volume, np.zeros((len(volume.hu), *size), np.float32))
+        check_output(like, path, force=force)
+
+
+def write_simulated(
+    volume: Volume, arrays: Mapping[str, np.ndarray], path: Path, *, force: bool
+) -> None:
+    """Write `arrays["image"]` (HU `[slices H W]`) as a series, or all of them as `.npz`.
+
+    Raises:
+        InputError: as `check_simulated`.
+    """
+    image = arrays["image"].astype(np.float32)
+    if path.suffix.lower() != ".npz":
+        what = "Simulated metal artifacts, not a patient's"
+        done = Derivation("SIMULATED", what, "SIMULATED")
+        write(_resized(volume, image), path, force=force, derivation=done)
+        return
+    refuse_to_lose(path, folder=False, source=volume.path, force=force)
+    try:
+        with staged(path, force=force) as target:
+            everything: dict[str, Any] = {**arrays, "spacing_mm": _spacing(volume, image)}
+            np.savez_compressed(target, **everything)
+    except OSError as error:
+        raise InputError(f"{path}: cannot be written: {why(error)}") from error
+
+
+def _spacing(volume: Volume, image: np.ndarray) -> np.ndarray:
+    """(slice, row, column) in mm: the field of view stays."""
+    factor = np.array([1, *(np.array(volume.hu.shape[1:]) / image.shape[1:])])
+    return np.array(volume.spacing) * factor
+
+
+def _resized(volume: Volume, image: np.ndarray) -> Volume:
+    """The volume with other values; one of another matrix has no header to return to."""
+    if image.shape == volume.hu.shape:
+        return volume.with_hu(image)
+    if volume.source is not None and volume.source.form == "dicom":
+        raise InputError(
+            f"{volume.path}: a DICOM series keeps its matrix: add --native, or write an .npz"
+        )
+    z, y, x = _spacing(volume, image)
+    return replace(volume, hu=image, spacing=(z, y, x), source=None, padding=None)

@@ -1,0 +1,1 @@
+"""`unmetal train`: an experiment, its data, the loop, a run folder."""

@@ -1,0 +1,95 @@
+"""What a run learns from: samples and a validation, from whichever cohort it was given."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from unmetal.cohorts import samples, unpaired
+from unmetal.cohorts.cohort import ROLES, Cohort
+from unmetal.cohorts.prepared import Prepared, is_prepared
+from unmetal.errors import InputError, why
+from unmetal.methods.method import Method
+from unmetal.training import loop
+from unmetal.training.validation import Validation, WithoutTruth
+
+
+class Judge(Protocol):
+    """How good a method is, on patients kept out of the training."""
+
+    before: dict[str, float]
+    """The same measures of the input itself."""
+
+    def __call__(self, method: Method) -> dict[str, float]:
+        """Means over all validation slices."""
+
+    def pictures(self, method: Method, count: int = 6) -> list[Tensor]:
+        """Rows of the first slices, `[count 1 H W]` in [0, 1]."""
+
+
+@dataclass(frozen=True)
+class Material:
+    """What a run learns from and is judged by."""
+
+    samples: loop.Samples
+    judge: Callable[[], Judge]
+    """Makes the validation, which takes seconds."""
+    who: dict[str, list[str]]
+    """The patients of each role or split."""
+
+
+def gather(
+    config: samples.Config | unpaired.Config,
+    data: Path,
+    shapes: Path | None,
+    seed: int,
+    device: torch.device,
+) -> Material:
+    """Samples as configured from a cohort; raises `InputError` where it has no such slices.
+
+    shapes: metal to simulate with, for prepared cohorts, which have none of their own.
+    """
+    if isinstance(config, unpaired.Config):
+        prepared = Prepared.load(data)
+        prepared.having("affected", "validation")
+        source = unpaired.Unpaired(prepared, config, seed, device)
+        return Material(source, lambda: WithoutTruth(prepared, config, device), prepared.who())
+    cohort = simulated_on(data, shapes)
+    synthesised = samples.Samples(cohort, config, seed, device)
+    who = {role: sorted(set(cohort.patient[cohort.role == role].tolist())) for role in ROLES}
+    return Material(synthesised, lambda: Validation(synthesised), who)
+
+
+def simulated_on(data: Path, shapes: Path | None) -> Cohort:
+    """A cohort to put metal into: one that has shapes of its own, or a prepared one."""
+    if not is_prepared(data):
+        if shapes is not None:
+            raise InputError("--shapes is for cohorts of `unmetal prepare`: leave it away")
+        return Cohort.load(data)
+    if shapes is None:
+        raise InputError(
+            f"{data}: holds no metal to put into its slices: give --shapes, an .npz with `masks`"
+        )
+    return Prepared.load(data).simulated(*metal_shapes(shapes))
+
+
+def metal_shapes(path: Path) -> tuple[np.ndarray, np.ndarray]:
+    """Shapes and which of them are whole frames, as in `Cohort`: of an .npz that has these, or
+    `masks`, bool `[n S S]`, each a whole frame with metal where it belongs."""
+    try:
+        with np.load(path, allow_pickle=False) as held:
+            if "masks" in held:
+                masks = (held["masks"] > 0).astype(np.uint8) * 255
+                return masks, np.ones(len(masks), bool)
+            return held["shapes"], held["whole"]
+    except (OSError, KeyError, ValueError) as error:
+        raise InputError(
+            f"{path}: no shapes of metal ({why(error)}): give an .npz with `masks`, bool [n S S], "
+            "or a cohort of recipes/syn_cohort.py"
+        ) from error

@@ -1,0 +1,239 @@
+"""The one training loop, for every method that has something to learn."""
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager
+from copy import deepcopy
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+from unmetal.device import Precision, average_gradients, join_ranks, mixed
+from unmetal.methods.method import Method, Turn
+from unmetal.scan import Scan
+
+Samples = Callable[[int, int], Scan]
+"""`samples(first, count)`: the same samples whenever the same ones are asked for."""
+
+
+@dataclass(frozen=True)
+class Config:
+    """How a method is trained; the defaults are ADN's."""
+
+    samples: int = 100_000
+    """How many samples are seen in all; the released run has seen about 100,000."""
+
+    batch: int = 2
+    """Samples per step, over all ranks together."""
+
+    rate: float = 1e-4
+    """Learning rate of every player."""
+
+    optimiser: Literal["adam", "sgd"] = "adam"
+    """`sgd` has plain momentum of `betas[0]`."""
+
+    betas: tuple[float, float] = (0.5, 0.999)
+    """Adam's averaging factors."""
+
+    weight_decay: float = 1e-4
+    """Added to the gradient as in the original Adam, not decoupled."""
+
+    slower: dict[str, float] = field(default_factory=dict)
+    """Player -> factor on its learning rate, for those that have one of their own."""
+
+    longest: dict[str, float] = field(default_factory=dict)
+    """Player -> norm to which its gradient is clipped."""
+
+    fall: float = 0.0
+    """Share of the samples, at the end, over which the rate falls linearly to nothing."""
+
+    halve_every: int = 0
+    """Samples after which the rate is halved, again and again; 0 never."""
+
+    ema: float = 0.0
+    """What is kept and validated is a running mean of the weights over about 1 / (1 - ema) steps;
+    0 keeps the weights themselves."""
+
+    precision: Precision = "auto"
+    """bf16 where the GPU has it."""
+
+    channels_last: bool | None = None
+    """Memory layout of the convolutions; None is channels last on a GPU."""
+
+    compile: bool | None = None
+    """Compile the networks; None is on a GPU. On a CPU it gained 14 % and cost two minutes."""
+
+    seed: int = 0
+    """Of the initial weights and of everything drawn."""
+
+    validate_every: int = 2000
+    """Samples between validations, each of which also saves."""
+
+
+class Training:
+    """A method being trained: the networks, one optimiser per player, how far it has come."""
+
+    def __init__(self, method: Method, config: Config, device: torch.device) -> None:
+        self.config, self.device = config, device
+        on_gpu = device.type == "cuda"
+        last = on_gpu if config.channels_last is None else config.channels_last
+        layout = torch.channels_last if last else torch.contiguous_format
+        self.method = method.to(device, memory_format=layout).train()  # type: ignore[call-overload]
+        self.averaged = deepcopy(self.method).requires_grad_(False) if config.ema else None
+        self.optimisers = {
+            player: optimiser(list(network.parameters()), config, fused=on_gpu)
+            for player, network in method.named_children()
+        }
+        if on_gpu if config.compile is None else config.compile:
+            compile_networks(self.method)
+        self.seen = 0
+        """Samples so far."""
+
+    @property
+    def result(self) -> Method:
+        """The method to validate and to keep."""
+        return self.averaged or self.method
+
+    def run(self, samples: Samples) -> Iterator[dict[str, Tensor]]:
+        """Train to the end, yielding the losses of every step."""
+        rank, ranks = join_ranks(self.device)
+        share = self.config.batch // ranks
+        while self.seen < self.config.samples:
+            # Whatever a method draws depends on the seed and the step only: no state to resume.
+            torch.manual_seed(self.config.seed * 1_000_003 + self.seen)
+            self.set_rate()
+            scan = samples(self.seen + rank * share, share)
+            losses = step(
+                self.method,
+                scan,
+                self.optimisers,
+                mixed(self.config.precision, self.device),
+                self.config.longest,
+            )
+            self.seen += self.config.batch
+            self.average()
+            yield losses
+
+    def set_rate(self) -> None:
+        """The learning rate at this point of the run."""
+        left = 1 - self.seen / self.config.samples
+        factor = min(1.0, left / self.config.fall) if self.config.fall else 1.0
+        if self.config.halve_every:
+            factor *= 0.5 ** (self.seen // self.config.halve_every)
+        for player, optimiser in self.optimisers.items():
+            for group in optimiser.param_groups:
+                group["lr"] = self.config.rate * factor * self.config.slower.get(player, 1.0)
+
+    @torch.no_grad()
+    def average(self) -> None:
+        """Move the averaged weights towards the present ones."""
+        if self.averaged is None:
+            return
+        # In the first steps a long mean would be of nothing but the start.
+        steps = self.seen / self.config.batch
+        keep = min(self.config.ema, (1 + steps) / (10 + steps))
+        torch._foreach_lerp_(
+            list(self.averaged.parameters()), list(self.method.parameters()), 1 - keep
+        )
+        for mean, present in zip(self.averaged.buffers(), self.method.buffers(), strict=True):
+            mean.copy_(present)
+
+    def state(self) -> dict:
+        """Everything that resuming needs."""
+        return {
+            "seen": self.seen,
+            "method": self.method.state_dict(),
+            "averaged": None if self.averaged is None else self.averaged.state_dict(),
+            "optimisers": {name: o.state_dict() for name, o in self.optimisers.items()},
+        }
+
+    def resume(self, state: dict) -> None:
+        """Go on exactly where `state` was taken."""
+        self.seen = state["seen"]
+        self.method.load_state_dict(state["method"])
+        if self.averaged is not None:
+            self.averaged.load_state_dict(state["averaged"] or state["method"])
+        for name, optimiser in self.optimisers.items():
+            optimiser.load_state_dict(state["optimisers"][name])
+
+    def start_from(self, weights: dict[str, Tensor], seen: int) -> None:
+        """Go on from weights alone; the optimisers start afresh. Networks that the weights do not
+        cover, such as critics that were not kept, keep their initial values."""
+        self.seen = seen
+        for method in filter(None, (self.method, self.averaged)):
+            missing, unexpected = method.load_state_dict(weights, strict=False)
+            absent = {name.split(".")[0] for name in missing}
+            if unexpected or absent - (set(self.optimisers) - {n.split(".")[0] for n in weights}):
+                raise ValueError(f"weights of another method: {[*unexpected, *missing][0]}")
+
+
+def step(
+    method: Method,
+    scan: Scan,
+    optimisers: Mapping[str, torch.optim.Optimizer],
+    precision: AbstractContextManager,
+    longest: Mapping[str, float] = MappingProxyType({}),
+) -> dict[str, Tensor]:
+    """Let every player move once; returns the losses as `player/name`, detached."""
+    said: dict[str, Tensor] = {}
+    turns = method.learn(scan)
+    while turn := next_turn(turns, precision):
+        who, losses = turn
+        players = (who,) if isinstance(who, str) else who
+        moving = {p: list(method.get_submodule(p).parameters()) for p in players}
+        parameters = [p for some in moving.values() for p in some if p.requires_grad]
+        # Gradients of these players only: a generator's turn leaves none in the critic.
+        sum(losses.values()).backward(inputs=parameters)  # type: ignore[union-attr]
+        average_gradients(parameters)
+        for player in players:
+            if player in longest:
+                nn.utils.clip_grad_norm_(moving[player], longest[player])
+            optimisers[player].step()
+            optimisers[player].zero_grad(set_to_none=True)
+        said |= {f"{players[0]}/{name}": loss.detach() for name, loss in losses.items()}
+    return said
+
+
+def optimiser(
+    parameters: list[nn.Parameter], config: Config, *, fused: bool
+) -> torch.optim.Optimizer:
+    """The optimiser of one player."""
+    if config.optimiser == "sgd":
+        return torch.optim.SGD(
+            parameters, config.rate, config.betas[0], weight_decay=config.weight_decay
+        )
+    return torch.optim.Adam(
+        parameters, config.rate, config.betas, weight_decay=config.weight_decay, fused=fused
+    )
+
+
+def next_turn(turns: Iterator[Turn], precision: AbstractContextManager) -> Turn | None:
+    """The next player and its losses, computed in mixed precision; None when all have moved."""
+    with precision:
+        return next(turns, None)
+
+
+def compile_networks(method: nn.Module) -> None:
+    """Compile every network of every player in place; names of parameters stay as they are."""
+    for player in method.children():
+        for network in networks(player):
+            # `network.compile()` captures nothing of a Sequential (torch 2.13): critics are some.
+            network.forward = torch.compile(network.forward)
+
+
+def networks(player: nn.Module) -> list[nn.Module]:
+    """What is called as a whole: the player itself, or the networks that it only holds together.
+
+    ADN's generator has a forward pass for each of its uses and none of its own.
+    """
+    if type(player).forward is nn.Module.forward:
+        return list(player.children())
+    return [player]
+
+
+def pace(seen: int, since: float) -> float:
+    """Samples per second since a time of `time.monotonic`."""
+    return seen / max(time.monotonic() - since, 1e-9)

@@ -1,0 +1,234 @@
+"""What can be trained: the one table of presets."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from unmetal.cohorts import samples, unpaired
+from unmetal.errors import InputError
+from unmetal.methods import adn, cganmar, cnnmar, cyclegan, destreaknet, drit, munit, rl_arcnn, unet
+from unmetal.nets.adn import Architecture
+from unmetal.training import loop
+from unmetal.training.experiment import Experiment
+
+WIDER = samples.Config(zoom=(0.75, 1.0), turn=0.15)
+"""Sizes and rotations beside the paper's flips: there are 25 patients where it had thousands."""
+
+PAIRS = replace(WIDER, halves=False)
+"""The same, for supervised methods: pairs from all training patients."""
+
+PREPARED = unpaired.Config()
+"""Affected and clean slices of a cohort of `unmetal prepare`, with the paper's flips."""
+
+SYN = Experiment("ADN on simulated titanium, as in the paper", data=WIDER)
+
+CPU = replace(
+    SYN,
+    line="adn-syn at a quarter of the width, for a CPU overnight",
+    learns=adn.Config(Architecture(width=16, critic_width=32)),
+    training=loop.Config(
+        samples=20_000,
+        batch=1,
+        rate=2e-4,
+        fall=0.3,
+        ema=0.998,
+        precision="bf16",
+        validate_every=500,
+    ),
+)
+
+TINY = replace(
+    SYN,
+    line="a few seconds on a CPU, to see that everything runs",
+    learns=adn.Config(Architecture(width=4, residuals=1, critic_width=4)),
+    training=loop.Config(samples=8, batch=2, validate_every=4, ema=0.9),
+)
+
+SLOT = 60_000
+"""Samples that every method of the table sees: what ADN sees of 25 minutes of a large GPU."""
+
+LIKE_ADN = loop.Config(samples=SLOT, batch=8, rate=2e-4, fall=0.3, ema=0.999)
+"""ADN's published optimiser at four times the batch and twice the rate."""
+
+FOR_UNET = loop.Config(samples=SLOT, batch=8, rate=1e-3, fall=0.3)
+"""ADN's but for the rate: the U-Net was published for segmentation and has none of its own for
+images. Of 2e-4 and 1e-3 the latter was 5 dB ahead on validation slices after 1,200 steps at a
+quarter of the width. Averaged weights do not go with batch statistics (0.3 dB behind there)."""
+
+LIKE_CYCLEGAN = loop.Config(samples=SLOT, batch=4, rate=2e-4, weight_decay=0, fall=0.5)
+"""CycleGAN's and pix2pix's, whose rate falls over the second half; their batch is 1."""
+
+LIKE_MUNIT = loop.Config(samples=SLOT, batch=4, rate=1e-4, halve_every=100_000)
+"""MUNIT's; its batch is 1, and its million iterations are far away."""
+
+LIKE_DRIT = loop.Config(
+    samples=SLOT,
+    batch=6,
+    rate=1e-4,
+    slower={"content_critic": 0.4},
+    longest={"content_critic": 5.0},
+    fall=0.5,
+)
+"""DRIT's: the content critic moves on all three pairs of a batch, everybody on the last."""
+
+FALLING = loop.Config(samples=SLOT, batch=8, rate=1e-3, betas=(0.9, 0.999), weight_decay=0, fall=1)
+"""For plain convolutions without norms."""
+
+SGD = loop.Config(
+    samples=SLOT, batch=16, rate=0.02, optimiser="sgd", betas=(0.9, 0.0), weight_decay=0
+)
+"""CNNMAR's own."""
+
+METALS = ("ti", "steel", "cocr", "au", "amalgam")
+"""What implants are made of."""
+
+CLINICAL = replace(WIDER, protocol="clinical", metals=METALS)
+"""A second scanner, whose settings differ from scan to scan."""
+
+CBCT = replace(WIDER, protocol="cbct", metals=METALS)
+"""A flat panel; the clean slices are the CT's own."""
+
+FOR_CL2 = adn.Config(recon=5, cycle=5, artifact=5)
+"""The paper's weights for CL2, whose affected images are noisy."""
+
+EXPERIMENTS: dict[str, Experiment] = {
+    "adn-syn": replace(SYN, training=LIKE_ADN),
+    "unet-syn": Experiment("the U-Net, on pairs", "unet", unet.Config(), PAIRS, FOR_UNET),
+    "cganmar-syn": Experiment(
+        "cGANMAR, on pairs", "cganmar", cganmar.Config(), PAIRS, LIKE_CYCLEGAN
+    ),
+    "cyclegan-syn": Experiment(
+        "CycleGAN, without pairs", "cyclegan", cyclegan.Config(), WIDER, LIKE_CYCLEGAN
+    ),
+    "munit-syn": Experiment("MUNIT, without pairs", "munit", munit.Config(), WIDER, LIKE_MUNIT),
+    "drit-syn": Experiment("DRIT, without pairs", "drit", drit.Config(), WIDER, LIKE_DRIT),
+    "adn-cl1": Experiment("ADN on clinical slices (CL1)", data=PREPARED, training=LIKE_ADN),
+    "adn-cl2": Experiment(
+        "ADN on cone-beam CT and CT (CL2), the paper's weights of 5",
+        learns=FOR_CL2,
+        data=PREPARED,
+        training=LIKE_ADN,
+    ),
+    "cyclegan-cl1": Experiment(
+        "CycleGAN on clinical slices", "cyclegan", cyclegan.Config(), PREPARED, LIKE_CYCLEGAN
+    ),
+    "cnnmar-syn": Experiment(
+        "CNNMAR, on pairs, whole slices", "cnnmar", cnnmar.Config(), PAIRS, FALLING
+    ),
+    "rl-arcnn-syn": Experiment(
+        "RL-ARCNN-style, on pairs", "rl-arcnn", rl_arcnn.Config(), PAIRS, FALLING
+    ),
+    "destreaknet-syn": Experiment(
+        "DestreakNet-style, on pairs", "destreaknet", destreaknet.Config(), PAIRS, FALLING
+    ),
+    "adn-clinical": Experiment("ADN, unpaired, clinical CT", data=CLINICAL, training=LIKE_ADN),
+    "cyclegan-clinical": Experiment(
+        "CycleGAN, unpaired, clinical CT", "cyclegan", cyclegan.Config(), CLINICAL, LIKE_CYCLEGAN
+    ),
+    "adn-cbct": Experiment("ADN, unpaired, cone-beam and clean CT", "adn", FOR_CL2, CBCT, LIKE_ADN),
+    "cyclegan-cbct": Experiment(
+        "CycleGAN, unpaired, cone-beam and clean CT",
+        "cyclegan",
+        cyclegan.Config(),
+        CBCT,
+        LIKE_CYCLEGAN,
+    ),
+}
+"""Name -> preset; `unmetal train NAME`."""
+
+QUARTER: dict[str, dict[str, Any]] = {
+    "adn": {"architecture": CPU.learns.architecture},
+    "unet": {"width": 16},
+    "cganmar": {"width": 16, "critic_width": 32},
+    "cyclegan": {"width": 16, "critic_width": 32},
+    "munit": {"width": 16, "critic_width": 32},
+    "drit": {"width": 16, "critic_width": 32, "content_layers": 2},
+    "rl-arcnn": {"width": 16},
+}
+"""The methods' networks at a quarter of their width, for CPUs."""
+
+PUBLISHED = {"adn": 1e-4, "cganmar": 2e-4, "cyclegan": 2e-4, "munit": 1e-4, "drit": 1e-4}
+"""Learning rates, of those that were published for images and for batches of one or two."""
+
+
+def small(name: str) -> Experiment:
+    """What an experiment becomes where there is no GPU.
+
+    Every network a quarter as wide and at half the resolution, 2,000 samples, one a step (a pair
+    for DRIT, which translates one of the two), published rates twice. The methods that read the
+    sinogram are cheap and stay as they are.
+    """
+    full = EXPERIMENTS[name]
+    training = replace(
+        full.training,
+        samples=2000,
+        batch=2 if full.method == "drit" else 1,
+        rate=2 * PUBLISHED.get(full.method, full.training.rate / 2),
+        fall=0.3,
+        ema=0.0 if full.method == "unet" else 0.99,
+        validate_every=500,
+    )
+    if full.method not in QUARTER:
+        return replace(full, line=f"{full.line}; for a CPU", training=training)
+    return replace(
+        full,
+        line=f"{full.line}; a quarter as wide, at half the resolution, for a CPU",
+        learns=replace(full.learns, **QUARTER[full.method], size=128),
+        data=replace(full.data, coarser=2),
+        training=replace(training, precision="bf16"),
+    )
+
+
+EXPERIMENTS |= {f"{name}-small": small(name) for name in list(EXPERIMENTS)}
+
+EXPERIMENTS |= {
+    "adn-syn-paper": replace(
+        SYN,
+        line="adn-syn with the paper's flips, batch and rate and nothing else",
+        data=samples.Config(),
+    ),
+    "adn-syn-log": replace(
+        SYN,
+        line="adn-syn with the paper's logarithmic adversarial loss",
+        learns=adn.Config(adversarial="log"),
+    ),
+    "adn-syn-cpu": CPU,
+    "adn-syn-cpu-coarse": replace(
+        CPU,
+        line="adn-syn-cpu at half the resolution, to begin with: four times the samples an hour",
+        data=replace(WIDER, coarser=2),
+    ),
+    "cnnmar-syn-sgd": replace(
+        EXPERIMENTS["cnnmar-syn"],
+        line="CNNMAR as published: patches in 1/cm, momentum",
+        learns=cnnmar.Config(scale=1.0, patches=16),
+        training=SGD,
+    ),
+    "tiny": TINY,
+}
+
+ABLATION: dict[str, dict[str, Any]] = {
+    "adversarial": {"recon": 0.0, "cycle": 0.0, "artifact": 0.0},
+    "reconstruction": {"cycle": 0.0, "artifact": 0.0},
+    "artifact": {"cycle": 0.0},
+    "self-reduction": {},
+}
+"""The paper's ablation: each row adds the loss it is named after to those above it."""
+
+EXPERIMENTS |= {
+    f"{base}-{row}": replace(
+        EXPERIMENTS[base],
+        line=f"{base}, ablation: {row}",
+        learns=replace(EXPERIMENTS[base].learns, **off),
+    )
+    for base in ("adn-syn", "adn-syn-small")
+    for row, off in ABLATION.items()
+}
+
+
+def named(name: str) -> Experiment:
+    """A preset; raises `InputError` if there is none of that name."""
+    if name not in EXPERIMENTS:
+        raise InputError(f"no experiment {name!r}; there are {', '.join(EXPERIMENTS)}")
+    return EXPERIMENTS[name]

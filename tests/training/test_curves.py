@@ -1,0 +1,68 @@
+"""Learning curves: every run is named, apart from the others, and inside of the page."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+
+from unmetal.training.curves import COLOURS, DASHES, History, apart, curves, style, thousands
+
+
+def run(end: float, samples: int = 6000) -> History:
+    seen = list(range(500, samples + 1, 500))
+    rising = [end - 3 / (i + 1) for i in range(len(seen))]
+    metrics = {"psnr": rising, "ssim": [one / 40 for one in rising]}
+    return History(seen, metrics, {"psnr": 28.85, "ssim": 0.75})
+
+
+def test_names_are_inside_of_the_page_and_do_not_overlap() -> None:
+    histories = {f"destreaknet-syn-{i}": run(33 + 0.01 * i, 6000 + 500 * i) for i in range(12)}
+    figure = curves(histories)
+    FigureCanvasAgg(figure).draw()
+    for axes in figure.axes:
+        boxes = [text.get_window_extent() for text in axes.texts]
+        assert len(boxes) == 12 + 1
+        for box in boxes:
+            assert figure.bbox.x0 <= box.x0 < box.x1 <= figure.bbox.x1
+            assert figure.bbox.y0 <= box.y0 < box.y1 <= figure.bbox.y1
+        middles = sorted((box.y0 + box.y1) / 2 for box in boxes)
+        assert np.diff(middles).min() > 0.7 * boxes[0].height
+    first, second = figure.axes[0].get_window_extent(), figure.axes[1].get_window_extent()
+    assert max(t.get_window_extent().x1 for t in figure.axes[0].texts) < second.x0
+    assert first.width == pytest.approx(second.width, rel=0.1)
+
+
+def test_what_is_shown_are_the_validations() -> None:
+    figure = curves({"adn": run(33), "li-like": run(30)})
+    axes = figure.axes[0]
+    lines = [line for line in axes.lines if len(line.get_xdata()) == 12]
+    assert [list(line.get_ydata()) for line in lines] == [
+        run(33).metrics["psnr"],
+        run(30).metrics["psnr"],
+    ]
+    assert [text.get_text().split() for text in axes.texts] == [
+        *(["adn", "32.75"], ["li-like", "29.75"], ["input", "28.85"])
+    ]
+
+
+def test_no_two_of_twenty_lines_look_alike() -> None:
+    assert len({(style(i)["color"], style(i)["ls"]) for i in range(20)}) == 20
+    assert len(COLOURS) * len(DASHES) >= 20
+
+
+@given(st.lists(st.floats(0, 1), min_size=1, max_size=12))
+def test_names_keep_their_order_and_their_distance(wanted) -> None:
+    heights = apart(np.array(wanted), 0.05, 0.0, 1.0)
+    order = np.argsort(wanted, kind="stable")
+    assert np.diff(heights[order]).min(initial=1) >= 0.05 - 1e-9
+    assert heights.min() >= -1e-9
+    assert heights.max() <= 1 + 1e-9
+
+
+def test_names_that_have_room_stay_where_their_curve_ends() -> None:
+    assert apart(np.array([0.9, 0.1, 0.5]), 0.05, 0, 1).tolist() == [0.9, 0.1, 0.5]
+
+
+def test_numbers_of_samples_are_short() -> None:
+    assert [thousands(n) for n in (500, 2000, 50_000, 1e6)] == ["500", "2k", "50k", "1M"]
