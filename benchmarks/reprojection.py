@@ -56,7 +56,7 @@ def corrected(
     """HU of a slice by a method, with its own metal mask; `detail` is what is given back."""
     metal = torch.from_numpy(metal_mask(hu[0, 0].numpy(), pixel))[None, None]
     method, image = load(name), hu_to_mu(hu)
-    scan = complete(Scan(image, scanner, dilate(metal, wider)), method.reads, pixel)
+    scan = complete(Scan(image, scanner, dilate(metal, wider)), method.inputs, pixel)
     result = method.reduce(scan)
     if detail == "all":
         result = result + image - scan.image

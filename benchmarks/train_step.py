@@ -15,7 +15,7 @@ from contextlib import nullcontext
 import torch
 from torch import nn
 
-from unmetal.device import choose_device, mixed
+from unmetal.device import choose_device, autocast
 from unmetal.methods import adn
 from unmetal.nets.adn import Architecture, ArtifactEncoder, Encoder, ToOneChannel
 from unmetal.scan import Scan
@@ -52,11 +52,11 @@ def plain(method):
 
 
 def plain_step(training, scan):
-    turns = training.method.learn(scan)
-    while turn := next_turn(turns, nullcontext()):
+    steps = training.method.training_step(scan)
+    while turn := next_turn(steps, nullcontext()):
         player, losses = turn
         sum(losses.values()).backward()
-        training.optimisers[player].step()
+        training.optimizers[player].step()
         training.method.zero_grad(set_to_none=True)
 
 
@@ -99,7 +99,7 @@ def main():
     print(f"{device}, width {architecture.width}, {arguments.size} x {arguments.size}")
 
     def our_step(training, scan):
-        step(training.method, scan, training.optimisers, mixed(fast.precision, device))
+        step(training.method, scan, training.optimizers, autocast(fast.precision, device))
 
     def report(name, method, config, move):
         pace, memory = measured(Training(method, config, device), move, config.batch, arguments)

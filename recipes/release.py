@@ -60,7 +60,7 @@ def main(run: Path, name: str, table: Path | None, note: str, caution: str) -> N
         print(path, f"{path.stat().st_size / 2**20:.1f} MiB")
     text = CARD.format(
         **card,
-        **{f"{part}_line": in_a_line(card[part]) for part in ("learns", "data", "training")},
+        **{f"{part}_line": in_a_line(card[part]) for part in ("method_config", "data", "training")},
         held=len(card["patients"]["validation"]),
         patients_line=", ".join(f"{len(who)} {role}" for role, who in card["patients"].items()),
         hardware=f"{config['device']}, PyTorch {config['versions']['torch']}",

@@ -1,4 +1,4 @@
-"""The README ends in the tree of files, and the tree is true."""
+"""README.md names every folder, docs/files.md every file, and both are true."""
 
 import re
 from importlib.util import module_from_spec, spec_from_file_location
@@ -9,12 +9,13 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text()
+FILES = (ROOT / "docs" / "files.md").read_text()
 
 
 @pytest.fixture(scope="module")
 def recipe() -> ModuleType:
-    """`recipes/readme_tree.py`, which writes the tree."""
-    spec = spec_from_file_location("readme_tree", ROOT / "recipes" / "readme_tree.py")
+    """`recipes/file_tree.py`, which writes the tree."""
+    spec = spec_from_file_location("file_tree", ROOT / "recipes" / "file_tree.py")
     assert spec is not None
     assert spec.loader is not None
     module = module_from_spec(spec)
@@ -22,10 +23,8 @@ def recipe() -> ModuleType:
     return module
 
 
-@pytest.fixture(scope="module")
-def named(recipe) -> dict[str, str]:
-    """Path from the root -> its line, of what the README's tree names."""
-    tree = README.partition(recipe.BEGIN)[2].removesuffix(recipe.END)
+def names_in(tree: str) -> dict[str, str]:
+    """Path from the root -> its line, of what a tree names."""
     folders: list[str] = []
     lines = {}
     for line in tree.splitlines():
@@ -36,15 +35,30 @@ def named(recipe) -> dict[str, str]:
     return lines
 
 
-def test_the_tree_is_the_end_of_the_readme(recipe) -> None:
-    assert README.count(recipe.BEGIN) == 1
-    assert README.endswith(recipe.END)
-    assert recipe.END not in README.partition(recipe.BEGIN)[2].removesuffix(recipe.END)
+@pytest.fixture(scope="module")
+def named(recipe) -> dict[str, str]:
+    """What docs/files.md names."""
+    return names_in(FILES.partition(recipe.BEGIN)[2].removesuffix(recipe.END))
 
 
-def test_every_file_is_in_the_tree(recipe, named) -> None:
+def test_the_tree_is_the_end_of_its_page(recipe) -> None:
+    assert FILES.count(recipe.BEGIN) == 1
+    assert FILES.endswith(recipe.END)
+    assert recipe.END not in FILES.partition(recipe.BEGIN)[2].removesuffix(recipe.END)
+
+
+def test_every_tracked_file_is_in_the_tree(recipe, named) -> None:
     missing = [path for path in recipe.shown(recipe.tracked()) if path not in named]
-    assert not missing, "run python recipes/readme_tree.py"
+    assert not missing, "run python recipes/file_tree.py"
+
+
+def test_a_file_that_git_does_not_track_is_nobodys(recipe) -> None:
+    stray = ROOT / "docs" / "stray.log"
+    stray.write_text("left by somebody")
+    try:
+        assert "docs/stray.log" not in recipe.tracked()
+    finally:
+        stray.unlink()
 
 
 def test_the_tree_names_nothing_that_is_not_there(named) -> None:
@@ -54,6 +68,14 @@ def test_the_tree_names_nothing_that_is_not_there(named) -> None:
 def test_every_line_says_what_it_is_for(named) -> None:
     assert not [path for path, note in named.items() if not note and path not in {"src", ".ci"}]
     assert all(len(note) <= 110 for note in named.values())
+
+
+def test_the_readme_is_short_and_names_every_room_and_no_other(recipe) -> None:
+    assert len(README.splitlines()) <= 200
+    tree = README.partition(recipe.BEGIN)[2].partition(recipe.END)[0]
+    listed = {path for path, _ in names_in(tree).items() if path.startswith("src/unmetal/")}
+    tracked = {"/".join(path.split("/")[:3]) for path in recipe.tracked() if path.count("/") > 2}
+    assert listed == {path for path in tracked if path.startswith("src/unmetal/")}
 
 
 def test_pictures_and_links_of_the_pages_lead_somewhere() -> None:

@@ -36,7 +36,7 @@ def choose_device(name: str = "auto") -> torch.device:
     return chosen
 
 
-def mixed(precision: Precision, on: torch.device) -> AbstractContextManager:
+def autocast(precision: Precision, on: torch.device) -> AbstractContextManager:
     """A context in which convolutions run in bfloat16, or one that does nothing.
 
     `auto` is bf16 on GPUs that have it and fp32 elsewhere: a CPU without AVX512-BF16 would emulate
@@ -48,7 +48,7 @@ def mixed(precision: Precision, on: torch.device) -> AbstractContextManager:
     return torch.autocast(on.type, torch.bfloat16) if wanted else nullcontext()
 
 
-def join_ranks(on: torch.device) -> tuple[int, int]:
+def init_distributed(on: torch.device) -> tuple[int, int]:
     """This process's rank and how many there are; joins them when started by torchrun."""
     ranks = int(os.environ.get("WORLD_SIZE", "1"))
     if ranks > 1 and not distributed.is_initialized():
@@ -77,20 +77,20 @@ Made = TypeVar("Made")
 
 def timed(make: Callable[[], Made], device: torch.device) -> tuple[Made, float]:
     """What `make` returns, and the seconds until the device had done it."""
-    wait_for(device)
+    synchronize(device)
     begun = time.perf_counter()
     made = make()
-    wait_for(device)
+    synchronize(device)
     return made, time.perf_counter() - begun
 
 
-def wait_for(device: torch.device) -> None:
+def synchronize(device: torch.device) -> None:
     """A GPU answers before it has done what it was asked for."""
     if device.type == "cuda":
         torch.cuda.synchronize(device)
 
 
-def described(device: torch.device) -> str:
+def device_name(device: torch.device) -> str:
     """`CPU, 1 thread`, or the name of the GPU."""
     if device.type == "cuda":
         return torch.cuda.get_device_name(device)

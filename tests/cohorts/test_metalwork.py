@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from unmetal.cohorts.cohort import Cohort
-from unmetal.cohorts.metal_shapes import Metalwork, Shapes
+from unmetal.cohorts.metal_shapes import MetalSampler, Shapes
 from unmetal.cohorts.samples import Config, Samples
 from unmetal.errors import InputError
 from unmetal.physics.implants.kinds import Hardware
@@ -55,7 +55,7 @@ def test_a_cohort_without_pixel_sizes_is_refused_by_machines_only(cohort, tmp_pa
 @pytest.mark.parametrize("pixel", [2.0, 3.0])
 def test_shapes_have_their_size_in_mm_whatever_the_pixel(cohort, pixel):
     shapes = Shapes(cohort.shapes, cohort.whole, torch.device("cpu"))
-    work = Metalwork(shapes, cohort, METALS)
+    work = MetalSampler(shapes, cohort, METALS)
     wholes = 0
     for seed in range(60):
         metal, material = work.choose(

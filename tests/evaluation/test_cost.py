@@ -31,11 +31,11 @@ class Hungry(Method):
 
 
 def test_parameters_are_the_generators_and_with_critics_all() -> None:
-    method = ADN(Config(Architecture(width=2, residuals=1, critic_width=2)))
+    method = ADN(Config(Architecture(width=2, residuals=1, discriminator_width=2)))
     found = facts("li", method)
     assert found["parameters"] == sum(p.numel() for p in method.generator.parameters())
     assert found["learned"] - found["parameters"] == sum(
-        p.numel() for p in method.critic.parameters()
+        p.numel() for p in method.discriminator.parameters()
     )
     assert facts("li", load("li")) == {
         **{"class": "LI", "parameters": 0, "learned": 0},

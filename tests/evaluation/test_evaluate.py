@@ -32,9 +32,9 @@ MASKS[0, 240:252, 200:212] = MASKS[1, 240:244, 200:204] = True
 class Given(Method):
     """Gives back what it is given, and remembers it."""
 
-    def __init__(self, *reads: str) -> None:
+    def __init__(self, *inputs: str) -> None:
         super().__init__()
-        self.reads = frozenset({"image", *reads})  # type: ignore[misc]
+        self.inputs = frozenset({"image", *inputs})  # type: ignore[misc]
         self.seen: list[Scan] = []
 
     def reduce(self, scan: Scan) -> Tensor:

@@ -11,7 +11,7 @@ from unmetal.scan import Scan
 from unmetal.training.loop import Config, Training
 from unmetal.units import mu_to_network
 
-SHORT = Config(samples=8, batch=2, rate=1e-3, fall=0.5, precision="fp32", weight_decay=0)
+SHORT = Config(samples=8, batch=2, lr=1e-3, lr_decay_fraction=0.5, precision="fp32", weight_decay=0)
 """Four steps."""
 
 
@@ -42,7 +42,7 @@ def trained(training: Training, source: Callable[[int, int], Scan] = samples) ->
 def learned_by_heart(method: Method, steps: int) -> Tensor:
     """Train on `one_pair` alone; the L1 distance to the truth afterwards, in evaluation mode."""
     scan = one_pair()
-    config = Config(samples=steps, batch=1, rate=3e-3, fall=0.5, weight_decay=0)
+    config = Config(samples=steps, batch=1, lr=3e-3, lr_decay_fraction=0.5, weight_decay=0)
     trained(Training(method, config, torch.device("cpu")), lambda *_: scan)
     assert scan.clean is not None
     with torch.no_grad():
@@ -74,10 +74,10 @@ def assert_interruption_changes_nothing(fresh: Callable[[], Method], folder: Pat
 def assert_each_turn_is_its_players_own(method: Method, scan: Scan) -> None:
     """Every parameter of the player whose turn it is gets a gradient; and none flows from a
     critic's loss to the generator, nor back from the loop's way of asking for gradients."""
-    for player, losses in method.learn(scan):
+    for player, losses in method.training_step(scan):
         assert isinstance(player, str)
         loss, moving = torch.stack(list(losses.values())).sum(), method.get_submodule(player)
-        loss.backward(inputs=None if player == "critic" else list(moving.parameters()))
+        loss.backward(inputs=None if player == "discriminator" else list(moving.parameters()))
         moved = {name for name, p in method.named_parameters() if p.grad is not None}
         assert moved == {f"{player}.{name}" for name, _ in moving.named_parameters()}
         method.zero_grad(set_to_none=True)

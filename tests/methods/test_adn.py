@@ -8,12 +8,12 @@ import torch
 from torch import nn
 
 from unmetal.methods.adn import ADN, Config
-from unmetal.methods.adversarial import fake, judge, real
+from unmetal.methods.adversarial import fake, discriminator_loss, real
 from unmetal.nets.adn import Architecture
 from unmetal.scan import Scan
 from unmetal.units import MU_WATER, hu_to_mu, mu_to_network, network_to_mu
 
-SMALL = Config(Architecture(width=4, residuals=1, critic_width=4))
+SMALL = Config(Architecture(width=4, residuals=1, discriminator_width=4))
 
 
 @pytest.fixture
@@ -44,14 +44,14 @@ class Says(nn.Module):
 def test_least_squares_losses_of_constant_critics(score, g, d):
     images = torch.zeros(2, 1, 8, 8)
     assert real(Says(score)(images)) == g
-    assert judge(Says(score), images, images) == d
+    assert discriminator_loss(Says(score), images, images) == d
 
 
 def test_logarithmic_losses_of_an_undecided_critic():
     scores = torch.zeros(2, 1, 3, 3)
     for loss in (real(scores, "log"), fake(scores, "log")):
         assert loss.item() == pytest.approx(math.log(2))
-    assert judge(Says(0.0), scores, scores, "log").item() == pytest.approx(math.log(2))
+    assert discriminator_loss(Says(0.0), scores, scores, "log").item() == pytest.approx(math.log(2))
 
 
 class Black(nn.Module):
@@ -74,15 +74,15 @@ def test_losses_of_black_images():
     a, h = -0.4, 0.25
     method = ADN(SMALL)
     method.generator = Black()
-    method.critic = nn.ModuleDict({"clean": Says(0.5), "spoilt": Says(0.5)})
+    method.discriminator = nn.ModuleDict({"clean": Says(0.5), "affected": Says(0.5)})
     # Even slices would get noise; a ripple that changes no sign leaves all means as they are.
     ripple = 0.05 * torch.tensor([1.0, -1.0]).repeat(4).expand(1, 1, 8, 8)
     scan = Scan(image=network_to_mu(ripple + a), other=network_to_mu(ripple + h))
-    (player, losses), (critic, _) = method.learn(scan)
-    assert (player, critic) == ("generator", "critic")
+    (player, losses), (discriminator, _) = method.training_step(scan)
+    assert (player, discriminator) == ("generator", "discriminator")
     expected = {
         "adv_clean": 0.25,
-        "adv_spoilt": 0.25,
+        "adv_artifact": 0.25,
         "recon": 20 * (abs(a) + abs(h)),
         "cycle": 20 * abs(h),
         "artifact": 20 * abs(a + h),
@@ -92,7 +92,7 @@ def test_losses_of_black_images():
 
 
 def test_artifact_loss_is_nought_when_the_same_artifact_moves():
-    method = ADN(replace(SMALL, adv_clean=0, adv_spoilt=0, recon=0, cycle=0))
+    method = ADN(replace(SMALL, adv_clean=0, adv_artifact=0, recon=0, cycle=0))
 
     class Mover(Black):
         def split(self, x, artifact=None):
@@ -103,13 +103,13 @@ def test_artifact_loss_is_nought_when_the_same_artifact_moves():
 
     method.generator = Mover()
     x, y = torch.rand(2, 1, 1, 32, 32) * 0.2 + 0.1
-    _, losses = next(method.learn(Scan(image=x, other=y)))
+    _, losses = next(method.training_step(Scan(image=x, other=y)))
     assert losses.keys() == {"artifact"}
     assert losses["artifact"].item() == pytest.approx(0, abs=1e-5)
 
 
 def test_each_turn_gives_gradients_to_its_player_only(method, scan):
-    for player, losses in method.learn(scan):
+    for player, losses in method.training_step(scan):
         parameters = list(getattr(method, player).parameters())
         sum(losses.values()).backward(inputs=parameters)
         assert all(p.grad is not None for p in parameters), "nothing is dead"
@@ -121,34 +121,34 @@ def test_each_turn_gives_gradients_to_its_player_only(method, scan):
 
 
 def test_fakes_are_detached_but_the_cycle_is_not(method, scan):
-    cycle_only = ADN(replace(SMALL, adv_clean=0, adv_spoilt=0, recon=0, artifact=0))
-    turns = cycle_only.learn(scan)
-    _, losses = next(turns)
+    cycle_only = ADN(replace(SMALL, adv_clean=0, adv_artifact=0, recon=0, artifact=0))
+    steps = cycle_only.training_step(scan)
+    _, losses = next(steps)
     losses["cycle"].backward()
     generator = cycle_only.generator
     for network in ("encode_clean", "decode_affected", "encode_artifact", "encode_affected"):
         assert any(p.grad is not None for p in getattr(generator, network).parameters())
     generator.zero_grad(set_to_none=True)
-    _, losses = next(turns)
+    _, losses = next(steps)
     sum(losses.values()).backward()
     assert all(p.grad is None for p in generator.parameters())
 
 
 def test_released_order_of_updates_is_refused_by_torch(method, scan):
     """The trap: a critic that has moved before the generator's gradients are taken."""
-    critic = method.critic["clean"]
+    discriminator = method.discriminator["clean"]
     _, x_clean = method.generator.split(mu_to_network(scan.image))
-    loss = real(critic(x_clean))
+    loss = real(discriminator(x_clean))
     with torch.no_grad():
-        for p in critic.parameters():
+        for p in discriminator.parameters():
             p.add_(0.01)
     with pytest.raises(RuntimeError, match="inplace operation"):
         loss.backward()
 
 
-@pytest.mark.parametrize("off", ["adv_clean", "adv_spoilt", "recon", "cycle", "artifact"])
+@pytest.mark.parametrize("off", ["adv_clean", "adv_artifact", "recon", "cycle", "artifact"])
 def test_every_loss_can_be_left_out(off, scan):
-    _, losses = next(ADN(replace(SMALL, **{off: 0.0})).learn(scan))
+    _, losses = next(ADN(replace(SMALL, **{off: 0.0})).training_step(scan))
     assert off not in losses
     assert len(losses) == 4
 
@@ -186,10 +186,10 @@ def test_one_pair_is_learned_by_heart(scan):
     clean = (0.2 + 0.1 * torch.sin(t)[None] * torch.cos(2 * t)[:, None]).expand(1, 1, 32, 32)
     scan = Scan(image=(clean + 0.05 * torch.sin(9 * t)).clamp(0, 0.5), other=clean, clean=clean)
     method = ADN(replace(SMALL, supervised=20.0))
-    optimiser = torch.optim.Adam(method.generator.parameters(), lr=3e-3)
+    optimizer = torch.optim.Adam(method.generator.parameters(), lr=3e-3)
     for _ in range(60):
-        _, losses = next(method.learn(scan))
-        optimiser.zero_grad()
+        _, losses = next(method.training_step(scan))
+        optimizer.zero_grad()
         sum(losses.values()).backward()
-        optimiser.step()
+        optimizer.step()
     assert losses["supervised"].item() / 20 < 0.1

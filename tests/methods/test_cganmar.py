@@ -13,14 +13,14 @@ from loop import (
 )
 from torch import nn
 
-from unmetal.methods.adversarial import judge
+from unmetal.methods.adversarial import discriminator_loss
 from unmetal.methods.cganmar import BANDS, CGANMAR, Config, band_wise
 from unmetal.nets.resnet import ResNet
 from unmetal.nets.unet256 import UNet256
 from unmetal.scan import Scan
 from unmetal.units import WINDOW, mu_to_network
 
-SMALL = Config(width=4, critic_width=4, generator="resnet6")
+SMALL = Config(width=4, discriminator_width=4, generator="resnet6")
 DEEP = replace(SMALL, generator="unet256", levels=5)
 BANDED = replace(SMALL, bands=True)
 
@@ -39,9 +39,9 @@ class Says(nn.Module):
 
 def test_losses_of_an_undecided_critic():
     method, scan = CGANMAR(SMALL), samples(0, 2)
-    method.critic = Says(0.0)
-    (critic, judged), (generator, losses) = method.learn(scan)
-    assert (critic, generator) == ("critic", "generator")
+    method.discriminator = Says(0.0)
+    (discriminator, judged), (generator, losses) = method.training_step(scan)
+    assert (discriminator, generator) == ("discriminator", "generator")
     assert judged["judge"].item() == pytest.approx(math.log(2))
     assert losses["adv"].item() == pytest.approx(math.log(2))
     distance = (mu_to_network(method.reduce(scan)) - mu_to_network(scan.clean)).abs().mean()
@@ -50,35 +50,35 @@ def test_losses_of_an_undecided_critic():
 
 def test_the_critic_sees_the_affected_slice_beside_the_other():
     method, scan = CGANMAR(SMALL), samples(0, 2)
-    method.critic = critic = Says()
-    list(method.learn(scan))
+    method.discriminator = discriminator = Says()
+    list(method.training_step(scan))
     x, y = mu_to_network(scan.image), mu_to_network(scan.clean)
     made = mu_to_network(method.reduce(scan))
-    for shown, beside in zip(critic.shown, (made, y, made), strict=True):
+    for shown, beside in zip(discriminator.shown, (made, y, made), strict=True):
         torch.testing.assert_close(shown, torch.cat([x, beside], dim=1))
-    assert not critic.shown[0].requires_grad
-    assert critic.shown[2].requires_grad
+    assert not discriminator.shown[0].requires_grad
+    assert discriminator.shown[2].requires_grad
 
 
 def test_the_generator_answers_the_critic_that_has_moved():
     method, scan = CGANMAR(SMALL), samples(0, 2)
-    method.critic = Says(0.0)
-    turns = method.learn(scan)
-    next(turns)
+    method.discriminator = Says(0.0)
+    steps = method.training_step(scan)
+    next(steps)
     with torch.no_grad():
-        method.critic.score.fill_(2.0)
-    _, losses = next(turns)
+        method.discriminator.score.fill_(2.0)
+    _, losses = next(steps)
     assert losses["adv"].item() == pytest.approx(math.log(1 + math.exp(-2)))
     losses["recon"].backward()  # nor has what moved spoilt the generator's gradients
 
 
 def test_a_critic_with_batch_statistics_sees_fakes_and_reals_apart():
-    critic = nn.BatchNorm2d(1)
+    discriminator = nn.BatchNorm2d(1)
     fakes, reals = torch.zeros(2, 1, 4, 4), torch.ones(2, 1, 4, 4)
     # Alone both are flat and become 0, in one batch they become -1 and 1.
-    apart = judge(critic, fakes, reals, "log", apart=True)
+    apart = discriminator_loss(discriminator, fakes, reals, "log", apart=True)
     assert apart.item() == pytest.approx(math.log(2))
-    together = judge(critic, fakes, reals, "log")
+    together = discriminator_loss(discriminator, fakes, reals, "log")
     assert together.item() == pytest.approx(math.log(1 + math.exp(-1)), rel=1e-3)
 
 

@@ -35,7 +35,7 @@ def test_a_constant_error_is_squared_in_the_networks_unit(scale: float) -> None:
     scan, method = pair(), CNNMAR(replace(SMALL, scale=scale))
     truth = torch.where(scan.metal, MU_WATER, scan.clean)
     method.generator = Says(truth / scale + 0.03)
-    ((player, said),) = method.learn(scan)
+    ((player, said),) = method.training_step(scan)
     assert player == "generator"
     assert said["mse"].item() == pytest.approx(0.03**2, rel=1e-4)
 
@@ -56,7 +56,7 @@ def test_in_use_the_mask_is_wider() -> None:
     wider = dilate(scan.metal, 1).expand(-1, 3, -1, -1)
     seen = method.generator.seen * SMALL.scale
     torch.testing.assert_close(seen[wider], torch.full_like(seen[wider], MU_WATER))
-    next(method.learn(scan))
+    next(method.training_step(scan))
     assert not torch.equal(method.generator.seen * SMALL.scale, seen)
 
 
@@ -110,7 +110,7 @@ def test_patches_are_of_all_four_images_at_one_place() -> None:
 @pytest.mark.parametrize("config", [SMALL, PAPER])
 def test_two_steps_of_the_loop(config: Config) -> None:
     plan = Training(
-        samples=4, optimiser="sgd", rate=0.02, betas=(0.9, 0.9), weight_decay=0, precision="bf16"
+        samples=4, optimizer="sgd", lr=0.02, betas=(0.9, 0.9), weight_decay=0, precision="bf16"
     )
     said = losses(CNNMAR(config), plan, pair())
     assert [step.keys() for step in said] == 2 * [{"generator/mse"}]
@@ -122,7 +122,7 @@ def test_a_slice_is_learned_by_heart(monkeypatch: pytest.MonkeyPatch) -> None:
     scan, method = one(pair(32), 0), CNNMAR(Config(width=16))
     images = corrections(scan, scan.metal)
     monkeypatch.setattr(cnnmar, "corrections", lambda scan, metal: images)
-    losses(method, Training(samples=400, rate=1e-2, fall=0.5, weight_decay=0), scan)
+    losses(method, Training(samples=400, lr=1e-2, lr_decay_fraction=0.5, weight_decay=0), scan)
     truth = torch.where(scan.metal, MU_WATER, scan.clean)
     with torch.no_grad():
         off = (method.estimate(scan) - truth).abs() / SMALL.scale

@@ -16,7 +16,7 @@ from unmetal.methods.cyclegan import Config, CycleGAN
 from unmetal.scan import Scan
 from unmetal.units import mu_to_network, network_to_mu
 
-SMALL = Config(width=4, critic_width=4, residuals=1)
+SMALL = Config(width=4, discriminator_width=4, residuals=1)
 
 
 def fresh():
@@ -50,38 +50,38 @@ class Answers(nn.Module):
 def test_losses_of_constant_networks(score, g, d):
     method = CycleGAN(SMALL)
     method.generator = nn.ModuleDict({"clean": Answers(0.5), "spoil": Answers(-0.5)})
-    method.critic.clean = method.critic.spoilt = Says(score)
+    method.discriminator.clean = method.discriminator.spoilt = Says(score)
     flat = torch.randn(1, 1, 32, 32) * 0.02  # it would be given noise if it were
     x, y = flat - 0.2, flat + 0.1
-    (generator, losses), (critic, judged) = method.learn(
+    (generator, losses), (discriminator, judged) = method.training_step(
         Scan(image=network_to_mu(x), other=network_to_mu(y))
     )
-    assert (generator, critic) == ("generator", "critic")
+    assert (generator, discriminator) == ("generator", "discriminator")
     from_x, from_y = (x + 0.5).abs().mean().item(), (y - 0.5).abs().mean().item()
     expected = {
         "adv_clean": g,
-        "adv_spoilt": g,
+        "adv_artifact": g,
         "cycle_clean": 10 * from_y,
-        "cycle_spoilt": 10 * from_x,
+        "cycle_affected": 10 * from_x,
         "identity_clean": 5 * from_y,
-        "identity_spoilt": 5 * from_x,
+        "identity_affected": 5 * from_x,
     }
     found = {name: loss.item() for name, loss in losses.items()}
     assert found == pytest.approx(expected, rel=1e-5)
-    assert {name: loss.item() for name, loss in judged.items()} == {"clean": d, "spoilt": d}
+    assert {name: loss.item() for name, loss in judged.items()} == {"clean": d, "affected": d}
 
 
 def test_perfect_translations_cost_nothing_but_the_critics_opinion():
     method = CycleGAN(SMALL)
     method.generator = nn.ModuleDict({"clean": nn.Identity(), "spoil": nn.Identity()})
-    _, losses = next(method.learn(samples(0, 2)))
-    assert {name for name, loss in losses.items() if loss} == {"adv_clean", "adv_spoilt"}
+    _, losses = next(method.training_step(samples(0, 2)))
+    assert {name for name, loss in losses.items() if loss} == {"adv_clean", "adv_artifact"}
 
 
 def test_each_critic_sees_its_own_fakes_and_reals():
     method, scan = CycleGAN(SMALL), samples(0, 2)
-    clean, spoilt = method.critic.clean, method.critic.spoilt = Says(0.0), Says(0.0)
-    list(method.learn(scan))
+    clean, spoilt = method.discriminator.clean, method.discriminator.spoilt = Says(0.0), Says(0.0)
+    list(method.training_step(scan))
     x, y = mu_to_network(scan.image), mu_to_network(scan.other)
     torch.testing.assert_close(clean.shown[1], torch.cat([method.clean(x), y]))
     torch.testing.assert_close(spoilt.shown[1], torch.cat([method.spoil(y), x]))
@@ -90,11 +90,11 @@ def test_each_critic_sees_its_own_fakes_and_reals():
 def test_critics_are_shown_earlier_fakes():
     torch.manual_seed(0)
     method = CycleGAN(replace(SMALL, pool=2))
-    method.critic.clean = critic = Says(0.0)
+    method.discriminator.clean = discriminator = Says(0.0)
     for first in range(0, 40, 2):
-        list(method.learn(samples(first, 2)))
-    shown = torch.cat([x[:2] for x in critic.shown[1::2]])
-    fakes = torch.cat(critic.shown[0::2])
+        list(method.training_step(samples(first, 2)))
+    shown = torch.cat([x[:2] for x in discriminator.shown[1::2]])
+    fakes = torch.cat(discriminator.shown[0::2])
     new = [torch.equal(a, b) for a, b in zip(shown, fakes, strict=True)]
     assert all(new[:2])
     assert 8 < sum(new[2:]) < 30
@@ -102,8 +102,8 @@ def test_critics_are_shown_earlier_fakes():
 
 
 def test_identity_can_be_left_out():
-    _, losses = next(CycleGAN(replace(SMALL, identity=0.0)).learn(samples(0, 2)))
-    assert losses.keys() == {"adv_clean", "adv_spoilt", "cycle_clean", "cycle_spoilt"}
+    _, losses = next(CycleGAN(replace(SMALL, identity=0.0)).training_step(samples(0, 2)))
+    assert losses.keys() == {"adv_clean", "adv_artifact", "cycle_clean", "cycle_affected"}
 
 
 def test_gradients():
@@ -112,8 +112,8 @@ def test_gradients():
 
 def test_the_cycle_reaches_both_generators():
     method = fresh()
-    _, losses = next(method.learn(samples(0, 2)))
-    for name in ("cycle_clean", "cycle_spoilt"):
+    _, losses = next(method.training_step(samples(0, 2)))
+    for name in ("cycle_clean", "cycle_affected"):
         gradients = torch.autograd.grad(
             losses[name], list(method.generator.parameters()), retain_graph=True
         )
@@ -124,7 +124,7 @@ def test_an_empty_slice_does_no_harm():
     scan = samples(0, 2)
     empty = replace(scan, image=torch.zeros_like(scan.image), other=torch.zeros_like(scan.image))
     method = CycleGAN(replace(SMALL, residuals=9))
-    _, losses = next(method.learn(empty))
+    _, losses = next(method.training_step(empty))
     sum(losses.values()).backward()
     assert all(p.grad.isfinite().all() for p in method.generator.parameters())
 

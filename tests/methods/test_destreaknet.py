@@ -26,7 +26,7 @@ def test_what_is_learned_is_what_nmar_lacks() -> None:
     scan, method = pair(), DestreakNet(SMALL)
     lacks = mu_to_network(scan.clean) - mu_to_network(load("nmar").reduce(scan))
     method.generator.forward = lambda corrected, detail: lacks + 0.03
-    ((player, said),) = method.learn(scan)
+    ((player, said),) = method.training_step(scan)
     assert player == "generator"
     assert said["mse"].item() == pytest.approx(0.03**2, rel=1e-4)
 
@@ -35,7 +35,7 @@ def test_the_streams_see_nmar_and_the_slice_as_it_came() -> None:
     scan, method, seen = pair(), DestreakNet(SMALL), []
     method.generator.forward = lambda *images: seen.append(images) or torch.zeros_like(images[0])
     method.reduce(scan)
-    next(method.learn(scan))
+    next(method.training_step(scan))
     expected = [mu_to_network(load("nmar").reduce(scan)), mu_to_network(scan.image)]
     for images in seen:
         torch.testing.assert_close(list(images), expected)
@@ -54,9 +54,9 @@ def test_what_is_denser_than_the_window_is_kept() -> None:
 def test_mixed_precision_leaves_the_physics_alone() -> None:
     scan, method, seen = pair(), DestreakNet(SMALL), []
     method.generator.forward = lambda *images: seen.append(images[0]) or images[0]
-    next(method.learn(scan))
+    next(method.training_step(scan))
     with torch.autocast("cpu", torch.bfloat16):
-        next(method.learn(scan))
+        next(method.training_step(scan))
     assert torch.equal(*seen)
 
 
@@ -72,7 +72,7 @@ def test_a_pair_is_learned_by_heart(monkeypatch: pytest.MonkeyPatch) -> None:
     scan, method = pair(32), DestreakNet(Config(width=8, depth=2))
     before = load("nmar").reduce(scan)
     monkeypatch.setattr(destreaknet, "nmar_image", lambda scan: before)
-    losses(method, Training(samples=300, rate=3e-3, fall=0.5, weight_decay=0), scan)
+    losses(method, Training(samples=300, lr=3e-3, lr_decay_fraction=0.5, weight_decay=0), scan)
     truth = mu_to_network(scan.clean)
     with torch.no_grad():
         off = (mu_to_network(method.reduce(scan)) - truth).abs().mean()

@@ -134,4 +134,4 @@ def test_the_fit_looks_for_a_collapse(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_there_is_nothing_to_train() -> None:
     assert not list(DIP(TINY).parameters())
-    assert not list(DIP(TINY).learn(scan()))
+    assert not list(DIP(TINY).training_step(scan()))

@@ -19,9 +19,9 @@ from unmetal.units import mu_to_network, network_to_mu
 from unmetal.weights import checkpoint
 from unmetal.weights.load import load_method
 
-SMALL = Config(width=2, critic_width=2, scales=2, content_layers=0, attribute_size=3)
+SMALL = Config(width=2, discriminator_width=2, scales=2, content_layers=0, attribute_size=3)
 LN2 = math.log(2)
-ALL = ["critic", "content_critic", ("generator", "attribute"), "generator"]
+ALL = ["discriminator", "content_discriminator", ("generator", "attribute"), "generator"]
 """The turns of a group on which all players move."""
 
 
@@ -76,8 +76,8 @@ def undecided():
     method = fresh()
     method.generator = NoCode()
     method.attribute = nn.ModuleDict({"affected": Standard(), "clean": Standard()})
-    method.critic = nn.ModuleDict({name: Undecided() for name in method.critic})
-    method.content_critic = NoContent()
+    method.discriminator = nn.ModuleDict({name: Undecided() for name in method.discriminator})
+    method.content_discriminator = NoContent()
     return method
 
 
@@ -86,10 +86,10 @@ def test_losses_of_black_images_and_undecided_critics():
     method.random_attribute = lambda x: torch.full((len(x), 3), 0.25)
     torch.manual_seed(0)
     x, y = torch.randn(2, 2, 1, 32, 32) * 0.02 + torch.tensor([-0.4, 0.25]).view(2, 1, 1, 1, 1)
-    turns = list(method.learn(Scan(image=network_to_mu(x), other=network_to_mu(y))))
-    assert [player for player, _ in turns] == ALL
+    steps = list(method.training_step(Scan(image=network_to_mu(x), other=network_to_mu(y))))
+    assert [player for player, _ in steps] == ALL
     judged, contents, swapped, random = (
-        {name: loss.item() for name, loss in losses.items()} for _, losses in turns
+        {name: loss.item() for name, loss in losses.items()} for _, losses in steps
     )
     images = ("clean", "affected", "random_clean", "random_affected")
     assert judged == pytest.approx(dict.fromkeys(images, 3 * 2 * LN2))
@@ -115,9 +115,9 @@ def test_contents_that_say_nothing_are_the_best_there_are():
 
 def test_random_slices_are_judged_beside_the_second_half():
     method, scan = undecided(), samples(0, 2)
-    list(method.learn(scan))
+    list(method.training_step(scan))
     x, y = mu_to_network(scan.image), mu_to_network(scan.other)
-    real = {name: critic.shown[0][1:] for name, critic in method.critic.items()}
+    real = {name: discriminator.shown[0][1:] for name, discriminator in method.discriminator.items()}
     assert torch.equal(real["clean"], y[:1])
     assert torch.equal(real["random_clean"], y[1:])
     assert torch.equal(real["affected"], x[:1])
@@ -141,8 +141,8 @@ def test_groups_and_halves(batch, groups, half):
 
 @pytest.mark.parametrize(("batch", "alone"), [(1, 0), (2, 0), (4, 1), (6, 2)])
 def test_the_critic_of_contents_moves_alone_on_two_of_three_groups(batch, alone):
-    turns = undecided().learn(samples(0, batch))
-    assert [player for player, _ in turns] == ["content_critic"] * alone + ALL
+    steps = undecided().training_step(samples(0, batch))
+    assert [player for player, _ in steps] == ["content_discriminator"] * alone + ALL
 
 
 def reached(method):
@@ -152,9 +152,9 @@ def reached(method):
 
 def test_critics_give_no_gradient_to_what_they_judge():
     method = fresh()
-    turns = method.learn(samples(0, 4))
-    for player in ("content_critic", "critic", "content_critic"):
-        who, losses = next(turns)
+    steps = method.training_step(samples(0, 4))
+    for player in ("content_discriminator", "discriminator", "content_discriminator"):
+        who, losses = next(steps)
         assert who == player
         sum(losses.values()).backward()
         assert {name.split(".")[0] for name in reached(method)} == {player}
@@ -163,7 +163,7 @@ def test_critics_give_no_gradient_to_what_they_judge():
 
 def test_every_parameter_has_its_turn():
     method, live = fresh(), set()
-    for who, losses in method.learn(samples(0, 2)):
+    for who, losses in method.training_step(samples(0, 2)):
         players = (who,) if isinstance(who, str) else who
         inputs = [p for player in players for p in method.get_submodule(player).parameters()]
         sum(losses.values()).backward(inputs=inputs)
@@ -175,15 +175,15 @@ def test_every_parameter_has_its_turn():
 
 def test_the_second_turn_of_the_generator_starts_from_its_new_weights():
     method = fresh()
-    turns = method.learn(samples(0, 2))
+    steps = method.training_step(samples(0, 2))
     for _ in range(3):
-        next(turns)
+        next(steps)
     for p in method.generator.parameters():
         p.data.zero_()
-    _, losses = next(turns)
+    _, losses = next(steps)
     black = torch.zeros(1, 1, 32, 32)
-    critics = method.critic["random_clean"], method.critic["random_affected"]
-    expected = sum(real_at_scales(critic(black), "log") for critic in critics)
+    discriminators = method.discriminator["random_clean"], method.discriminator["random_affected"]
+    expected = sum(real_at_scales(discriminator(black), "log") for discriminator in discriminators)
     torch.testing.assert_close(losses["adv_random"], expected)
 
 
@@ -195,7 +195,7 @@ def test_mode_seeking_rewards_what_differs():
     apart = sameness([same, same + 0.5], z).item()
     assert apart == pytest.approx((z[0] - z[1]).abs().mean().item() / 0.5, rel=1e-4)
     method = DRIT(replace(SMALL, mode_seeking=1.0))
-    (_, judged), _, _, (_, losses) = method.learn(samples(0, 2))
+    (_, judged), _, _, (_, losses) = method.training_step(samples(0, 2))
     assert losses.keys() == {"adv_random", "latent", "mode_seeking"}
     # Two random translations are judged where there was one.
     assert judged["random_clean"].item() == pytest.approx(2 * judged["clean"].item(), rel=1e-2)
@@ -205,7 +205,7 @@ def test_mode_seeking_rewards_what_differs():
     "off", ["adv", "adv_content", "recon", "cycle", "kl_attribute", "square_content"]
 )
 def test_every_loss_can_be_left_out(off):
-    *_, (_, losses), _ = DRIT(replace(SMALL, **{off: 0.0})).learn(samples(0, 2))
+    *_, (_, losses), _ = DRIT(replace(SMALL, **{off: 0.0})).training_step(samples(0, 2))
     assert off not in losses
     assert len(losses) == 5
 
@@ -229,7 +229,7 @@ def test_one_answer_by_the_mean_attribute_and_many_by_random_ones():
 @torch.no_grad()
 def test_the_mean_attribute_is_that_of_clean_slices():
     method, scan = fresh(), samples(0, 2)
-    list(method.learn(scan))
+    list(method.training_step(scan))
     expected = method.attribute["clean"](mu_to_network(scan.other[:1])).mean[0]
     torch.testing.assert_close(method.generator.mean_attribute.value, expected)
 
@@ -242,7 +242,7 @@ def test_released_weights_carry_the_mean_attribute(tmp_path):
         method.generator.mean_attribute.update(torch.ones(1, 3))
     state = method.state_dict()
     kept = {name: t.half() for name, t in state.items() if name.startswith("generator.")}
-    checkpoint.save(tmp_path / "drit", kept, {"method": "drit", "learns": asdict(method.config)})
+    checkpoint.save(tmp_path / "drit", kept, {"method": "drit", "method_config": asdict(method.config)})
     again = load_method("drit", tmp_path)
     assert torch.equal(again.generator.mean_attribute.value, torch.ones(3))
     torch.testing.assert_close(again.reduce(scan), method.reduce(scan), atol=5e-3, rtol=0)
@@ -261,7 +261,7 @@ def test_an_empty_slice_does_no_harm():
     scan = samples(0, 2)
     empty = replace(scan, image=torch.zeros_like(scan.image), other=torch.zeros_like(scan.image))
     method = fresh()
-    for _, losses in method.learn(empty):
+    for _, losses in method.training_step(empty):
         sum(losses.values()).backward()
     assert all(p.grad.isfinite().all() for p in method.parameters())
     assert method.eval().reduce(empty).isfinite().all()
@@ -275,7 +275,7 @@ def test_an_interruption_changes_nothing(tmp_path):
 @pytest.mark.recipe
 def test_a_pair_is_learned():
     torch.manual_seed(0)
-    config = TrainConfig(samples=20, batch=1, rate=3e-3, fall=0.5, weight_decay=0)
+    config = TrainConfig(samples=20, batch=1, lr=3e-3, lr_decay_fraction=0.5, weight_decay=0)
     training = Training(DRIT(replace(SMALL, width=4)), config, torch.device("cpu"))
     first, *_, last = trained(training, lambda *_: one_pair())
     for loss in ("recon", "cycle"):

@@ -18,8 +18,8 @@ SINOGRAM_METHODS = ("li", "bhc", "nmar")
 def test_every_entry_is_a_method_with_one_line(name: str) -> None:
     method = load(name)
     assert isinstance(method, Method)
-    assert "image" in method.reads
-    assert method.reads | method.studies <= set(Scan.__dataclass_fields__)
+    assert "image" in method.inputs
+    assert method.inputs | method.train_inputs <= set(Scan.__dataclass_fields__)
     assert METHODS[name].line
     assert len(METHODS[name].line) < 90
 

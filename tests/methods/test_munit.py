@@ -17,7 +17,7 @@ from unmetal.units import mu_to_network, network_to_mu
 from unmetal.weights import checkpoint
 from unmetal.weights.load import load_method
 
-SMALL = Config(width=2, critic_width=2, scales=2, style_size=3)
+SMALL = Config(width=2, discriminator_width=2, scales=2, style_size=3)
 
 
 def fresh():
@@ -61,14 +61,14 @@ def test_losses_of_black_images(score, d, g):
     method = fresh()
     method.generator, method.inverse = Black(), Black()
     method.style = nn.ModuleDict({"clean": NoStyle(), "affected": NoStyle()})
-    method.critic = nn.ModuleDict({"clean": Says(score), "affected": Says(score)})
+    method.discriminator = nn.ModuleDict({"clean": Says(score), "affected": Says(score)})
     method.random_style = lambda x: torch.full((len(x), 3), 0.25)
     torch.manual_seed(0)
     x, y = torch.randn(2, 1, 1, 32, 32) * 0.02 + torch.tensor([-0.4, 0.25]).view(2, 1, 1, 1, 1)
-    (first, judged), (second, losses) = method.learn(
+    (first, judged), (second, losses) = method.training_step(
         Scan(image=network_to_mu(x), other=network_to_mu(y))
     )
-    assert (first, second) == ("critic", ("generator", "inverse", "style"))
+    assert (first, second) == ("discriminator", ("generator", "inverse", "style"))
     assert {name: loss.item() for name, loss in judged.items()} == {"clean": d, "affected": d}
     away = x.abs().mean().item() + y.abs().mean().item()
     expected = {
@@ -85,16 +85,16 @@ def test_losses_of_black_images(score, d, g):
 def test_each_turn_is_its_players_own():
     torch.manual_seed(0)
     method = fresh()
-    turns = method.learn(samples(0, 2))
-    _, judged = next(turns)
+    steps = method.training_step(samples(0, 2))
+    _, judged = next(steps)
     sum(judged.values()).backward()
-    assert reached(method) == {name for name, _ in method.named_parameters() if "critic" in name}
+    assert reached(method) == {name for name, _ in method.named_parameters() if "discriminator" in name}
     method.zero_grad(set_to_none=True)
-    players, losses = next(turns)
+    players, losses = next(steps)
     inputs = [p for player in players for p in method.get_submodule(player).parameters()]
     sum(losses.values()).backward(inputs=inputs)
-    assert reached(method) == {n for n, _ in method.named_parameters() if "critic" not in n}
-    assert next(turns, None) is None
+    assert reached(method) == {n for n, _ in method.named_parameters() if "discriminator" not in n}
+    assert next(steps, None) is None
 
 
 def reached(method):
@@ -104,14 +104,14 @@ def reached(method):
 
 def test_the_generator_answers_the_critics_as_they_have_become():
     method = fresh()
-    turns = method.learn(samples(0, 2))
-    next(turns)
-    for p in method.critic.parameters():
+    steps = method.training_step(samples(0, 2))
+    next(steps)
+    for p in method.discriminator.parameters():
         p.data.zero_()
-    for critic in method.critic.values():
-        for scale in critic.scales:
+    for discriminator in method.discriminator.values():
+        for scale in discriminator.scales:
             scale[-1].bias.data.fill_(0.5)
-    _, losses = next(turns)
+    _, losses = next(steps)
     assert losses["adv"].item() == pytest.approx(2 * 2 * 0.25)
 
 
@@ -125,7 +125,7 @@ class Blank(nn.Module):
 def test_the_contents_aimed_at_are_not_held_fast():
     method = MUNIT(replace(SMALL, adv=0, recon=0, style_recon=0, cycle=0))
     method.generator.decode, method.inverse.decode = Blank(), Blank()
-    _, (_, losses) = method.learn(samples(0, 2))
+    _, (_, losses) = method.training_step(samples(0, 2))
     assert losses.keys() == {"content_recon"}
     losses["content_recon"].backward()
     encoders = {name for name, _ in method.named_parameters() if "encode" in name}
@@ -137,7 +137,7 @@ def test_the_contents_aimed_at_are_not_held_fast():
 
 @pytest.mark.parametrize("off", ["adv", "recon", "style_recon", "content_recon", "cycle"])
 def test_every_loss_can_be_left_out(off):
-    _, (_, losses) = MUNIT(replace(SMALL, **{off: 0.0})).learn(samples(0, 2))
+    _, (_, losses) = MUNIT(replace(SMALL, **{off: 0.0})).training_step(samples(0, 2))
     assert off not in losses
     assert len(losses) == 4
 
@@ -148,7 +148,7 @@ def test_style_sizes_and_players():
         "generator",
         "inverse",
         "style",
-        "critic",
+        "discriminator",
     ]
     assert isinstance(method.style["clean"], StyleEncoder)
     assert method.random_style(torch.zeros(4, 1, 8, 8)).shape == (4, 5)
@@ -178,7 +178,7 @@ def test_one_answer_in_the_mean_style_and_many_in_random_ones():
 @torch.no_grad()
 def test_the_mean_style_is_that_of_clean_slices():
     method, scan = fresh(), samples(0, 2)
-    list(method.learn(scan))
+    list(method.training_step(scan))
     expected = method.style["clean"](mu_to_network(scan.other)).mean(0)
     torch.testing.assert_close(method.generator.mean_style.value, expected)
     assert torch.equal(
@@ -194,7 +194,7 @@ def test_released_weights_carry_the_mean_style(tmp_path):
         method.generator.mean_style.update(torch.ones(1, 3))
     state = method.state_dict()
     kept = {name: t.half() for name, t in state.items() if name.startswith("generator.")}
-    checkpoint.save(tmp_path / "munit", kept, {"method": "munit", "learns": asdict(method.config)})
+    checkpoint.save(tmp_path / "munit", kept, {"method": "munit", "method_config": asdict(method.config)})
     again = load_method("munit", tmp_path)
     assert torch.equal(again.generator.mean_style.value, torch.ones(3))
     torch.testing.assert_close(again.reduce(scan), method.reduce(scan), atol=5e-3, rtol=0)
@@ -213,7 +213,7 @@ def test_an_empty_slice_does_no_harm():
     scan = samples(0, 2)
     empty = replace(scan, image=torch.zeros_like(scan.image), other=torch.zeros_like(scan.image))
     method = fresh()
-    for _, losses in method.learn(empty):
+    for _, losses in method.training_step(empty):
         sum(losses.values()).backward()
     assert all(p.grad.isfinite().all() for p in method.parameters())
     assert method.eval().reduce(empty).isfinite().all()
@@ -227,7 +227,7 @@ def test_an_interruption_changes_nothing(tmp_path):
 @pytest.mark.recipe
 def test_a_pair_is_learned():
     torch.manual_seed(0)
-    config = TrainConfig(samples=20, batch=1, rate=3e-3, fall=0.5, weight_decay=0)
+    config = TrainConfig(samples=20, batch=1, lr=3e-3, lr_decay_fraction=0.5, weight_decay=0)
     training = Training(MUNIT(replace(SMALL, width=4)), config, torch.device("cpu"))
     first, *_, last = trained(training, lambda *_: one_pair())
     for loss in ("recon", "cycle"):

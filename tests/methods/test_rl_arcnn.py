@@ -16,7 +16,7 @@ def test_what_is_learned_is_the_artifact() -> None:
     scan, method = pair(), RLARCNN(SMALL)
     artifact = mu_to_network(scan.image) - mu_to_network(scan.clean)
     method.generator.forward = lambda x: artifact + 0.03
-    ((player, said),) = method.learn(scan)
+    ((player, said),) = method.training_step(scan)
     assert player == "generator"
     assert said["mse"].item() == pytest.approx(0.03**2, rel=1e-4)
     off = method.reduce(scan) - scan.clean.clamp(*WINDOW)
@@ -36,7 +36,7 @@ def test_patches_of_slice_and_truth_belong_together(patches: int) -> None:
     scan = Scan(image=clean + 0.1, clean=clean)
     shapes = []
     method.generator.forward = lambda x: shapes.append(x.shape) or torch.full_like(x, 0.4)
-    ((_, said),) = method.learn(scan)
+    ((_, said),) = method.training_step(scan)
     assert shapes == [(6, 1, 16, 16) if patches else (2, 1, 30, 41)]
     assert said["mse"].item() == pytest.approx(0, abs=1e-10)
 
@@ -61,7 +61,7 @@ def test_two_steps_of_the_loop() -> None:
 def test_a_pair_is_learned_by_heart() -> None:
     torch.manual_seed(0)
     scan, method = pair(32), RLARCNN(Config(width=16, depth=5, patches=0))
-    losses(method, Training(samples=400, rate=1e-2, fall=0.5, weight_decay=0), scan)
+    losses(method, Training(samples=400, lr=1e-2, lr_decay_fraction=0.5, weight_decay=0), scan)
     with torch.no_grad():
         off = mu_to_network(method.eval().reduce(scan)) - mu_to_network(scan.clean)
     assert off.abs().mean() < 0.02

@@ -25,7 +25,7 @@ def fresh():
 
 def test_loss_is_the_mean_distance_to_the_truth():
     method, scan = fresh().eval(), samples(0, 2)
-    ((player, losses),) = method.learn(scan)
+    ((player, losses),) = method.training_step(scan)
     expected = (mu_to_network(method.reduce(scan)) - mu_to_network(scan.clean)).abs().mean()
     assert player == "generator"
     torch.testing.assert_close(losses, {"l1": expected})
@@ -82,5 +82,5 @@ def test_one_pair_is_learned_by_heart(config):
     torch.manual_seed(0)
     scan, method = one_pair(), SupervisedUNet(config)
     assert learned_by_heart(method, steps=100) < 0.02
-    ((_, losses),) = method.train().learn(scan)
+    ((_, losses),) = method.train().training_step(scan)
     assert losses["l1"] < 0.02

@@ -46,9 +46,9 @@ def test_released_weights_give_the_released_outputs():
     x, y = images()
     with torch.no_grad():
         x_again, x_clean = generator.split(x)
-        y_spoilt, y_again = generator.merge(x, y)
-        outputs = {"ll": x_again, "lh": x_clean, "hl": y_spoilt, "hh": y_again}
-        outputs["hlh"] = generator.clean(y_spoilt)
+        y_affected, y_again = generator.merge(x, y)
+        outputs = {"ll": x_again, "lh": x_clean, "hl": y_affected, "hh": y_again}
+        outputs["hlh"] = generator.clean(y_affected)
     for name, (mean, spread, corner, middle) in STORED.items():
         out = outputs[name].double()
         found = out.mean(), out.std(), out[0, 0, 0, 0], out[1, 0, 17, 13]

@@ -4,7 +4,7 @@ import pytest
 import torch
 from counting import macs, parameters
 
-from unmetal.nets.adn import Architecture, ArtifactEncoder, Critic, Decoder, Encoder, Generator
+from unmetal.nets.adn import Architecture, ArtifactEncoder, Discriminator, Decoder, Encoder, Generator
 
 PAPER = Architecture()
 SMALL = Architecture(width=8)
@@ -28,7 +28,7 @@ def test_parameters_of_the_paper():
         assert parameters(ArtifactEncoder(PAPER)) == 658_944
         assert parameters(Decoder(PAPER)) == 5_748_353
         assert parameters(Decoder(PAPER, merges=True)) == 5_920_833
-        assert parameters(Critic()) == 660_929
+        assert parameters(Discriminator()) == 660_929
 
 
 def test_only_live_parameters():
@@ -37,7 +37,7 @@ def test_only_live_parameters():
 
 @pytest.mark.parametrize(("width", "count"), [(8, 10_937), (16, 42_353), (32, 166_625)])
 def test_parameters_of_narrow_critics(width, count):
-    assert parameters(Critic(width)) == count
+    assert parameters(Discriminator(width)) == count
 
 
 @torch.no_grad()
@@ -49,7 +49,7 @@ def test_arithmetic_of_the_paper():
     assert 16 * macs(Decoder(PAPER), code) == 46_376_419_328
     assert 16 * macs(Decoder(PAPER, merges=True), code, artifact) == 47_987_032_064
     with torch.device("meta"):
-        assert macs(Critic(), torch.empty(1, 1, 256, 256)) == 2_650_292_224
+        assert macs(Discriminator(), torch.empty(1, 1, 256, 256)) == 2_650_292_224
 
 
 def test_shapes_of_the_codes():
@@ -66,7 +66,7 @@ def test_shapes_of_the_codes():
 @pytest.mark.parametrize(("side", "scores"), [(256, 62), (216, 52), (128, 30), (64, 14)])
 def test_shapes_of_the_scores(side, scores):
     with torch.device("meta"):
-        assert Critic()(torch.empty(1, 1, side, side)).shape == (1, 1, scores, scores)
+        assert Discriminator()(torch.empty(1, 1, side, side)).shape == (1, 1, scores, scores)
 
 
 @torch.no_grad()
@@ -75,8 +75,8 @@ def test_generator_is_blind_to_offset_and_gain_but_the_critic_is_not(generator, 
     assert (generator.clean(0.5 * x + 0.3) - generator.clean(x)).abs().max() < 1e-3
     flat = torch.ones(1, 1, 32, 32)
     assert torch.allclose(generator.clean(flat * 0.2), generator.clean(flat * -0.9), atol=1e-4)
-    critic = Critic(8)
-    assert (critic(0.5 * x + 0.3) - critic(x)).abs().max() > 1e-3
+    discriminator = Discriminator(8)
+    assert (discriminator(0.5 * x + 0.3) - discriminator(x)).abs().max() > 1e-3
 
 
 @torch.no_grad()
@@ -133,9 +133,9 @@ def test_every_depth_gives_back_the_image_size(architecture):
 def test_split_and_merge_are_the_passes_of_figure_1(generator, slices):
     x, y = slices
     x_again, x_clean = generator.split(x)
-    y_spoilt, y_again = generator.merge(x, y)
+    y_affected, y_again = generator.merge(x, y)
     artifact = generator.encode_artifact(x)
     assert torch.equal(x_clean, generator.clean(x))
     assert torch.equal(x_again, generator.decode_affected(generator.encode_affected(x), artifact))
     assert torch.equal(y_again, generator.decode_clean(generator.encode_clean(y)))
-    assert torch.equal(y_spoilt, generator.decode_affected(generator.encode_clean(y), artifact))
+    assert torch.equal(y_affected, generator.decode_affected(generator.encode_clean(y), artifact))

@@ -6,13 +6,13 @@ from torch import nn
 
 from unmetal.nets.blocks import (
     FLAT,
-    Doubling,
+    UpsampleConv,
     InFloat32,
     Residual,
     ToOneChannel,
-    dithered,
-    in_whole_strides,
-    initialise,
+    add_noise_to_flat,
+    pad_to_stride,
+    init_weights,
     layer_norm,
 )
 
@@ -39,7 +39,7 @@ def test_convolution_to_one_channel_is_a_convolution():
 @pytest.mark.parametrize(("height", "width"), [(2, 2), (3, 7), (8, 5)])
 def test_doubling_is_nearest_neighbour_reflection_and_convolution(height, width):
     torch.manual_seed(0)
-    ours, x = Doubling(3, 4).double(), torch.rand(2, 3, height, width).double()
+    ours, x = UpsampleConv(3, 4).double(), torch.rand(2, 3, height, width).double()
     plain = nn.Conv2d(3, 4, 5, padding=2, padding_mode="reflect").double()
     plain.load_state_dict(ours.state_dict())
     expected = plain(nn.functional.interpolate(x, scale_factor=2, mode="nearest"))
@@ -72,7 +72,7 @@ def test_normal_start():
     network = nn.Sequential(
         nn.Conv2d(8, 32, 3), nn.BatchNorm2d(512), nn.ConvTranspose2d(32, 8, 3, bias=False)
     )
-    initialise(network)
+    init_weights(network)
     convolution, norm, transposed = network
     for layer, mean in ((convolution, 0), (norm, 1), (transposed, 0)):
         assert layer.weight.mean().item() == pytest.approx(mean, abs=0.003)
@@ -89,14 +89,14 @@ def test_sides_of_any_length(shape):
         seen.append(x.shape)
         return -x
 
-    assert torch.equal(in_whole_strides(network, x, 4), -x)
+    assert torch.equal(pad_to_stride(network, x, 4), -x)
     assert seen[0][-2] % 4 == seen[0][-1] % 4 == 0
 
 
 def test_short_sides_are_reflected_back_and_forth():
     x = torch.tensor([[[[1.0, 2.0, 3.0]]]])
     seen = []
-    in_whole_strides(lambda x: seen.append(x) or x, x, 8)
+    pad_to_stride(lambda x: seen.append(x) or x, x, 8)
     assert torch.equal(seen[0], torch.tensor([1.0, 2, 3, 2, 1, 2, 3, 2]).expand(1, 1, 8, 8))
 
 
@@ -104,7 +104,7 @@ def test_flat_images_get_noise_and_no_others():
     torch.manual_seed(0)
     x = torch.rand(3, 1, 32, 32) * 2 - 1
     x[1] = -1
-    out = dithered(x)
+    out = add_noise_to_flat(x)
     assert torch.equal(out[::2], x[::2])
     assert out[1].std().item() == pytest.approx(FLAT, rel=0.1)
     assert out[1].mean().item() == pytest.approx(-1, abs=FLAT / 5)
@@ -123,4 +123,4 @@ def test_what_a_flat_image_does_to_a_chain_of_norms():
         return gradient.abs().max()
 
     assert not steepest(x) < 1e20
-    assert steepest(dithered(x)) < 1e5
+    assert steepest(add_noise_to_flat(x)) < 1e5

@@ -11,7 +11,7 @@ from unmetal.nets import drit
 from unmetal.nets.drit import (
     AttributeEncoder,
     Code,
-    ContentCritic,
+    ContentDiscriminator,
     Generator,
     Halving,
     Noise,
@@ -39,7 +39,7 @@ def test_parameters_of_the_paper():
         assert content == 9_005_568
         assert parameters(generator) - content == 9_564_386
         assert 2 * parameters(AttributeEncoder()) == 2_684_064
-        assert parameters(ContentCritic()) == 10_683_649
+        assert parameters(ContentDiscriminator()) == 10_683_649
 
 
 @pytest.mark.parametrize(
@@ -47,14 +47,14 @@ def test_parameters_of_the_paper():
 )
 def test_scores_of_contents(side, layers, scores):
     with torch.device("meta"):
-        said = ContentCritic(4, layers)(torch.empty(2, 16, side // 4, side // 4))
+        said = ContentDiscriminator(4, layers)(torch.empty(2, 16, side // 4, side // 4))
     assert said.shape == (2, 1, scores, scores)
 
 
 @pytest.mark.parametrize("side", [64, 128])
 def test_the_published_critic_of_contents_needs_large_slices(side):
     with torch.device("meta"), pytest.raises(RuntimeError):
-        ContentCritic(4)(torch.empty(1, 16, side // 4, side // 4))
+        ContentDiscriminator(4)(torch.empty(1, 16, side // 4, side // 4))
 
 
 @torch.no_grad()

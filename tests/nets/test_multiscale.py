@@ -31,10 +31,10 @@ def test_what_a_score_sees():
 @torch.no_grad()
 def test_one_scale_is_the_plain_formula(slope):
     torch.manual_seed(0)
-    critic, x = MultiScale(3, scales=1, slope=slope), torch.randn(2, 1, 32, 32)
-    (found,) = critic(x)
+    discriminator, x = MultiScale(3, scales=1, slope=slope), torch.randn(2, 1, 32, 32)
+    (found,) = discriminator(x)
     *weights, (last, bias) = [
-        (layer.weight, layer.bias) for layer in critic.modules() if isinstance(layer, nn.Conv2d)
+        (layer.weight, layer.bias) for layer in discriminator.modules() if isinstance(layer, nn.Conv2d)
     ]
     assert [len(w) for w, _ in weights] == [3, 6, 12, 24]
     for weight, b in weights:
@@ -46,8 +46,8 @@ def test_one_scale_is_the_plain_formula(slope):
 @torch.no_grad()
 def test_scales_see_means_in_which_padding_does_not_count():
     torch.manual_seed(0)
-    critic, flat = MultiScale(2), torch.full((1, 1, 64, 64), 0.7)
-    for scale, scores in zip(critic.scales, critic(flat), strict=True):
+    discriminator, flat = MultiScale(2), torch.full((1, 1, 64, 64), 0.7)
+    for scale, scores in zip(discriminator.scales, discriminator(flat), strict=True):
         torch.testing.assert_close(
             scores, scale(flat)[..., : len(scores[0, 0]), :1].expand_as(scores)
         )
@@ -55,4 +55,4 @@ def test_scales_see_means_in_which_padding_does_not_count():
     middle = x[..., 1:4, 1:4].mean()
     small = functional.avg_pool2d(x, 3, 2, 1, count_include_pad=False)
     assert small[0, 0, 1, 1] == pytest.approx(middle.item())
-    torch.testing.assert_close(critic(x)[1], critic.scales[1](small))
+    torch.testing.assert_close(discriminator(x)[1], discriminator.scales[1](small))

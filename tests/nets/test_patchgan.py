@@ -36,8 +36,8 @@ def test_channels_stop_growing_at_eight_times_the_width():
 
 @pytest.mark.parametrize("norm", ["instance", "batch", "none"])
 def test_there_is_one_norm_per_inner_layer_and_a_bias_where_it_has_none(norm):
-    critic = PatchGAN(width=2, norm=norm)
+    discriminator = PatchGAN(width=2, norm=norm)
     kinds = {"instance": nn.InstanceNorm2d, "batch": nn.BatchNorm2d, "none": ()}
-    assert sum(isinstance(m, kinds[norm]) for m in critic) == (0 if norm == "none" else 3)
-    biases = [m.bias is not None for m in critic if isinstance(m, nn.Conv2d)]
+    assert sum(isinstance(m, kinds[norm]) for m in discriminator) == (0 if norm == "none" else 3)
+    biases = [m.bias is not None for m in discriminator if isinstance(m, nn.Conv2d)]
     assert biases == [True, *[norm != "batch"] * 3, True]

@@ -12,7 +12,7 @@ from unmetal.units import hu_to_mu, mu_to_hu
 class Dims(Method):
     """Takes a fixed smooth bump for the artifact, and answers with an offset."""
 
-    trained_at = 64
+    input_size = 64
 
     def __init__(self, offset=0.0):
         super().__init__()

@@ -123,7 +123,7 @@ def test_python_takes_arrays_and_volumes():
 class Learned(Method):
     """What a network could be: everything a little brighter, more so on the right if `lean`."""
 
-    trained_at = 64
+    input_size = 64
 
     def __init__(self, lean: float) -> None:
         super().__init__()

@@ -24,7 +24,7 @@ from unmetal.units import hu_to_mu
 from unmetal.weights import checkpoint
 from unmetal.weights.load import load_method
 
-TINY = adn.Config(Architecture(width=4, residuals=1, critic_width=4))
+TINY = adn.Config(Architecture(width=4, residuals=1, discriminator_width=4))
 
 
 @pytest.fixture(scope="module")
@@ -42,9 +42,9 @@ def cohort(tmp_path_factory):
 
 def tiny(name: str, folder, samples: int = 40):
     """A preset at a width that takes seconds, as a run's config.json."""
-    training = loop.Config(samples=samples, batch=2, validate_every=20, ema=0.9)
+    training = loop.Config(samples=samples, batch=2, validate_every=20, ema_decay=0.9)
     preset = replace(EXPERIMENTS[name], training=training, data=Config(coarser=4))
-    preset = replace(preset, learns=TINY)
+    preset = replace(preset, method_config=TINY)
     path = folder / f"{name}.json"
     path.write_text(json.dumps({"experiment": asdict(preset)}))
     return str(path)
@@ -181,7 +181,7 @@ def test_twenty_steps_on_a_prepared_cohort(cohort, tmp_path, capsys):
 @pytest.mark.parametrize(("name", "weight"), [("adn-cl1", 20), ("adn-cl2", 5)])
 def test_presets_have_the_weights_of_the_paper(name, weight):
     for preset in (EXPERIMENTS[name], EXPERIMENTS[f"{name}-small"]):
-        found = preset.learns
+        found = preset.method_config
         assert (found.recon, found.cycle, found.artifact) == (weight,) * 3
         assert isinstance(preset.data, Config)
     assert EXPERIMENTS[f"{name}-small"].data.coarser == 2

@@ -19,12 +19,12 @@ LEARNED = {name: entry.weights for name, entry in METHODS.items() if entry.weigh
 STEPS = 20
 
 
-def narrow(learns):
+def narrow(method_config):
     """The method's configuration with next to no channels."""
-    if "architecture" in {field.name for field in fields(learns)}:
-        return replace(learns, architecture=Architecture(width=2, residuals=1, critic_width=2))
-    widths = {f.name: 4 for f in fields(learns) if f.name in {"width", "critic_width"}}
-    return replace(learns, **widths)
+    if "architecture" in {field.name for field in fields(method_config)}:
+        return replace(method_config, architecture=Architecture(width=2, residuals=1, discriminator_width=2))
+    widths = {f.name: 4 for f in fields(method_config) if f.name in {"width", "discriminator_width"}}
+    return replace(method_config, **widths)
 
 
 @pytest.fixture(scope="module")
@@ -44,7 +44,7 @@ def test_twenty_steps_and_a_slice(name, cohort, rods, tmp_path, capsys):
     preset = EXPERIMENTS[f"{LEARNED[name]}-small"]
     batch = preset.training.batch
     training = replace(preset.training, samples=STEPS * batch, validate_every=STEPS * batch)
-    tiny = replace(preset, learns=narrow(preset.learns), training=training)
+    tiny = replace(preset, method_config=narrow(preset.method_config), training=training)
     config = tmp_path / "config.json"
     config.write_text(json.dumps({"experiment": asdict(tiny)}))
     run = tmp_path / "run"
@@ -64,7 +64,7 @@ def test_twenty_steps_and_a_slice(name, cohort, rods, tmp_path, capsys):
 @pytest.mark.parametrize("name", [name for name in LEARNED if LEARNED[name] not in released()])
 def test_without_weights_one_line_says_how_to_get_them(name, rods, tmp_path, capsys):
     assert main(["reduce", str(rods), str(tmp_path / "out.npy"), "--method", name]) == 1
-    said = capsys.readouterr().err
-    assert said.count("\n") == 1
-    assert f"unmetal train {LEARNED[name]}" in said
+    losses = capsys.readouterr().err
+    assert losses.count("\n") == 1
+    assert f"unmetal train {LEARNED[name]}" in losses
     assert not (tmp_path / "out.npy").exists()

@@ -17,10 +17,10 @@ from unmetal.scan import Scan
 from unmetal.training.experiment import Experiment
 from unmetal.training.loop import Config, Training, compile_networks, networks
 from unmetal.training.presets import ABLATION, EXPERIMENTS, SLOT
-from unmetal.weights.load import method_class, rebuilt
+from unmetal.weights.load import method_class, method_from_card
 
-TINY = adn.Config(Architecture(width=2, residuals=1, critic_width=2))
-SHORT = Config(samples=24, batch=4, rate=1e-3, fall=0.5, ema=0.9, precision="fp32")
+TINY = adn.Config(Architecture(width=2, residuals=1, discriminator_width=2))
+SHORT = Config(samples=24, batch=4, lr=1e-3, lr_decay_fraction=0.5, ema_decay=0.9, precision="fp32")
 
 
 def samples(first, count):
@@ -50,10 +50,10 @@ def test_every_loss_of_every_player_is_reported():
     assert losses[0].keys() == {
         *(
             f"generator/{name}"
-            for name in ("adv_clean", "adv_spoilt", "recon", "cycle", "artifact")
+            for name in ("adv_clean", "adv_artifact", "recon", "cycle", "artifact")
         ),
-        "critic/clean",
-        "critic/spoilt",
+        "discriminator/clean",
+        "discriminator/spoilt",
     }
 
 
@@ -121,16 +121,16 @@ def test_two_ranks_equal_one(tmp_path):
 
 
 def test_rate_falls_at_the_end_only():
-    training = fresh(replace(SHORT, samples=100, fall=0.25, rate=1.0))
+    training = fresh(replace(SHORT, samples=100, lr_decay_fraction=0.25, lr=1.0))
     rates = []
     for training.seen in (0, 74, 76, 90):
-        training.set_rate()
-        rates.append(training.optimisers["critic"].param_groups[0]["lr"])
+        training.set_lr()
+        rates.append(training.optimizers["discriminator"].param_groups[0]["lr"])
     assert rates == pytest.approx([1, 1, 0.96, 0.4])
 
 
 def test_averaged_weights_follow():
-    training = fresh(replace(SHORT, ema=0.5))
+    training = fresh(replace(SHORT, ema_decay=0.5))
     start = [p.clone() for p in training.result.parameters()]
     trained(training)
     moved = [
@@ -140,7 +140,7 @@ def test_averaged_weights_follow():
         )
     ]
     assert sum(moved) > len(moved) / 2
-    assert fresh(replace(SHORT, ema=0.0)).averaged is None
+    assert fresh(replace(SHORT, ema_decay=0.0)).ema is None
 
 
 @pytest.mark.parametrize("name", EXPERIMENTS)
@@ -152,9 +152,9 @@ def test_every_preset_can_be_built_from_its_json(name):
     again = Experiment.of(json.loads(json.dumps(asdict(preset))))
     assert again == preset
     with torch.device("meta"):
-        method = rebuilt({"method": preset.method, "learns": asdict(preset.learns)})
+        method = method_from_card({"method": preset.method, "method_config": asdict(preset.method_config)})
     assert isinstance(method, method_class(preset.method))
-    assert method.config == preset.learns
+    assert method.config == preset.method_config
 
 
 def test_every_learned_method_has_presets_named_as_its_weights():
@@ -175,7 +175,7 @@ def test_ablation_adds_one_loss_after_another():
 
 def test_weights_of_another_version_are_refused():
     with pytest.raises(InputError, match="another version"):
-        rebuilt({"method": "adn", "learns": {"colour": "red"}})
+        method_from_card({"method": "adn", "method_config": {"colour": "red"}})
 
 
 def test_no_gpu_is_said_plainly(monkeypatch):
@@ -190,39 +190,39 @@ class Three(Method):
 
     def __init__(self):
         super().__init__()
-        self.encoder, self.generator, self.critic = (nn.Conv2d(1, 1, 1) for _ in range(3))
+        self.encoder, self.generator, self.discriminator = (nn.Conv2d(1, 1, 1) for _ in range(3))
 
     def reduce(self, scan):
         return self.generator(self.encoder(scan.image))
 
-    def learn(self, scan):
+    def training_step(self, scan):
         yield ("encoder", "generator"), {"recon": self.reduce(scan).abs().mean()}
-        yield "critic", {"judge": 100 * self.critic(scan.image).mean()}
+        yield "discriminator", {"judge": 100 * self.discriminator(scan.image).mean()}
 
 
 def test_players_that_move_together_and_one_that_is_slower():
     torch.manual_seed(1)
     config = Config(
-        samples=4, batch=4, rate=0.1, optimiser="sgd", betas=(0.0, 0.0), weight_decay=0,
-        slower={"critic": 0.5}, longest={"critic": 1e-2},
+        samples=4, batch=4, lr=0.1, optimizer="sgd", betas=(0.0, 0.0), weight_decay=0,
+        lr_scale={"discriminator": 0.5}, grad_clip_norm={"discriminator": 1e-2},
     )  # fmt: skip
     training = Training(Three(), config, torch.device("cpu"))
     before = {name: p.clone() for name, p in training.method.named_parameters()}
     (losses,) = trained(training)
-    assert losses.keys() == {"encoder/recon", "critic/judge"}
+    assert losses.keys() == {"encoder/recon", "discriminator/judge"}
     moved = {n: (p - before[n]).flatten() for n, p in training.method.named_parameters()}
     assert all(change.abs().sum() > 0 for change in moved.values())
     # Half the rate times the longest gradient allowed, whatever the loss was.
-    critic = torch.cat([moved["critic.weight"], moved["critic.bias"]])
-    assert critic.norm().item() == pytest.approx(0.1 * 0.5 * 1e-2, rel=1e-4)
+    discriminator = torch.cat([moved["discriminator.weight"], moved["discriminator.bias"]])
+    assert discriminator.norm().item() == pytest.approx(0.1 * 0.5 * 1e-2, rel=1e-4)
 
 
 def test_a_rate_that_halves():
-    config = Config(samples=8, batch=2, rate=1.0, halve_every=4)
+    config = Config(samples=8, batch=2, lr=1.0, lr_halve_every=4)
     training = Training(Three(), config, torch.device("cpu"))
     rates = []
     for _ in training.run(samples):
-        rates.append(training.optimisers["critic"].param_groups[0]["lr"])
+        rates.append(training.optimizers["discriminator"].param_groups[0]["lr"])
     assert rates == [1.0, 1.0, 0.5, 0.5]
 
 
@@ -235,12 +235,12 @@ def test_averages_take_over_what_is_counted_and_not_learned():
     training = Training(Normed(), replace(SHORT, samples=4), torch.device("cpu"))
     trained(training)
     seen = training.method.generator.running_mean
-    assert torch.equal(training.averaged.generator.running_mean, seen)
+    assert torch.equal(training.ema.generator.running_mean, seen)
     assert seen.abs().sum() > 0
 
 
 def test_networks_are_compiled_whole():
-    held = nn.ModuleDict({"clean": nn.Conv2d(1, 1, 1), "spoilt": nn.Conv2d(1, 1, 1)})
+    held = nn.ModuleDict({"clean": nn.Conv2d(1, 1, 1), "affected": nn.Conv2d(1, 1, 1)})
     assert networks(held) == list(held.values())
     whole = nn.Sequential(nn.Conv2d(1, 1, 1), nn.ReLU())
     assert networks(whole) == [whole]
@@ -255,6 +255,6 @@ def test_compiling_captures_a_critic_that_is_a_sequence(monkeypatch):
     method = ADN(TINY)
     names = list(method.state_dict())
     compile_networks(method)
-    method.critic["clean"](torch.rand(1, 1, 32, 32))
+    method.discriminator["clean"](torch.rand(1, 1, 32, 32))
     assert len(captured) == 1
     assert list(method.state_dict()) == names

@@ -206,7 +206,7 @@ DENTAL = ("amalgam", "au")
 """What fillings and crowns are made of, and nothing that is larger."""
 
 
-class Metalwork:
+class MetalSampler:
     """What metal a cohort and a list of materials allow."""
 
     def __init__(self, shapes: Shapes, cohort: Cohort, metals: Sequence[str]) -> None:

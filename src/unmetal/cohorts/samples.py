@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from unmetal.cohorts.cohort import Cohort
-from unmetal.cohorts.metal_shapes import Metalwork, Placement, Shapes
+from unmetal.cohorts.metal_shapes import MetalSampler, Placement, Shapes
 from unmetal.physics.derive import coarser
 from unmetal.physics.implants.kinds import Hardware
 from unmetal.physics.machines import MACHINES, protocol_for
@@ -87,9 +87,9 @@ class Samples:
         self.device = torch.device(device)
         self.hu = torch.from_numpy(cohort.hu).to(self.device)
         self.shapes = Shapes(cohort.shapes, cohort.whole, self.device)
-        self.metalwork = None
+        self.metal_sampler = None
         if config.protocol in MACHINES:
-            self.metalwork = Metalwork(self.shapes, cohort, config.metals)
+            self.metal_sampler = MetalSampler(self.shapes, cohort, config.metals)
         self.odds = {role: self._odds(role) for role in ("affected", "clean")}
 
     def _odds(self, role: str) -> tuple[np.ndarray, np.ndarray]:
@@ -112,7 +112,7 @@ class Samples:
         affected, clean = self._view(draw, "affected"), self._view(draw, "clean")
         # One flip for both, as in the paper's data loader.
         clean = View(clean.slice, affected.flip, clean.zoom, clean.turn)
-        if self.metalwork:
+        if self.metal_sampler:
             return self.choose_in_mm(draw, affected, clean)
         body = self.cohort.hu[affected.slice] > BODY_HU
         metal = self.shapes.choose(draw, body[:, ::-1] if affected.flip else body)
@@ -121,11 +121,11 @@ class Samples:
 
     def choose_in_mm(self, draw: np.random.Generator, affected: View, clean: View) -> Choice:
         """Metal and the settings of a machine for a slice that is shown as in `affected`."""
-        assert self.metalwork is not None
+        assert self.metal_sampler is not None
         pixel = float(self.cohort.in_mm()[0][affected.slice]) / affected.zoom
         protocol = self._protocol(draw, pixel)
         hu = mu_to_hu(self.show(affected)[0]).cpu().numpy()
-        metal, material = self.metalwork.choose(draw, hu, pixel)
+        metal, material = self.metal_sampler.choose(draw, hu, pixel)
         return Choice(affected, clean, metal, material, protocol)
 
     def _protocol(self, draw: np.random.Generator, pixel: float) -> Protocol:
@@ -150,7 +150,7 @@ class Samples:
 
     def scan(self, choices: Sequence[Choice], noise: torch.Generator) -> Scan:
         """Do what was chosen."""
-        if self.metalwork:
+        if self.metal_sampler:
             scans = [self._scan_in_mm(choice, noise) for choice in choices]
             return coarser(together(scans), self.config.coarser)
         truth = torch.stack([self.show(choice.affected) for choice in choices])
@@ -172,9 +172,9 @@ class Samples:
         The clean slice of another patient is as it was, but for what is outside of the field of
         view: else a critic would learn to tell the field and not the artifacts.
         """
-        assert self.metalwork is not None
+        assert self.metal_sampler is not None
         slice_, other = (self.show(view)[None] for view in (choice.affected, choice.clean))
-        share = self.metalwork.share(choice.metal, choice.protocol.scanner.grid)
+        share = self.metal_sampler.share(choice.metal, choice.protocol.scanner.grid)
         scan = simulate(slice_, share, (choice.material,), choice.protocol, noise).scan
         return replace(scan, other=other * choice.protocol.scanner.seen(other))
 

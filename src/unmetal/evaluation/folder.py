@@ -21,7 +21,7 @@ from typing import Any
 
 import torch
 
-from unmetal.device import described
+from unmetal.device import device_name
 from unmetal.errors import InputError
 from unmetal.evaluation.cases import Cases
 from unmetal.evaluation.conditions import Setting, caption, fingerprint
@@ -125,7 +125,7 @@ class Evaluation:
                 progress=progress,
                 pictures=self.pictures,
             )
-            on = {"evaluated on": described(device)}
+            on = {"evaluated on": device_name(device)}
             self.add(rows, {name: one.facts | on for name, one in new.items()})
         self.order(methods)
 

@@ -75,11 +75,11 @@ def seen_by(
 
     What is averaged has metal wherever a pixel of the block is metal.
     """
-    if factor == 1 or method.reads & {"sinogram", "trace"}:
-        return scan, method.reads, pixel
+    if factor == 1 or method.inputs & {"sinogram", "trace"}:
+        return scan, method.inputs, pixel
     assert scan.metal is not None
     metal = functional.max_pool2d(scan.metal.float(), factor) > 0
-    return replace(coarser(scan, factor), metal=metal), method.reads, pixel * factor
+    return replace(coarser(scan, factor), metal=metal), method.inputs, pixel * factor
 
 
 @dataclass(frozen=True)

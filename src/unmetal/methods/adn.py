@@ -11,10 +11,10 @@ from typing import ClassVar, Literal
 
 from torch import Tensor, nn
 
-from unmetal.methods.adversarial import Form, judge, l1, real
-from unmetal.methods.method import Method, Turn
-from unmetal.nets.adn import Architecture, Critic, Generator
-from unmetal.nets.blocks import dithered, in_whole_strides
+from unmetal.methods.adversarial import GANMode, discriminator_loss, l1, real
+from unmetal.methods.method import Method, OptimizerStep
+from unmetal.nets.adn import Architecture, Discriminator, Generator
+from unmetal.nets.blocks import add_noise_to_flat, pad_to_stride
 from unmetal.scan import Scan
 from unmetal.units import mu_to_network, network_to_mu
 
@@ -31,7 +31,7 @@ class Config:
     adv_clean: float = 1.0
     """Weight of equation (3): corrected slices look clean."""
 
-    adv_spoilt: float = 1.0
+    adv_artifact: float = 1.0
     """Weight of equation (5): clean slices given an artifact look affected."""
 
     recon: float = 20.0
@@ -46,7 +46,7 @@ class Config:
     supervised: float = 0.0
     """Weight of the L1 distance to the truth: not in the paper, a control for experiments."""
 
-    adversarial: Form = "least squares"
+    adversarial: GANMode = "least squares"
     """`log` is the paper's text, `least squares` the released code."""
 
     artifact_between: Literal["inputs", "reconstructions"] = "inputs"
@@ -56,22 +56,22 @@ class Config:
 class ADN(Method):
     """The artifact disentanglement network, trained on affected and clean slices without pairs."""
 
-    reads: ClassVar[frozenset[str]] = frozenset({"image"})
-    studies: ClassVar[frozenset[str]] = frozenset({"image", "other"})
+    inputs: ClassVar[frozenset[str]] = frozenset({"image"})
+    train_inputs: ClassVar[frozenset[str]] = frozenset({"image", "other"})
 
     def __init__(self, config: Config | None = None) -> None:
         super().__init__()
         self.config = config = config or Config()
-        self.trained_at = config.size
+        self.input_size = config.size
         self.generator = Generator(config.architecture)
-        self.critic = nn.ModuleDict(
-            {name: Critic(config.architecture.critic_width) for name in ("clean", "spoilt")}
+        self.discriminator = nn.ModuleDict(
+            {name: Discriminator(config.architecture.discriminator_width) for name in ("clean", "affected")}
         )
 
     def reduce(self, scan: Scan) -> Tensor:
         """The slices without artifacts, `[B 1 H W]` in 1/cm, within the window of `units`."""
         stride = self.config.architecture.stride
-        x = in_whole_strides(self.generator.clean, mu_to_network(scan.image), stride)
+        x = pad_to_stride(self.generator.clean, mu_to_network(scan.image), stride)
         return network_to_mu(x.float())
 
     def transfer(self, affected: Tensor, clean: Tensor) -> Tensor:
@@ -79,26 +79,26 @@ class ADN(Method):
         spoilt, _ = self.generator.merge(mu_to_network(affected), mu_to_network(clean))
         return network_to_mu(spoilt.float())
 
-    def learn(self, scan: Scan) -> Iterator[Turn]:
+    def training_step(self, scan: Scan) -> Iterator[OptimizerStep]:
         """One turn of the generator, one of both critics on the same fakes: equations (3) to (8).
 
         The released code moves each critic before the generator's gradients are taken, which
         PyTorch has refused since 1.5; here both sides answer the other's previous weights.
         """
         assert scan.other is not None
-        x, y = dithered(mu_to_network(scan.image)), dithered(mu_to_network(scan.other))
+        x, y = add_noise_to_flat(mu_to_network(scan.image)), add_noise_to_flat(mu_to_network(scan.other))
         w = self.config
         artifact = self.generator.encode_artifact(x)
         x_again, x_clean = self.generator.split(x, artifact)
-        y_spoilt, y_again = self.generator.merge(x, y, artifact)
-        y_reduced = self.generator.clean(y_spoilt) if w.cycle else y
+        y_affected, y_again = self.generator.merge(x, y, artifact)
+        y_reduced = self.generator.clean(y_affected) if w.cycle else y
         x_whole, y_whole = (x, y) if w.artifact_between == "inputs" else (x_again, y_again)
         losses = {
-            "adv_clean": real(self.critic["clean"](x_clean), w.adversarial),
-            "adv_spoilt": real(self.critic["spoilt"](y_spoilt), w.adversarial),
+            "adv_clean": real(self.discriminator["clean"](x_clean), w.adversarial),
+            "adv_artifact": real(self.discriminator["affected"](y_affected), w.adversarial),
             "recon": l1(x_again, x) + l1(y_again, y),
             "cycle": l1(y_reduced, y),
-            "artifact": l1(x_whole - x_clean, y_spoilt - y_whole),
+            "artifact": l1(x_whole - x_clean, y_affected - y_whole),
         }
         if w.supervised:
             assert scan.clean is not None
@@ -108,9 +108,9 @@ class ADN(Method):
         weights = {name: getattr(w, name) for name in losses}
         yield "generator", {name: weights[name] * losses[name] for name in losses if weights[name]}
         yield (
-            "critic",
+            "discriminator",
             {
-                "clean": judge(self.critic["clean"], x_clean, y, w.adversarial),
-                "spoilt": judge(self.critic["spoilt"], y_spoilt, x, w.adversarial),
+                "clean": discriminator_loss(self.discriminator["clean"], x_clean, y, w.adversarial),
+                "affected": discriminator_loss(self.discriminator["affected"], y_affected, x, w.adversarial),
             },
         )

@@ -11,29 +11,29 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-Form = Literal["least squares", "log"]
+GANMode = Literal["least squares", "log"]
 
 
-def real(scores: Tensor, form: Form = "least squares") -> Tensor:
+def real(scores: Tensor, form: GANMode = "least squares") -> Tensor:
     """The loss, a scalar, of scores that should all say "real"."""
     return _loss(scores, 1.0, form)
 
 
-def fake(scores: Tensor, form: Form = "least squares") -> Tensor:
+def fake(scores: Tensor, form: GANMode = "least squares") -> Tensor:
     """The loss, a scalar, of scores that should all say "fake"."""
     return _loss(scores, 0.0, form)
 
 
-def unsure(scores: Tensor, form: Form = "least squares") -> Tensor:
+def unsure(scores: Tensor, form: GANMode = "least squares") -> Tensor:
     """The loss, a scalar, of scores that should say neither: one half (DRIT's contents)."""
     return _loss(scores, 0.5, form)
 
 
-def judge(
-    critic: nn.Module,
+def discriminator_loss(
+    discriminator: nn.Module,
     fakes: Tensor,
     reals: Tensor,
-    form: Form = "least squares",
+    form: GANMode = "least squares",
     *,
     apart: bool = False,
 ) -> Tensor:
@@ -43,24 +43,24 @@ def judge(
     after the other.
     """
     if apart:
-        said_of_fakes, said_of_reals = critic(fakes.detach()), critic(reals)
+        said_of_fakes, said_of_reals = discriminator(fakes.detach()), discriminator(reals)
     else:
-        said_of_fakes, said_of_reals = critic(torch.cat([fakes.detach(), reals])).chunk(2)
+        said_of_fakes, said_of_reals = discriminator(torch.cat([fakes.detach(), reals])).chunk(2)
     return (fake(said_of_fakes, form) + real(said_of_reals, form)) / 2
 
 
-def real_at_scales(scores: Sequence[Tensor], form: Form = "least squares") -> Tensor:
+def real_at_scales(scores: Sequence[Tensor], form: GANMode = "least squares") -> Tensor:
     """`real`, summed over the scales of `nets.patchgan`; a scalar."""
     return torch.stack([real(scale, form) for scale in scores]).sum()
 
 
-def judge_at_scales(
-    critic: nn.Module, fakes: Tensor, reals: Tensor, form: Form = "least squares"
+def multiscale_discriminator_loss(
+    discriminator: nn.Module, fakes: Tensor, reals: Tensor, form: GANMode = "least squares"
 ) -> Tensor:
     """The loss, a scalar, of a critic at several scales, on images `[B 1 H W]`: fake and real
-    scores count fully, as in MUNIT and DRIT, where `judge` takes their mean. No gradient reaches
+    scores count fully, as in MUNIT and DRIT, where `discriminator_loss` takes their mean. No gradient reaches
     the fakes."""
-    scores = [scale.chunk(2) for scale in critic(torch.cat([fakes.detach(), reals]))]
+    scores = [scale.chunk(2) for scale in discriminator(torch.cat([fakes.detach(), reals]))]
     said_of_fakes, said_of_reals = zip(*scores, strict=True)
     losses = [fake(scale, form) for scale in said_of_fakes]
     return torch.stack(losses).sum() + real_at_scales(said_of_reals, form)
@@ -71,7 +71,7 @@ def l1(a: Tensor, b: Tensor) -> Tensor:
     return functional.l1_loss(a.float(), b.float())
 
 
-def _loss(scores: Tensor, target: float, form: Form) -> Tensor:
+def _loss(scores: Tensor, target: float, form: GANMode) -> Tensor:
     # Scores come in bfloat16 under mixed precision; a mean of thousands needs more digits.
     scores = scores.float()
     aim = torch.full_like(scores, target)

@@ -18,7 +18,7 @@ class BHC(Method):
     and made linear in it. All metal is taken as one material. Metal stays in the image.
     """
 
-    reads: ClassVar[frozenset[str]] = frozenset({"image", "metal", "sinogram", "trace"})
+    inputs: ClassVar[frozenset[str]] = frozenset({"image", "metal", "sinogram", "trace"})
 
     def reduce(self, scan: Scan) -> Tensor:
         """`[B 1 H W]`, 1/cm, with the metal."""

@@ -22,9 +22,9 @@ from typing import ClassVar, Literal
 import torch
 from torch import Tensor
 
-from unmetal.methods.adversarial import judge, l1, real
-from unmetal.methods.method import Method, Turn
-from unmetal.nets.blocks import dithered, in_whole_strides, initialise
+from unmetal.methods.adversarial import discriminator_loss, l1, real
+from unmetal.methods.method import Method, OptimizerStep
+from unmetal.nets.blocks import add_noise_to_flat, pad_to_stride, init_weights
 from unmetal.nets.patchgan import PatchGAN
 from unmetal.nets.resnet import ResNet
 from unmetal.nets.unet256 import UNet256
@@ -46,7 +46,7 @@ class Config:
     width: int = 64
     """Channels of the generator at full resolution."""
 
-    critic_width: int = 64
+    discriminator_width: int = 64
     """Channels of the discriminator's first layer."""
 
     generator: Literal["resnet9", "resnet6", "unet256"] = "resnet9"
@@ -65,41 +65,41 @@ class Config:
 class CGANMAR(Method):
     """pix2pix, trained on pairs: the critic sees the affected slice beside the corrected one."""
 
-    reads: ClassVar[frozenset[str]] = frozenset({"image"})
-    studies: ClassVar[frozenset[str]] = frozenset({"image", "clean"})
+    inputs: ClassVar[frozenset[str]] = frozenset({"image"})
+    train_inputs: ClassVar[frozenset[str]] = frozenset({"image", "clean"})
 
     def __init__(self, config: Config | None = None) -> None:
         super().__init__()
         self.config = config = config or Config()
-        self.trained_at = config.size
+        self.input_size = config.size
         self.generator = generator(config)
         inputs = len(BANDS) if config.bands else 1
-        self.critic = PatchGAN(inputs + 1, config.critic_width, norm="batch")
-        initialise(self)
+        self.discriminator = PatchGAN(inputs + 1, config.discriminator_width, norm="batch")
+        init_weights(self)
 
     def reduce(self, scan: Scan) -> Tensor:
         """The slices without artifacts, `[B 1 H W]` in 1/cm, within the window of `units`."""
         return network_to_mu(self.answer(self.shown(scan.image)))
 
-    def learn(self, scan: Scan) -> Iterator[Turn]:
+    def training_step(self, scan: Scan) -> Iterator[OptimizerStep]:
         """One turn of the critic, then one of the generator, which answers the critic's new
         weights."""
         assert scan.clean is not None
-        x, y = dithered(self.shown(scan.image)), mu_to_network(scan.clean)
+        x, y = add_noise_to_flat(self.shown(scan.image)), mu_to_network(scan.clean)
         made = self.answer(x)
         fakes, reals = torch.cat([x, made], dim=1), torch.cat([x, y], dim=1)
-        yield "critic", {"judge": judge(self.critic, fakes, reals, "log", apart=True)}
+        yield "discriminator", {"judge": discriminator_loss(self.discriminator, fakes, reals, "log", apart=True)}
         yield (
             "generator",
             {
-                "adv": real(self.critic(fakes), "log"),
+                "adv": real(self.discriminator(fakes), "log"),
                 "recon": self.config.recon * l1(made, y),
             },
         )
 
     def answer(self, x: Tensor) -> Tensor:
         """What the generator sees, `[B 1 H W]` or `[B 3 H W]`, to clean slices `[B 1 H W]`."""
-        return in_whole_strides(self.generator, x, self.generator.stride)
+        return pad_to_stride(self.generator, x, self.generator.stride)
 
     def shown(self, image: Tensor) -> Tensor:
         """Slices `[B 1 H W]` in 1/cm as the generator sees them, in [-1, 1]."""

@@ -21,7 +21,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from unmetal.methods.method import Method, Turn
+from unmetal.methods.method import Method, OptimizerStep
 from unmetal.methods.patches import cut, hardest
 from unmetal.nets.cnnmar import Fusion
 from unmetal.physics.completion.images import bhc_image, from_prior, li_image
@@ -61,8 +61,8 @@ class Config:
 class CNNMAR(Method):
     """A network on three corrections of a slice, whose image is the prior for a fourth."""
 
-    reads: ClassVar[frozenset[str]] = frozenset({"image", "metal", "sinogram", "trace"})
-    studies: ClassVar[frozenset[str]] = reads | {"clean"}
+    inputs: ClassVar[frozenset[str]] = frozenset({"image", "metal", "sinogram", "trace"})
+    train_inputs: ClassVar[frozenset[str]] = inputs | {"clean"}
 
     def __init__(self, config: Config | None = None) -> None:
         super().__init__()
@@ -87,7 +87,7 @@ class CNNMAR(Method):
         inputs, scale = corrections(scan, dilate(scan.metal, 1)), self.config.scale
         return (self.generator(inputs / scale) * scale).to(scan.image)
 
-    def learn(self, scan: Scan) -> Iterator[Turn]:
+    def training_step(self, scan: Scan) -> Iterator[OptimizerStep]:
         """One turn: the mean squared error, metal being water in input and truth."""
         assert scan.metal is not None
         assert scan.clean is not None
@@ -100,8 +100,8 @@ class CNNMAR(Method):
 
     def patches(self, inputs: Tensor, truth: Tensor) -> tuple[Tensor, Tensor]:
         """Patches of `[B 3 H W]` and `[B 1 H W]`, turned by 90 degrees every other time."""
-        turns = int(torch.randint(2, ()))
-        inputs, truth = inputs.rot90(turns, (2, 3)), truth.rot90(turns, (2, 3))
+        steps = int(torch.randint(2, ()))
+        inputs, truth = inputs.rot90(steps, (2, 3)), truth.rot90(steps, (2, 3))
         side = min(self.config.side, *truth.shape[-2:])
         corners = hardest(inputs - truth, self.config.patches, side)
         return cut(inputs, corners, side), cut(truth, corners, side)

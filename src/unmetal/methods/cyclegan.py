@@ -19,9 +19,9 @@ from typing import ClassVar
 
 from torch import Tensor, nn
 
-from unmetal.methods.adversarial import ImagePool, judge, l1, real
-from unmetal.methods.method import Method, Turn
-from unmetal.nets.blocks import dithered, in_whole_strides, initialise
+from unmetal.methods.adversarial import ImagePool, discriminator_loss, l1, real
+from unmetal.methods.method import Method, OptimizerStep
+from unmetal.nets.blocks import add_noise_to_flat, pad_to_stride, init_weights
 from unmetal.nets.patchgan import PatchGAN
 from unmetal.nets.resnet import ResNet
 from unmetal.scan import Scan
@@ -38,7 +38,7 @@ class Config:
     width: int = 64
     """Channels of the generators at full resolution."""
 
-    critic_width: int = 64
+    discriminator_width: int = 64
     """Channels of the discriminators' first layer."""
 
     residuals: int = 9
@@ -54,65 +54,65 @@ class Config:
     """How many earlier fakes each critic is shown some of; with 0 it sees new ones only."""
 
 
-class Critics(nn.Module):
+class Discriminators(nn.Module):
     """The discriminators of both domains, and the earlier fakes that each of them is shown."""
 
     def __init__(self, config: Config) -> None:
         super().__init__()
-        self.clean, self.spoilt = (PatchGAN(1, config.critic_width) for _ in range(2))
+        self.clean, self.spoilt = (PatchGAN(1, config.discriminator_width) for _ in range(2))
         self.earlier_clean, self.earlier_spoilt = (ImagePool(config.pool) for _ in range(2))
 
 
 class CycleGAN(Method):
     """Two generators, each the other's way back, trained on slices without pairs."""
 
-    reads: ClassVar[frozenset[str]] = frozenset({"image"})
-    studies: ClassVar[frozenset[str]] = frozenset({"image", "other"})
+    inputs: ClassVar[frozenset[str]] = frozenset({"image"})
+    train_inputs: ClassVar[frozenset[str]] = frozenset({"image", "other"})
 
     def __init__(self, config: Config | None = None) -> None:
         super().__init__()
         self.config = config = config or Config()
-        self.trained_at = config.size
+        self.input_size = config.size
         self.generator = nn.ModuleDict(
             {name: ResNet(1, config.width, config.residuals) for name in ("clean", "spoil")}
         )
-        self.critic = Critics(config)
-        initialise(self)
+        self.discriminator = Discriminators(config)
+        init_weights(self)
 
     def reduce(self, scan: Scan) -> Tensor:
         """The slices without artifacts, `[B 1 H W]` in 1/cm, within the window of `units`."""
         return network_to_mu(self.clean(mu_to_network(scan.image)))
 
-    def learn(self, scan: Scan) -> Iterator[Turn]:
+    def training_step(self, scan: Scan) -> Iterator[OptimizerStep]:
         """One turn of both generators, then one of both critics, on some of the earlier fakes."""
         assert scan.other is not None
         w = self.config
-        x, y = dithered(mu_to_network(scan.image)), dithered(mu_to_network(scan.other))
-        x_clean, y_spoilt = self.clean(x), self.spoil(y)
+        x, y = add_noise_to_flat(mu_to_network(scan.image)), add_noise_to_flat(mu_to_network(scan.other))
+        x_clean, y_affected = self.clean(x), self.spoil(y)
         losses = {
-            "adv_clean": real(self.critic.clean(x_clean)),
-            "adv_spoilt": real(self.critic.spoilt(y_spoilt)),
-            "cycle_spoilt": w.cycle * l1(self.spoil(x_clean), x),
-            "cycle_clean": w.cycle * l1(self.clean(y_spoilt), y),
+            "adv_clean": real(self.discriminator.clean(x_clean)),
+            "adv_artifact": real(self.discriminator.spoilt(y_affected)),
+            "cycle_affected": w.cycle * l1(self.spoil(x_clean), x),
+            "cycle_clean": w.cycle * l1(self.clean(y_affected), y),
         }
         if w.identity:
             losses["identity_clean"] = w.identity * l1(self.clean(y), y)
-            losses["identity_spoilt"] = w.identity * l1(self.spoil(x), x)
+            losses["identity_affected"] = w.identity * l1(self.spoil(x), x)
         yield "generator", losses
-        shown_clean = self.critic.earlier_clean.swap(x_clean)
-        shown_spoilt = self.critic.earlier_spoilt.swap(y_spoilt)
+        shown_clean = self.discriminator.earlier_clean.swap(x_clean)
+        shown_affected = self.discriminator.earlier_spoilt.swap(y_affected)
         yield (
-            "critic",
+            "discriminator",
             {
-                "clean": judge(self.critic.clean, shown_clean, y),
-                "spoilt": judge(self.critic.spoilt, shown_spoilt, x),
+                "clean": discriminator_loss(self.discriminator.clean, shown_clean, y),
+                "affected": discriminator_loss(self.discriminator.spoilt, shown_affected, x),
             },
         )
 
     def clean(self, x: Tensor) -> Tensor:
         """Affected slices without artifacts, `[B 1 H W]` in [-1, 1]."""
-        return in_whole_strides(self.generator["clean"], x, ResNet.stride)
+        return pad_to_stride(self.generator["clean"], x, ResNet.stride)
 
     def spoil(self, y: Tensor) -> Tensor:
         """Clean slices with artifacts, `[B 1 H W]` in [-1, 1]."""
-        return in_whole_strides(self.generator["spoil"], y, ResNet.stride)
+        return pad_to_stride(self.generator["spoil"], y, ResNet.stride)

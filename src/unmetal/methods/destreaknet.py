@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from unmetal.methods.method import Method, Turn
+from unmetal.methods.method import Method, OptimizerStep
 from unmetal.nets.destreaknet import DualStream
 from unmetal.physics.completion.images import nmar_image
 from unmetal.scan import Scan
@@ -36,8 +36,8 @@ class Config:
 class DestreakNet(Method):
     """What NMAR leaves of the streaks, learned from pairs."""
 
-    reads: ClassVar[frozenset[str]] = frozenset({"image", "metal", "sinogram", "trace"})
-    studies: ClassVar[frozenset[str]] = reads | {"clean"}
+    inputs: ClassVar[frozenset[str]] = frozenset({"image", "metal", "sinogram", "trace"})
+    train_inputs: ClassVar[frozenset[str]] = inputs | {"clean"}
 
     def __init__(self, config: Config | None = None) -> None:
         super().__init__()
@@ -50,7 +50,7 @@ class DestreakNet(Method):
         residual = self.generator(*(mu_to_network(x).float() for x in (corrected, scan.image)))
         return corrected + (residual * (WINDOW[1] - WINDOW[0]) / 2).to(corrected)
 
-    def learn(self, scan: Scan) -> Iterator[Turn]:
+    def training_step(self, scan: Scan) -> Iterator[OptimizerStep]:
         """One turn: the mean squared error of NMAR's image and the residual together."""
         assert scan.clean is not None
         # Under mixed precision a reconstruction would lose digits.

@@ -34,7 +34,7 @@ class Config:
     iterations: int = 1000
     """Steps, which is where the fit is stopped; the released code takes 3,000 for denoising."""
 
-    rate: float = 0.01
+    lr: float = 0.01
     """Adam's learning rate."""
 
     amplitude: float = 0.1
@@ -65,7 +65,7 @@ class DIP(Method):
     in another order each time, and a thousand steps make that visible.
     """
 
-    reads: ClassVar[frozenset[str]] = frozenset({"image", "metal"})
+    inputs: ClassVar[frozenset[str]] = frozenset({"image", "metal"})
 
     def __init__(self, config: Config | None = None) -> None:
         super().__init__()
@@ -94,15 +94,15 @@ class DIP(Method):
         draw = torch.Generator(target.device).manual_seed(config.seed)
         shape = (1, architecture.inputs, *target.shape[-2:])
         noise = torch.rand(shape, generator=draw, device=target.device) * config.amplitude
-        optimiser = torch.optim.Adam(network.parameters(), config.rate)
+        optimizer = torch.optim.Adam(network.parameters(), config.lr)
         safe, mean = Safe(network.parameters(), len(target), config.collapse), None
         for step in range(config.iterations):
             jitter = torch.randn(shape, generator=draw, device=target.device) * config.jitter
             image = network(noise + jitter)
             errors = ((image - target) * weight).square().mean((1, 2, 3))
-            optimiser.zero_grad()
+            optimizer.zero_grad()
             errors.sum().backward()
-            optimiser.step()
+            optimizer.step()
             if step % config.check_every == 0:
                 safe.check(errors.detach())
             image = image.detach()

@@ -13,16 +13,16 @@ from typing import ClassVar, Literal
 import torch
 from torch import Tensor, nn
 
-from unmetal.methods.adversarial import fake, judge_at_scales, l1, real, real_at_scales, unsure
-from unmetal.methods.method import Losses, Method, Turn
-from unmetal.nets.blocks import dithered, in_whole_strides
+from unmetal.methods.adversarial import fake, multiscale_discriminator_loss, l1, real, real_at_scales, unsure
+from unmetal.methods.method import Losses, Method, OptimizerStep
+from unmetal.nets.blocks import add_noise_to_flat, pad_to_stride
 from unmetal.nets.drit import (
     AttributeEncoder,
     Code,
-    ContentCritic,
+    ContentDiscriminator,
     Domain,
     Generator,
-    initialise_normal,
+    init_normal,
 )
 from unmetal.nets.patchgan import MultiScale
 from unmetal.scan import Scan
@@ -43,7 +43,7 @@ class Config:
     width: int = 64
     """Channels of the encoders' first layer."""
 
-    critic_width: int = 64
+    discriminator_width: int = 64
     """Channels of the image discriminators' first layer."""
 
     scales: int = 3
@@ -95,24 +95,24 @@ class Config:
 class DRIT(Method):
     """Contents and attributes, trained on affected and clean slices without pairs."""
 
-    reads: ClassVar[frozenset[str]] = frozenset({"image"})
-    studies: ClassVar[frozenset[str]] = frozenset({"image", "other"})
+    inputs: ClassVar[frozenset[str]] = frozenset({"image"})
+    train_inputs: ClassVar[frozenset[str]] = frozenset({"image", "other"})
 
     def __init__(self, config: Config | None = None) -> None:
         super().__init__()
         self.config = c = config or Config()
-        self.trained_at = c.size
+        self.input_size = c.size
         self.generator = Generator(c.width, c.attribute_size)
         domains = ("affected", "clean")
         self.attribute = nn.ModuleDict(
             {domain: AttributeEncoder(c.width, c.attribute_size) for domain in domains}
         )
         judged = (*domains, "random_affected", "random_clean")
-        self.critic = nn.ModuleDict(
-            {images: MultiScale(c.critic_width, c.scales, slope=0.01) for images in judged}
+        self.discriminator = nn.ModuleDict(
+            {images: MultiScale(c.discriminator_width, c.scales, slope=0.01) for images in judged}
         )
-        initialise_normal(self.critic)
-        self.content_critic = ContentCritic(c.width, c.content_layers)
+        init_normal(self.discriminator)
+        self.content_discriminator = ContentDiscriminator(c.width, c.content_layers)
 
     def reduce(self, scan: Scan) -> Tensor:
         """The slices without artifacts, `[B 1 H W]` in 1/cm, within the window of `units`."""
@@ -125,13 +125,13 @@ class DRIT(Method):
         def clean(x: Tensor) -> Tensor:
             return generator.slice(Code(generator.content(x, "affected"), attribute), "clean")
 
-        return network_to_mu(in_whole_strides(clean, x, STRIDE).float())
+        return network_to_mu(pad_to_stride(clean, x, STRIDE).float())
 
     def random_attribute(self, x: Tensor) -> Tensor:
         """N(0, I) for each slice of `[B 1 H W]`, `[B A]`."""
         return torch.randn(len(x), self.config.attribute_size, device=x.device)
 
-    def learn(self, scan: Scan) -> Iterator[Turn]:
+    def training_step(self, scan: Scan) -> Iterator[OptimizerStep]:
         """The critic of contents alone, group after group; on the last group all players.
 
         The released code reads batches of two: the first slice is translated, the second is what
@@ -140,16 +140,16 @@ class DRIT(Method):
         ones fewer groups, and a batch of one is judged beside itself.
         """
         assert scan.other is not None
-        x, y = dithered(mu_to_network(scan.image)), dithered(mu_to_network(scan.other))
+        x, y = add_noise_to_flat(mu_to_network(scan.image)), add_noise_to_flat(mu_to_network(scan.other))
         *early, last = zip(in_groups(x), in_groups(y), strict=True)
         for x_group, y_group in early:
             with torch.no_grad():
                 x_content = self.generator.content(in_halves(x_group)[0], "affected")
                 y_content = self.generator.content(in_halves(y_group)[0], "clean")
-            yield "content_critic", self.judged_contents(x_content, y_content)
+            yield "content_discriminator", self.judged_contents(x_content, y_content)
         yield from self.all_players(*last)
 
-    def all_players(self, x_group: Tensor, y_group: Tensor) -> Iterator[Turn]:
+    def all_players(self, x_group: Tensor, y_group: Tensor) -> Iterator[OptimizerStep]:
         """One turn of each critic, then two of the generator, the first along with the attributes.
 
         The released code takes the second turn's gradients through weights that the first has
@@ -160,21 +160,21 @@ class DRIT(Method):
         self.generator.mean_attribute.update(y_attribute.mean)
         x_code = Code(self.generator.content(x, "affected"), x_attribute.drawn())
         y_code = Code(self.generator.content(y, "clean"), y_attribute.drawn())
-        x_clean, y_spoilt = self.generator.swap(x_code, y_code)
+        x_clean, y_affected = self.generator.swap(x_code, y_code)
         draws = [self.random_attribute(x) for _ in range(2 if self.config.mode_seeking else 1)]
         with torch.no_grad():
             x_random, y_random = self.with_attributes(x_code.content, y_code.content, draws)
         yield (
-            "critic",
+            "discriminator",
             {
                 "clean": self.judged("clean", [x_clean], y),
-                "affected": self.judged("affected", [y_spoilt], x),
+                "affected": self.judged("affected", [y_affected], x),
                 "random_clean": self.judged("random_clean", x_random, y_beside),
                 "random_affected": self.judged("random_affected", y_random, x_beside),
             },
         )
-        yield "content_critic", self.judged_contents(x_code.content, y_code.content)
-        losses = self.swap_losses(x, y, x_code, y_code, x_clean, y_spoilt)
+        yield "content_discriminator", self.judged_contents(x_code.content, y_code.content)
+        losses = self.swap_losses(x, y, x_code, y_code, x_clean, y_affected)
         losses["kl_attribute"] = x_attribute.divergence() + y_attribute.divergence()
         yield ("generator", "attribute"), self.weighted(losses)
         yield "generator", self.weighted(self.random_losses(x, y, draws))
@@ -190,36 +190,36 @@ class DRIT(Method):
         pairs = [self.generator.swap(Code(x_content, z), Code(y_content, z)) for z in draws]
         return [clean for clean, _ in pairs], [spoilt for _, spoilt in pairs]
 
-    def judged(self, critic: str, fakes: Sequence[Tensor], reals: Tensor) -> Tensor:
+    def judged(self, discriminator: str, fakes: Sequence[Tensor], reals: Tensor) -> Tensor:
         """A critic's loss, a scalar, over some batches of fakes; `[B 1 H W]` all."""
-        critic_of_images = self.critic[critic]
-        losses = [judge_at_scales(critic_of_images, some, reals, "log") for some in fakes]
+        critic_of_images = self.discriminator[discriminator]
+        losses = [multiscale_discriminator_loss(critic_of_images, some, reals, "log") for some in fakes]
         return torch.stack(losses).sum()
 
-    def believed(self, critic: str, fakes: Sequence[Tensor]) -> Tensor:
+    def believed(self, discriminator: str, fakes: Sequence[Tensor]) -> Tensor:
         """The loss, a scalar, of a critic not taking fakes `[B 1 H W]` for real ones."""
         return torch.stack(
-            [real_at_scales(self.critic[critic](some), "log") for some in fakes]
+            [real_at_scales(self.discriminator[discriminator](some), "log") for some in fakes]
         ).sum()
 
     def judged_contents(self, x_content: Tensor, y_content: Tensor) -> Losses:
         """The loss of the critic of contents, which takes those of clean slices for real."""
-        said_of_x = self.content_critic(x_content.detach())
-        said_of_y = self.content_critic(y_content.detach())
+        said_of_x = self.content_discriminator(x_content.detach())
+        said_of_y = self.content_discriminator(y_content.detach())
         return {"domain": fake(said_of_x, "log") + real(said_of_y, "log")}
 
     def swap_losses(
-        self, x: Tensor, y: Tensor, x_code: Code, y_code: Code, x_clean: Tensor, y_spoilt: Tensor
+        self, x: Tensor, y: Tensor, x_code: Code, y_code: Code, x_clean: Tensor, y_affected: Tensor
     ) -> dict[str, Tensor]:
         """The losses of slices `[B 1 H W]` that swapped their attributes, and swap them back."""
         generator = self.generator
         x_same, y_same = generator.slice(x_code, "affected"), generator.slice(y_code, "clean")
-        spoilt_code, clean_code = self.code(y_spoilt, "affected"), self.code(x_clean, "clean")
+        spoilt_code, clean_code = self.code(y_affected, "affected"), self.code(x_clean, "clean")
         y_back, x_back = generator.swap(spoilt_code, clean_code)
         return {
-            "adv": self.believed("clean", [x_clean]) + self.believed("affected", [y_spoilt]),
-            "adv_content": unsure(self.content_critic(x_code.content), "log")
-            + unsure(self.content_critic(y_code.content), "log"),
+            "adv": self.believed("clean", [x_clean]) + self.believed("affected", [y_affected]),
+            "adv_content": unsure(self.content_discriminator(x_code.content), "log")
+            + unsure(self.content_discriminator(y_code.content), "log"),
             "recon": l1(x_same, x) + l1(y_same, y),
             "cycle": l1(x_back, x) + l1(y_back, y),
             "square_content": mean_square(x_code.content) + mean_square(y_code.content),

@@ -14,7 +14,7 @@ class LI(Method):
     Radiology 164 (1987). There is nothing to choose.
     """
 
-    reads: ClassVar[frozenset[str]] = frozenset({"image", "sinogram", "trace"})
+    inputs: ClassVar[frozenset[str]] = frozenset({"image", "sinogram", "trace"})
 
     def reduce(self, scan: Scan) -> Tensor:
         """`[B 1 H W]`, 1/cm, without the metal."""

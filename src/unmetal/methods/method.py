@@ -11,7 +11,7 @@ from unmetal.scan import Scan
 Losses = Mapping[str, Tensor]
 """Named scalar losses of one optimiser step; the loop sums them."""
 
-Turn = tuple[str | tuple[str, ...], Losses]
+OptimizerStep = tuple[str | tuple[str, ...], Losses]
 """Who moves, one player or several together, and by which losses."""
 
 
@@ -22,13 +22,13 @@ class Method(nn.Module, ABC):
     file and never knows another method; what two share lives in `physics` or `nets`.
     """
 
-    reads: ClassVar[frozenset[str]] = frozenset({"image"})
+    inputs: ClassVar[frozenset[str]] = frozenset({"image"})
     """Fields of `Scan` that `reduce` needs; the caller derives those that are missing."""
 
-    studies: ClassVar[frozenset[str]] = frozenset()
-    """Fields of `Scan` that `learn` needs; empty where there is nothing to train."""
+    train_inputs: ClassVar[frozenset[str]] = frozenset()
+    """Fields of `Scan` that `training_step` needs; empty where there is nothing to train."""
 
-    trained_at: int | None = None
+    input_size: int | None = None
     """Side in pixels of the frames, filled by the body, that a network knows; None for methods
     that take any slice as it is. `reduction.network_image` crops slices to it and pastes back."""
 
@@ -40,7 +40,7 @@ class Method(nn.Module, ABC):
         source's own values back.
         """
 
-    def learn(self, scan: Scan) -> Iterator[Turn]:
+    def training_step(self, scan: Scan) -> Iterator[OptimizerStep]:
         """Yield `(player, losses)` once per optimiser step, in the order the players move."""
         del scan
         yield from ()

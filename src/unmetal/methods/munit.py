@@ -13,9 +13,9 @@ from typing import ClassVar, Literal
 import torch
 from torch import Tensor, nn
 
-from unmetal.methods.adversarial import judge_at_scales, l1, real_at_scales
-from unmetal.methods.method import Losses, Method, Turn
-from unmetal.nets.blocks import dithered, in_whole_strides, initialise
+from unmetal.methods.adversarial import multiscale_discriminator_loss, l1, real_at_scales
+from unmetal.methods.method import Losses, Method, OptimizerStep
+from unmetal.nets.blocks import add_noise_to_flat, pad_to_stride, init_weights
 from unmetal.nets.munit import StyleEncoder, Translator
 from unmetal.nets.patchgan import MultiScale
 from unmetal.scan import Scan
@@ -32,7 +32,7 @@ class Config:
     width: int = 64
     """Channels of the encoders' first layer."""
 
-    critic_width: int = 64
+    discriminator_width: int = 64
     """Channels of the discriminators' first layer."""
 
     scales: int = 3
@@ -73,19 +73,19 @@ class MUNIT(Method):
     players move together and Adam treats every weight by itself, in the same steps.
     """
 
-    reads: ClassVar[frozenset[str]] = frozenset({"image"})
-    studies: ClassVar[frozenset[str]] = frozenset({"image", "other"})
+    inputs: ClassVar[frozenset[str]] = frozenset({"image"})
+    train_inputs: ClassVar[frozenset[str]] = frozenset({"image", "other"})
 
     def __init__(self, config: Config | None = None) -> None:
         super().__init__()
         self.config = c = config or Config()
-        self.trained_at = c.size
+        self.input_size = c.size
         domains = ("affected", "clean")
         self.generator = Translator(c.width, c.style_size)  # encodes affected, decodes clean slices
         self.inverse = Translator(c.width, c.style_size)  # encodes clean, decodes affected slices
         self.style = nn.ModuleDict({d: StyleEncoder(c.width, c.style_size) for d in domains})
-        self.critic = nn.ModuleDict({d: MultiScale(c.critic_width, c.scales) for d in domains})
-        initialise(self.critic)
+        self.discriminator = nn.ModuleDict({d: MultiScale(c.discriminator_width, c.scales) for d in domains})
+        init_weights(self.discriminator)
 
     def reduce(self, scan: Scan) -> Tensor:
         """The slices without artifacts, `[B 1 H W]` in 1/cm, within the window of `units`."""
@@ -98,30 +98,30 @@ class MUNIT(Method):
         def clean(x: Tensor) -> Tensor:
             return self.generator.decode(self.generator.encode(x), style)
 
-        return network_to_mu(in_whole_strides(clean, x, STRIDE).float())
+        return network_to_mu(pad_to_stride(clean, x, STRIDE).float())
 
     def random_style(self, x: Tensor) -> Tensor:
         """N(0, I) for each slice of `[B 1 H W]`, `[B S]`."""
         return torch.randn(len(x), self.config.style_size, device=x.device)
 
-    def learn(self, scan: Scan) -> Iterator[Turn]:
+    def training_step(self, scan: Scan) -> Iterator[OptimizerStep]:
         """One turn of the critics, one of all else against the critics as they are then.
 
         Styles are drawn for each turn anew.
         """
         assert scan.other is not None
-        x, y = dithered(mu_to_network(scan.image)), dithered(mu_to_network(scan.other))
-        yield "critic", self.judged(x, y)
+        x, y = add_noise_to_flat(mu_to_network(scan.image)), add_noise_to_flat(mu_to_network(scan.other))
+        yield "discriminator", self.judged(x, y)
         yield ("generator", "inverse", "style"), self.translated(x, y)
 
     def judged(self, x: Tensor, y: Tensor) -> Losses:
         """The critics' losses on affected and clean slices, `[B 1 H W]` each."""
         with torch.no_grad():
             x_clean = self.generator.decode(self.generator.encode(x), self.random_style(y))
-            y_spoilt = self.inverse.decode(self.inverse.encode(y), self.random_style(x))
+            y_affected = self.inverse.decode(self.inverse.encode(y), self.random_style(x))
         return {
-            "clean": judge_at_scales(self.critic["clean"], x_clean, y),
-            "affected": judge_at_scales(self.critic["affected"], y_spoilt, x),
+            "clean": multiscale_discriminator_loss(self.discriminator["clean"], x_clean, y),
+            "affected": multiscale_discriminator_loss(self.discriminator["affected"], y_affected, x),
         }
 
     def translated(self, x: Tensor, y: Tensor) -> Losses:
@@ -134,15 +134,15 @@ class MUNIT(Method):
         to_affected.mean_style.update(x_style)
         affected_style, clean_style = self.random_style(x), self.random_style(y)
         x_clean = to_clean.decode(x_content, clean_style)
-        y_spoilt = to_affected.decode(y_content, affected_style)
-        x_back, y_back = to_affected.encode(x_clean), to_clean.encode(y_spoilt)
+        y_affected = to_affected.decode(y_content, affected_style)
+        x_back, y_back = to_affected.encode(x_clean), to_clean.encode(y_affected)
         losses = {
-            "adv": real_at_scales(self.critic["clean"](x_clean))
-            + real_at_scales(self.critic["affected"](y_spoilt)),
+            "adv": real_at_scales(self.discriminator["clean"](x_clean))
+            + real_at_scales(self.discriminator["affected"](y_affected)),
             "recon": l1(to_affected.decode(x_content, x_style), x)
             + l1(to_clean.decode(y_content, y_style), y),
             "style_recon": l1(style_of_clean(x_clean), clean_style)
-            + l1(style_of_affected(y_spoilt), affected_style),
+            + l1(style_of_affected(y_affected), affected_style),
             "content_recon": l1(x_back, x_content) + l1(y_back, y_content),
         }
         if w.cycle:

@@ -18,7 +18,7 @@ class NMAR(Method):
     of `physics.completion.prior.nmar_prior` and `physics.completion.inpaint.normalised`.
     """
 
-    reads: ClassVar[frozenset[str]] = frozenset({"image", "metal", "sinogram", "trace"})
+    inputs: ClassVar[frozenset[str]] = frozenset({"image", "metal", "sinogram", "trace"})
 
     def reduce(self, scan: Scan) -> Tensor:
         """`[B 1 H W]`, 1/cm, without the metal."""

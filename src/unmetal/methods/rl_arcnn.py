@@ -14,7 +14,7 @@ from typing import ClassVar
 from torch import Tensor
 from torch.nn import functional
 
-from unmetal.methods.method import Method, Turn
+from unmetal.methods.method import Method, OptimizerStep
 from unmetal.methods.patches import anywhere, cut
 from unmetal.nets.dncnn import DnCNN
 from unmetal.scan import Scan
@@ -44,13 +44,13 @@ class Config:
 class RLARCNN(Method):
     """Residual learning of artifacts, on the slice alone."""
 
-    reads: ClassVar[frozenset[str]] = frozenset({"image"})
-    studies: ClassVar[frozenset[str]] = frozenset({"image", "clean"})
+    inputs: ClassVar[frozenset[str]] = frozenset({"image"})
+    train_inputs: ClassVar[frozenset[str]] = frozenset({"image", "clean"})
 
     def __init__(self, config: Config | None = None) -> None:
         super().__init__()
         self.config = config = config or Config()
-        self.trained_at = config.size
+        self.input_size = config.size
         self.generator = DnCNN(config.width, config.depth)
 
     def reduce(self, scan: Scan) -> Tensor:
@@ -58,7 +58,7 @@ class RLARCNN(Method):
         x = mu_to_network(scan.image).float()
         return network_to_mu(x - self.generator(x)).to(scan.image)
 
-    def learn(self, scan: Scan) -> Iterator[Turn]:
+    def training_step(self, scan: Scan) -> Iterator[OptimizerStep]:
         """One turn: the mean squared error of the artifact."""
         assert scan.clean is not None
         x, y = (mu_to_network(image).float() for image in (scan.image, scan.clean))

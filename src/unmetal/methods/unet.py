@@ -17,8 +17,8 @@ from typing import ClassVar
 from torch import Tensor
 from torch.nn import functional
 
-from unmetal.methods.method import Method, Turn
-from unmetal.nets.blocks import in_whole_strides
+from unmetal.methods.method import Method, OptimizerStep
+from unmetal.nets.blocks import pad_to_stride
 from unmetal.nets.unet import Output, UNet, Version
 from unmetal.scan import Scan
 from unmetal.units import mu_to_network, network_to_mu
@@ -47,20 +47,20 @@ class Config:
 class SupervisedUNet(Method):
     """A U-Net, trained on pairs."""
 
-    reads: ClassVar[frozenset[str]] = frozenset({"image"})
-    studies: ClassVar[frozenset[str]] = frozenset({"image", "clean"})
+    inputs: ClassVar[frozenset[str]] = frozenset({"image"})
+    train_inputs: ClassVar[frozenset[str]] = frozenset({"image", "clean"})
 
     def __init__(self, config: Config | None = None) -> None:
         super().__init__()
         self.config = config = config or Config()
-        self.trained_at = config.size
+        self.input_size = config.size
         self.generator = UNet(width=config.width, version=config.version, output=config.output)
 
     def reduce(self, scan: Scan) -> Tensor:
         """The slices without artifacts, `[B 1 H W]` in 1/cm, within the window of `units`."""
         return network_to_mu(self.answer(mu_to_network(scan.image)).clamp(-1, 1))
 
-    def learn(self, scan: Scan) -> Iterator[Turn]:
+    def training_step(self, scan: Scan) -> Iterator[OptimizerStep]:
         """One turn: the mean absolute distance to the truth."""
         assert scan.clean is not None
         made = self.answer(mu_to_network(scan.image))
@@ -68,5 +68,5 @@ class SupervisedUNet(Method):
 
     def answer(self, x: Tensor) -> Tensor:
         """Affected slices `[B 1 H W]` in the networks' range to clean ones, not clipped to it."""
-        made = in_whole_strides(self.generator, x, self.generator.stride)
+        made = pad_to_stride(self.generator, x, self.generator.stride)
         return x + made if self.config.residual else made

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from unmetal.nets.blocks import (
-    Doubling,
+    UpsampleConv,
     InFloat32,
     Residual,
     ToOneChannel,
@@ -41,7 +41,7 @@ class Architecture:
     residuals: int = 4
     """Residual blocks at the lowest resolution, in each encoder and in each generator."""
 
-    critic_width: int = 64
+    discriminator_width: int = 64
     """Channels of the discriminators' first layer."""
 
     @property
@@ -157,7 +157,7 @@ class Generator(nn.Module):
         return self.decode_clean(self.encode_affected(x))
 
 
-class Critic(PatchGAN):
+class Discriminator(PatchGAN):
     """D_I or D_Ia (Figure 6): a 34-pixel PatchGAN, `[B 1 256 256]` to raw scores `[B 1 62 62]`."""
 
     def __init__(self, width: int = 64) -> None:
@@ -178,4 +178,4 @@ def halvings(architecture: Architecture) -> list[nn.Sequential]:
 
 def doubling(inputs: int, outputs: int) -> nn.Sequential:
     """One step up in a generator: nearest neighbour, 5x5, layer normalisation."""
-    return nn.Sequential(Doubling(inputs, outputs), layer_norm(outputs), nn.LeakyReLU(0.2))
+    return nn.Sequential(UpsampleConv(inputs, outputs), layer_norm(outputs), nn.LeakyReLU(0.2))

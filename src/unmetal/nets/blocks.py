@@ -90,7 +90,7 @@ class ToOneChannel(nn.Conv2d):
         )
 
 
-class Doubling(nn.Conv2d):
+class UpsampleConv(nn.Conv2d):
     """Nearest neighbour to twice the size, reflection padding and a 5x5 convolution, in one.
 
     Each pixel of the small image is seen by the kernel as a block of equal ones, so the four
@@ -143,7 +143,7 @@ class InFloat32(nn.Sequential):
             return super().forward(x.float())
 
 
-def in_whole_strides(network: Callable[[Tensor], Tensor], x: Tensor, stride: int) -> Tensor:
+def pad_to_stride(network: Callable[[Tensor], Tensor], x: Tensor, stride: int) -> Tensor:
     """`network` of images `[B C H W]` whose sides need not be multiples of its stride: they are
     reflected at the right and the bottom, and the result is cut back."""
     height, width = x.shape[-2:]
@@ -161,7 +161,7 @@ def mirrored(length: int, stride: int, device: torch.device) -> Tensor:
     return torch.minimum(place, period - place) if length > 1 else place
 
 
-def dithered(x: Tensor) -> Tensor:
+def add_noise_to_flat(x: Tensor) -> Tensor:
     """Images `[B C H W]` in [-1, 1], to learn from: flat ones get the noise that a scanner would
     have given them, of a standard deviation of `FLAT`; all others stay as they are.
 
@@ -172,7 +172,7 @@ def dithered(x: Tensor) -> Tensor:
     return torch.where(flat, x + FLAT * torch.randn_like(x), x)
 
 
-def initialise(network: nn.Module, spread: float = 0.02) -> None:
+def init_weights(network: nn.Module, spread: float = 0.02) -> None:
     """Start as CycleGAN, pix2pix and their descendants do, in place.
 
     Weights of convolutions N(0, 0.02), gains of batch normalisation N(1, 0.02), biases 0.

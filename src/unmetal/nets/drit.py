@@ -64,7 +64,7 @@ class Generator(nn.Module):
         self.decode_affected = Decoder(width, size)
         self.decode_clean = Decoder(width, size)
         self.mean_attribute = MeanStyle(size)
-        initialise_normal(self)
+        init_normal(self)
 
     def content(self, x: Tensor, domain: Domain) -> Tensor:
         """What is in slices of a domain: `[B 1 H W]` to `[B 256 H/4 W/4]` (width 64), with noise
@@ -165,7 +165,7 @@ class AttributeEncoder(nn.Module):
         )
         self.mean = nn.Linear(4 * width, size)
         self.log_variance = nn.Linear(4 * width, size)
-        initialise_normal(self)
+        init_normal(self)
 
     def forward(self, x: Tensor) -> Normal:
         """`[B 1 H W]` to `[B A]`."""
@@ -191,7 +191,7 @@ class Halving(nn.Module):
         return functional.avg_pool2d(self.body(x), 2) + self.shortcut(small)
 
 
-class ContentCritic(nn.Module):
+class ContentDiscriminator(nn.Module):
     """Which domain a content code comes from: `[B 256 h w]` (width 64) to raw scores.
 
     The released code asks for instance norms, but compares two different strings and never makes
@@ -212,14 +212,14 @@ class ContentCritic(nn.Module):
             slope,
             nn.Conv2d(c, 1, 1),
         )
-        initialise_normal(self)
+        init_normal(self)
 
     def forward(self, content: Tensor) -> Tensor:
         """`[B 256 h w]` to `[B 1 h' w']`."""
         return self.body(content)
 
 
-def initialise_normal(network: nn.Module) -> None:
+def init_normal(network: nn.Module) -> None:
     """Start convolutions in place: weights N(0, 0.02). Biases and linear layers stay PyTorch's."""
     for layer in network.modules():
         if isinstance(layer, nn.Conv2d | nn.ConvTranspose2d):

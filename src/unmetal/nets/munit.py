@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from unmetal.nets.adn import Architecture, Encoder
-from unmetal.nets.blocks import Doubling, InFloat32, MeanStyle, ToOneChannel, convolution
+from unmetal.nets.blocks import UpsampleConv, InFloat32, MeanStyle, ToOneChannel, convolution
 
 RESIDUALS = 4
 """Residual blocks of encoder and decoder. Source: released configurations."""
@@ -25,7 +25,7 @@ class ContentEncoder(Encoder):
 
     def __init__(self, width: int = 64) -> None:
         super().__init__(Architecture(width=width, downs=2, residuals=RESIDUALS))
-        initialise_kaiming(self)
+        init_kaiming(self)
 
 
 class StyleEncoder(nn.Sequential):
@@ -46,7 +46,7 @@ class StyleEncoder(nn.Sequential):
             nn.Conv2d(4 * w, size, 1),
             nn.Flatten(),
         )
-        initialise_kaiming(self)
+        init_kaiming(self)
 
 
 class Decoder(nn.Module):
@@ -65,7 +65,7 @@ class Decoder(nn.Module):
         self.residual = nn.ModuleList([AdaptiveResidual(deep) for _ in range(RESIDUALS)])
         self.doublings = nn.Sequential(doubling(deep, deep // 2), doubling(deep // 2, width))
         self.to_image = InFloat32(ToOneChannel(width, 7), nn.Tanh())
-        initialise_kaiming(self)
+        init_kaiming(self)
 
     def forward(self, content: Tensor, style: Tensor) -> Tensor:
         """`[B 256 H/4 W/4]` (width 64) and `[B S]` to `[B 1 H W]` in [-1, 1]."""
@@ -114,7 +114,7 @@ class LayerNorm(nn.Module):
 
 def doubling(inputs: int, outputs: int) -> nn.Sequential:
     """One step up in a decoder: nearest neighbour, 5x5, layer normalisation."""
-    return nn.Sequential(Doubling(inputs, outputs), LayerNorm(outputs), nn.ReLU())
+    return nn.Sequential(UpsampleConv(inputs, outputs), LayerNorm(outputs), nn.ReLU())
 
 
 class Translator(nn.Module):
@@ -127,7 +127,7 @@ class Translator(nn.Module):
         self.mean_style = MeanStyle(size)
 
 
-def initialise_kaiming(network: nn.Module) -> None:
+def init_kaiming(network: nn.Module) -> None:
     """Start convolutions and linear layers in place: weights He-normal by fan in, biases 0."""
     for layer in network.modules():
         if isinstance(layer, nn.Conv2d | nn.Linear):

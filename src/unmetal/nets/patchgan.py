@@ -62,8 +62,8 @@ class MultiScale(nn.Module):
     def forward(self, x: Tensor) -> list[Tensor]:
         """`[B 1 H W]` to `[B 1 H/16 W/16]`, `[B 1 H/32 W/32]`, and so on."""
         scores = []
-        for critic in self.scales:
-            scores.append(critic(x))
+        for discriminator in self.scales:
+            scores.append(discriminator(x))
             x = functional.avg_pool2d(x, 3, stride=2, padding=1, count_include_pad=False)
         return scores
 

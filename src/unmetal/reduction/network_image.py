@@ -76,12 +76,12 @@ def reduce_native(
     window is left as it was. The defaults gave the least RMSE on validation patients
     (`benchmarks/native_size.py`, docs/adn.md).
     """
-    if method.trained_at is None:
+    if method.input_size is None:
         return method.reduce(scan)
     if way == "network":
         result = method.reduce(scan)
         return restored(result, scan.image) if restore else result
-    image, size = scan.image, method.trained_at
+    image, size = scan.image, method.input_size
     frames = [frame_of(slice_, pixel) for slice_ in image]
     small = torch.stack([shown(s, f, size) for s, f in zip(image, frames, strict=True)])
     result = method.reduce(replace(scan, image=small, metal=None, sinogram=None, trace=None))

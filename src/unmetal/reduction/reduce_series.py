@@ -132,7 +132,7 @@ def derivation(tool: Tool, settings: Settings) -> Derivation:
     """What is done, for headers and reports; the new UIDs follow from it and the source's."""
     weights = f", weights {tool.weights} sha256:{tool.sha256[:12]}" if tool.weights else ""
     # Warnings stand in the header too: what was not looked for makes another object.
-    learned = tool.method.trained_at is not None
+    learned = tool.method.input_size is not None
     flips = ", mirrored slices not compared" if learned and settings.skip_flips else ""
     size = f", pixels of {settings.spacing:g} mm" if settings.spacing else ""
     return Derivation(

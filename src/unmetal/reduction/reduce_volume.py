@@ -99,7 +99,7 @@ def reduce_volume(
     Raises `InputError` for pixels that are not square.
     """
     metal = find_metal(volume, threshold) if metal is None else metal
-    learned = method.trained_at is not None
+    learned = method.input_size is not None
     source = without_padding(volume)
     cautions = unusual(volume, source, metal, learned=learned)
     affected = np.flatnonzero(metal.any((1, 2)))
@@ -160,15 +160,15 @@ def _reduce_slices(
         return torch.from_numpy(np.ascontiguousarray(array))[:, None].to(device)
 
     image = hu_to_mu(batch(hu))
-    reads = method.reads if method.trained_at is None else READS
+    inputs = method.inputs if method.input_size is None else READS
     with torch.inference_mode():
-        scan = complete(Scan(image, scanner, batch(metal)), reads, pixel)
-        if method.trained_at is None:
+        scan = complete(Scan(image, scanner, batch(metal)), inputs, pixel)
+        if method.input_size is None:
             result = method.reduce(scan)
         else:
             shown = reduce_native(method, Scan(image, metal=scan.metal), pixel)
             result = consistent(shown, image, scan)
-        if "sinogram" in reads:
+        if "sinogram" in inputs:
             result = restore_detail(result, scan.image, image)
         return mu_to_hu(result)[:, 0].cpu().numpy()
 

@@ -23,7 +23,7 @@ class Experiment:
     method: str = "adn"
     """A name in `unmetal.methods.METHODS`."""
 
-    learns: Any = field(default_factory=adn.Config)
+    method_config: Any = field(default_factory=adn.Config)
     """The method's own configuration, the `Config` beside its class."""
 
     data: samples.Config | unpaired.Config = field(default_factory=samples.Config)
@@ -36,8 +36,8 @@ class Experiment:
     def of(cls, values: Mapping[str, Any]) -> Experiment:
         """The experiment that a run's config.json holds."""
         kinds = samples.Config if "protocol" in values["data"] else unpaired.Config
-        return from_dict(cls, values, {"learns": config_class(values["method"]), "data": kinds})
+        return from_dict(cls, values, {"method_config": config_class(values["method"]), "data": kinds})
 
     def build(self) -> Method:
         """The method, with fresh weights."""
-        return method_class(self.method)(self.learns)
+        return method_class(self.method)(self.method_config)

@@ -11,8 +11,8 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from unmetal.device import Precision, average_gradients, join_ranks, mixed
-from unmetal.methods.method import Method, Turn
+from unmetal.device import Precision, average_gradients, init_distributed, autocast
+from unmetal.methods.method import Method, OptimizerStep
 from unmetal.scan import Scan
 
 Samples = Callable[[int, int], Scan]
@@ -29,10 +29,10 @@ class Config:
     batch: int = 2
     """Samples per step, over all ranks together."""
 
-    rate: float = 1e-4
+    lr: float = 1e-4
     """Learning rate of every player."""
 
-    optimiser: Literal["adam", "sgd"] = "adam"
+    optimizer: Literal["adam", "sgd"] = "adam"
     """`sgd` has plain momentum of `betas[0]`."""
 
     betas: tuple[float, float] = (0.5, 0.999)
@@ -41,19 +41,19 @@ class Config:
     weight_decay: float = 1e-4
     """Added to the gradient as in the original Adam, not decoupled."""
 
-    slower: dict[str, float] = field(default_factory=dict)
+    lr_scale: dict[str, float] = field(default_factory=dict)
     """Player -> factor on its learning rate, for those that have one of their own."""
 
-    longest: dict[str, float] = field(default_factory=dict)
+    grad_clip_norm: dict[str, float] = field(default_factory=dict)
     """Player -> norm to which its gradient is clipped."""
 
-    fall: float = 0.0
+    lr_decay_fraction: float = 0.0
     """Share of the samples, at the end, over which the rate falls linearly to nothing."""
 
-    halve_every: int = 0
+    lr_halve_every: int = 0
     """Samples after which the rate is halved, again and again; 0 never."""
 
-    ema: float = 0.0
+    ema_decay: float = 0.0
     """What is kept and validated is a running mean of the weights over about 1 / (1 - ema) steps;
     0 keeps the weights themselves."""
 
@@ -82,9 +82,9 @@ class Training:
         last = on_gpu if config.channels_last is None else config.channels_last
         layout = torch.channels_last if last else torch.contiguous_format
         self.method = method.to(device, memory_format=layout).train()  # type: ignore[call-overload]
-        self.averaged = deepcopy(self.method).requires_grad_(False) if config.ema else None
-        self.optimisers = {
-            player: optimiser(list(network.parameters()), config, fused=on_gpu)
+        self.ema = deepcopy(self.method).requires_grad_(False) if config.ema_decay else None
+        self.optimizers = {
+            player: optimizer(list(network.parameters()), config, fused=on_gpu)
             for player, network in method.named_children()
         }
         if on_gpu if config.compile is None else config.compile:
@@ -95,50 +95,50 @@ class Training:
     @property
     def result(self) -> Method:
         """The method to validate and to keep."""
-        return self.averaged or self.method
+        return self.ema or self.method
 
     def run(self, samples: Samples) -> Iterator[dict[str, Tensor]]:
         """Train to the end, yielding the losses of every step."""
-        rank, ranks = join_ranks(self.device)
+        rank, ranks = init_distributed(self.device)
         share = self.config.batch // ranks
         while self.seen < self.config.samples:
             # Whatever a method draws depends on the seed and the step only: no state to resume.
             torch.manual_seed(self.config.seed * 1_000_003 + self.seen)
-            self.set_rate()
+            self.set_lr()
             scan = samples(self.seen + rank * share, share)
             losses = step(
                 self.method,
                 scan,
-                self.optimisers,
-                mixed(self.config.precision, self.device),
-                self.config.longest,
+                self.optimizers,
+                autocast(self.config.precision, self.device),
+                self.config.grad_clip_norm,
             )
             self.seen += self.config.batch
-            self.average()
+            self.update_ema()
             yield losses
 
-    def set_rate(self) -> None:
+    def set_lr(self) -> None:
         """The learning rate at this point of the run."""
         left = 1 - self.seen / self.config.samples
-        factor = min(1.0, left / self.config.fall) if self.config.fall else 1.0
-        if self.config.halve_every:
-            factor *= 0.5 ** (self.seen // self.config.halve_every)
-        for player, optimiser in self.optimisers.items():
-            for group in optimiser.param_groups:
-                group["lr"] = self.config.rate * factor * self.config.slower.get(player, 1.0)
+        factor = min(1.0, left / self.config.lr_decay_fraction) if self.config.lr_decay_fraction else 1.0
+        if self.config.lr_halve_every:
+            factor *= 0.5 ** (self.seen // self.config.lr_halve_every)
+        for player, optimizer in self.optimizers.items():
+            for group in optimizer.param_groups:
+                group["lr"] = self.config.lr * factor * self.config.lr_scale.get(player, 1.0)
 
     @torch.no_grad()
-    def average(self) -> None:
+    def update_ema(self) -> None:
         """Move the averaged weights towards the present ones."""
-        if self.averaged is None:
+        if self.ema is None:
             return
         # In the first steps a long mean would be of nothing but the start.
         steps = self.seen / self.config.batch
-        keep = min(self.config.ema, (1 + steps) / (10 + steps))
+        keep = min(self.config.ema_decay, (1 + steps) / (10 + steps))
         torch._foreach_lerp_(
-            list(self.averaged.parameters()), list(self.method.parameters()), 1 - keep
+            list(self.ema.parameters()), list(self.method.parameters()), 1 - keep
         )
-        for mean, present in zip(self.averaged.buffers(), self.method.buffers(), strict=True):
+        for mean, present in zip(self.ema.buffers(), self.method.buffers(), strict=True):
             mean.copy_(present)
 
     def state(self) -> dict:
@@ -146,41 +146,41 @@ class Training:
         return {
             "seen": self.seen,
             "method": self.method.state_dict(),
-            "averaged": None if self.averaged is None else self.averaged.state_dict(),
-            "optimisers": {name: o.state_dict() for name, o in self.optimisers.items()},
+            "averaged": None if self.ema is None else self.ema.state_dict(),
+            "optimisers": {name: o.state_dict() for name, o in self.optimizers.items()},
         }
 
     def resume(self, state: dict) -> None:
         """Go on exactly where `state` was taken."""
         self.seen = state["seen"]
         self.method.load_state_dict(state["method"])
-        if self.averaged is not None:
-            self.averaged.load_state_dict(state["averaged"] or state["method"])
-        for name, optimiser in self.optimisers.items():
-            optimiser.load_state_dict(state["optimisers"][name])
+        if self.ema is not None:
+            self.ema.load_state_dict(state["averaged"] or state["method"])
+        for name, optimizer in self.optimizers.items():
+            optimizer.load_state_dict(state["optimisers"][name])
 
     def start_from(self, weights: dict[str, Tensor], seen: int) -> None:
         """Go on from weights alone; the optimisers start afresh. Networks that the weights do not
         cover, such as critics that were not kept, keep their initial values."""
         self.seen = seen
-        for method in filter(None, (self.method, self.averaged)):
+        for method in filter(None, (self.method, self.ema)):
             missing, unexpected = method.load_state_dict(weights, strict=False)
             absent = {name.split(".")[0] for name in missing}
-            if unexpected or absent - (set(self.optimisers) - {n.split(".")[0] for n in weights}):
+            if unexpected or absent - (set(self.optimizers) - {n.split(".")[0] for n in weights}):
                 raise ValueError(f"weights of another method: {[*unexpected, *missing][0]}")
 
 
 def step(
     method: Method,
     scan: Scan,
-    optimisers: Mapping[str, torch.optim.Optimizer],
+    optimizers: Mapping[str, torch.optim.Optimizer],
     precision: AbstractContextManager,
-    longest: Mapping[str, float] = MappingProxyType({}),
+    grad_clip_norm: Mapping[str, float] = MappingProxyType({}),
 ) -> dict[str, Tensor]:
     """Let every player move once; returns the losses as `player/name`, detached."""
-    said: dict[str, Tensor] = {}
-    turns = method.learn(scan)
-    while turn := next_turn(turns, precision):
+    losses: dict[str, Tensor] = {}
+    steps = method.training_step(scan)
+    while turn := next_turn(steps, precision):
         who, losses = turn
         players = (who,) if isinstance(who, str) else who
         moving = {p: list(method.get_submodule(p).parameters()) for p in players}
@@ -189,31 +189,31 @@ def step(
         sum(losses.values()).backward(inputs=parameters)  # type: ignore[union-attr]
         average_gradients(parameters)
         for player in players:
-            if player in longest:
-                nn.utils.clip_grad_norm_(moving[player], longest[player])
-            optimisers[player].step()
-            optimisers[player].zero_grad(set_to_none=True)
-        said |= {f"{players[0]}/{name}": loss.detach() for name, loss in losses.items()}
-    return said
+            if player in grad_clip_norm:
+                nn.utils.clip_grad_norm_(moving[player], grad_clip_norm[player])
+            optimizers[player].step()
+            optimizers[player].zero_grad(set_to_none=True)
+        losses |= {f"{players[0]}/{name}": loss.detach() for name, loss in losses.items()}
+    return losses
 
 
-def optimiser(
+def optimizer(
     parameters: list[nn.Parameter], config: Config, *, fused: bool
 ) -> torch.optim.Optimizer:
     """The optimiser of one player."""
-    if config.optimiser == "sgd":
+    if config.optimizer == "sgd":
         return torch.optim.SGD(
-            parameters, config.rate, config.betas[0], weight_decay=config.weight_decay
+            parameters, config.lr, config.betas[0], weight_decay=config.weight_decay
         )
     return torch.optim.Adam(
-        parameters, config.rate, config.betas, weight_decay=config.weight_decay, fused=fused
+        parameters, config.lr, config.betas, weight_decay=config.weight_decay, fused=fused
     )
 
 
-def next_turn(turns: Iterator[Turn], precision: AbstractContextManager) -> Turn | None:
+def next_turn(steps: Iterator[OptimizerStep], precision: AbstractContextManager) -> OptimizerStep | None:
     """The next player and its losses, computed in mixed precision; None when all have moved."""
     with precision:
-        return next(turns, None)
+        return next(steps, None)
 
 
 def compile_networks(method: nn.Module) -> None:

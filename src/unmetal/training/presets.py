@@ -26,13 +26,13 @@ SYN = Experiment("ADN on simulated titanium, as in the paper", data=WIDER)
 CPU = replace(
     SYN,
     line="adn-syn at a quarter of the width, for a CPU overnight",
-    learns=adn.Config(Architecture(width=16, critic_width=32)),
+    method_config=adn.Config(Architecture(width=16, discriminator_width=32)),
     training=loop.Config(
         samples=20_000,
         batch=1,
-        rate=2e-4,
-        fall=0.3,
-        ema=0.998,
+        lr=2e-4,
+        lr_decay_fraction=0.3,
+        ema_decay=0.998,
         precision="bf16",
         validate_every=500,
     ),
@@ -41,42 +41,42 @@ CPU = replace(
 TINY = replace(
     SYN,
     line="a few seconds on a CPU, to see that everything runs",
-    learns=adn.Config(Architecture(width=4, residuals=1, critic_width=4)),
-    training=loop.Config(samples=8, batch=2, validate_every=4, ema=0.9),
+    method_config=adn.Config(Architecture(width=4, residuals=1, discriminator_width=4)),
+    training=loop.Config(samples=8, batch=2, validate_every=4, ema_decay=0.9),
 )
 
 SLOT = 60_000
 """Samples that every method of the table sees: what ADN sees of 25 minutes of a large GPU."""
 
-LIKE_ADN = loop.Config(samples=SLOT, batch=8, rate=2e-4, fall=0.3, ema=0.999)
+LIKE_ADN = loop.Config(samples=SLOT, batch=8, lr=2e-4, lr_decay_fraction=0.3, ema_decay=0.999)
 """ADN's published optimiser at four times the batch and twice the rate."""
 
-FOR_UNET = loop.Config(samples=SLOT, batch=8, rate=1e-3, fall=0.3)
+FOR_UNET = loop.Config(samples=SLOT, batch=8, lr=1e-3, lr_decay_fraction=0.3)
 """ADN's but for the rate: the U-Net was published for segmentation and has none of its own for
 images. Of 2e-4 and 1e-3 the latter was 5 dB ahead on validation slices after 1,200 steps at a
 quarter of the width. Averaged weights do not go with batch statistics (0.3 dB behind there)."""
 
-LIKE_CYCLEGAN = loop.Config(samples=SLOT, batch=4, rate=2e-4, weight_decay=0, fall=0.5)
+LIKE_CYCLEGAN = loop.Config(samples=SLOT, batch=4, lr=2e-4, weight_decay=0, lr_decay_fraction=0.5)
 """CycleGAN's and pix2pix's, whose rate falls over the second half; their batch is 1."""
 
-LIKE_MUNIT = loop.Config(samples=SLOT, batch=4, rate=1e-4, halve_every=100_000)
+LIKE_MUNIT = loop.Config(samples=SLOT, batch=4, lr=1e-4, lr_halve_every=100_000)
 """MUNIT's; its batch is 1, and its million iterations are far away."""
 
 LIKE_DRIT = loop.Config(
     samples=SLOT,
     batch=6,
-    rate=1e-4,
-    slower={"content_critic": 0.4},
-    longest={"content_critic": 5.0},
-    fall=0.5,
+    lr=1e-4,
+    lr_scale={"content_discriminator": 0.4},
+    grad_clip_norm={"content_discriminator": 5.0},
+    lr_decay_fraction=0.5,
 )
 """DRIT's: the content critic moves on all three pairs of a batch, everybody on the last."""
 
-FALLING = loop.Config(samples=SLOT, batch=8, rate=1e-3, betas=(0.9, 0.999), weight_decay=0, fall=1)
+FALLING = loop.Config(samples=SLOT, batch=8, lr=1e-3, betas=(0.9, 0.999), weight_decay=0, lr_decay_fraction=1)
 """For plain convolutions without norms."""
 
 SGD = loop.Config(
-    samples=SLOT, batch=16, rate=0.02, optimiser="sgd", betas=(0.9, 0.0), weight_decay=0
+    samples=SLOT, batch=16, lr=0.02, optimizer="sgd", betas=(0.9, 0.0), weight_decay=0
 )
 """CNNMAR's own."""
 
@@ -106,7 +106,7 @@ EXPERIMENTS: dict[str, Experiment] = {
     "adn-cl1": Experiment("ADN on clinical slices (CL1)", data=PREPARED, training=LIKE_ADN),
     "adn-cl2": Experiment(
         "ADN on cone-beam CT and CT (CL2), the paper's weights of 5",
-        learns=FOR_CL2,
+        method_config=FOR_CL2,
         data=PREPARED,
         training=LIKE_ADN,
     ),
@@ -138,12 +138,12 @@ EXPERIMENTS: dict[str, Experiment] = {
 """Name -> preset; `unmetal train NAME`."""
 
 QUARTER: dict[str, dict[str, Any]] = {
-    "adn": {"architecture": CPU.learns.architecture},
+    "adn": {"architecture": CPU.method_config.architecture},
     "unet": {"width": 16},
-    "cganmar": {"width": 16, "critic_width": 32},
-    "cyclegan": {"width": 16, "critic_width": 32},
-    "munit": {"width": 16, "critic_width": 32},
-    "drit": {"width": 16, "critic_width": 32, "content_layers": 2},
+    "cganmar": {"width": 16, "discriminator_width": 32},
+    "cyclegan": {"width": 16, "discriminator_width": 32},
+    "munit": {"width": 16, "discriminator_width": 32},
+    "drit": {"width": 16, "discriminator_width": 32, "content_layers": 2},
     "rl-arcnn": {"width": 16},
 }
 """The methods' networks at a quarter of their width, for CPUs."""
@@ -164,9 +164,9 @@ def small(name: str) -> Experiment:
         full.training,
         samples=2000,
         batch=2 if full.method == "drit" else 1,
-        rate=2 * PUBLISHED.get(full.method, full.training.rate / 2),
-        fall=0.3,
-        ema=0.0 if full.method == "unet" else 0.99,
+        lr=2 * PUBLISHED.get(full.method, full.training.lr / 2),
+        lr_decay_fraction=0.3,
+        ema_decay=0.0 if full.method == "unet" else 0.99,
         validate_every=500,
     )
     if full.method not in QUARTER:
@@ -174,7 +174,7 @@ def small(name: str) -> Experiment:
     return replace(
         full,
         line=f"{full.line}; a quarter as wide, at half the resolution, for a CPU",
-        learns=replace(full.learns, **QUARTER[full.method], size=128),
+        method_config=replace(full.method_config, **QUARTER[full.method], size=128),
         data=replace(full.data, coarser=2),
         training=replace(training, precision="bf16"),
     )
@@ -191,7 +191,7 @@ EXPERIMENTS |= {
     "adn-syn-log": replace(
         SYN,
         line="adn-syn with the paper's logarithmic adversarial loss",
-        learns=adn.Config(adversarial="log"),
+        method_config=adn.Config(adversarial="log"),
     ),
     "adn-syn-cpu": CPU,
     "adn-syn-cpu-coarse": replace(
@@ -202,7 +202,7 @@ EXPERIMENTS |= {
     "cnnmar-syn-sgd": replace(
         EXPERIMENTS["cnnmar-syn"],
         line="CNNMAR as published: patches in 1/cm, momentum",
-        learns=cnnmar.Config(scale=1.0, patches=16),
+        method_config=cnnmar.Config(scale=1.0, patches=16),
         training=SGD,
     ),
     "tiny": TINY,
@@ -220,7 +220,7 @@ EXPERIMENTS |= {
     f"{base}-{row}": replace(
         EXPERIMENTS[base],
         line=f"{base}, ablation: {row}",
-        learns=replace(EXPERIMENTS[base].learns, **off),
+        method_config=replace(EXPERIMENTS[base].method_config, **off),
     )
     for base in ("adn-syn", "adn-syn-small")
     for row, off in ABLATION.items()

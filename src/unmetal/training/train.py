@@ -11,7 +11,7 @@ import torch
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-from unmetal.device import choose_device, join_ranks
+from unmetal.device import choose_device, init_distributed
 from unmetal.software import commit
 from unmetal.training.dataset import Judge, gather
 from unmetal.training.experiment import Experiment
@@ -45,7 +45,7 @@ def train(
     """
     started = time.monotonic()
     on = choose_device(device)
-    rank, _ = join_ranks(on)
+    rank, _ = init_distributed(on)
     config = experiment.training
     torch.manual_seed(config.seed)
     material = gather(experiment.data, data, shapes, config.seed, on)
@@ -125,7 +125,7 @@ class Report:
         """What goes with the weights."""
         return {
             "method": self.experiment.method,
-            "learns": asdict(self.experiment.learns),
+            "method_config": asdict(self.experiment.method_config),
             "data": asdict(self.experiment.data),
             "training": asdict(self.config),
             "samples": self.training.seen,

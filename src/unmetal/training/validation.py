@@ -56,7 +56,7 @@ def plain(samples: Samples, index: int, slice: int) -> Choice:
     """A validation slice as it is, with metal drawn for it alone."""
     draw = np.random.default_rng([20_011, index])
     view = View(slice, flip=False, zoom=1.0, turn=0.0)
-    if samples.metalwork:
+    if samples.metal_sampler:
         return samples.choose_in_mm(draw, view, view)
     metal = samples.shapes.choose(draw, samples.cohort.hu[slice] > -300)
     protocol = PROTOCOLS[samples.config.protocol]

@@ -74,11 +74,11 @@ def found(source: str | Path) -> Path:
 def with_weights(path: Path) -> Method:
     """The method that weights belong to, with them in it."""
     if path.suffix in {".pt", ".pth"}:
-        return from_authors(path)
+        return load_released_adn(path)
     state, card = checkpoint.load(path)
     if card.get("caution"):
         log.warning("%s: %s", path.name, card["caution"])
-    method = rebuilt(card)
+    method = method_from_card(card)
     fill(method, {name: tensor.float() for name, tensor in state.items()}, path)
     return method.eval().requires_grad_(False)
 
@@ -95,7 +95,7 @@ def fill(method: Method, state: dict[str, Tensor], path: Path) -> None:
         raise InputError(f"{path}: weights of another method: {wrong[0]}")
 
 
-def from_authors(path: Path) -> ADN:
+def load_released_adn(path: Path) -> ADN:
     """ADN with a checkpoint of its authors, read without executing anything in it."""
     try:
         state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
@@ -119,13 +119,13 @@ def config_class(name: str) -> Any:
     return import_module(METHODS[name].where.split(":")[0]).Config
 
 
-def rebuilt(card: dict[str, Any]) -> Method:
+def method_from_card(card: dict[str, Any]) -> Method:
     """The method that a card describes, with fresh weights.
 
     Raises `InputError` if this version does not know it.
     """
     try:
-        config = from_dict(config_class(card["method"]), card["learns"])
+        config = from_dict(config_class(card["method"]), card["method_config"])
         return method_class(card["method"])(config)
     except (KeyError, TypeError, AttributeError) as error:
         raise InputError(f"weights of another version of unmetal: {error}") from error

@@ -1,6 +1,6 @@
-"""Write the file tree at the end of README.md anew, from the first line of each file.
+"""Write the file tree at the end of docs/files.md anew, from the first line of each file.
 
-    python recipes/readme_tree.py
+    python recipes/file_tree.py
 
 A Python file explains itself by the first line of its docstring, a package by that of its
 `__init__.py`; what cannot is named here.
@@ -13,7 +13,9 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 
 BEGIN, END = "```text tree\n", "```\n"
-"""What encloses the tree in README.md."""
+"""What encloses the tree in docs/files.md."""
+
+PAGE = ROOT / "docs" / "files.md"
 
 LISTED = ("src", "recipes", "benchmarks", "examples", "docs")
 """Folders whose files are named one by one. Tests are named by folder, as they mirror src."""
@@ -25,7 +27,9 @@ NOTES = {
     "CITATION.cff": "How to cite this software and the papers it stands on.",
     "LICENSE": "Apache-2.0.",
     "Makefile": "`make demo`, `make test`, `make benchmarks`: set-up included.",
-    "README.md": "This page.",
+    "README.md": "What it is, and how to begin.",
+    "CONTRIBUTING.md": "How this house is built: rules, and how to add to it.",
+    "SECURITY.md": "How to report a weakness, and what the node defends against.",
     "pyproject.toml": "Dependencies, and the rules of the linters and of the layers.",
     "benchmarks": "Each prints one table.",
     "docs": "What does not fit into a docstring.",
@@ -37,6 +41,7 @@ NOTES = {
     "docs/images": "Pictures that the demo and the recipes made.",
     "docs/node.md": "The DICOM node: set up, routing from Orthanc, what survives a crash.",
     "docs/prepare.md": "Cohorts from archives: four kinds, rules, split, and training on them.",
+    "docs/files.md": "This page.",
     "docs/measures.md": "What a clinician trusts, measured: definitions, sources, blind spots.",
     "docs/results.md": "The classical methods on the paper's test and on another scanner.",
     "docs/table1.md": "Every system of the paper's Table 1 on the same data, as far as CPUs went.",
@@ -95,16 +100,18 @@ WHOLE = ("examples/chest_port", "docs/images")
 
 
 def main() -> None:
-    readme = ROOT / "README.md"
-    before, _, rest = readme.read_text().partition(BEGIN)
+    before, _, rest = PAGE.read_text().partition(BEGIN)
     after = rest.partition(END)[2]
-    readme.write_text(f"{before}{BEGIN}{tree(tracked())}{END}{after}")
+    PAGE.write_text(f"{before}{BEGIN}{tree(tracked())}{END}{after}")
 
 
 def tracked() -> list[str]:
-    """Paths of the project's files from its root: what git knows, or all without a git."""
+    """Paths of the project's files from its root: what git tracks, or all where there is no git.
+
+    Untracked files do not count: a log beside the checkout is nobody's but its owner's.
+    """
     try:
-        command = ["git", "ls-files", "--cached", "--others", "--exclude-standard"]
+        command = ["git", "ls-files", "--cached"]
         listed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
         return sorted(path for path in listed.stdout.splitlines() if (ROOT / path).is_file())
     except (OSError, subprocess.CalledProcessError):
