@@ -13,6 +13,11 @@ class InputError(Exception):
     """
 
 
+def install_extra(package: str, extra: str) -> str:
+    """How to install a package that only an extra of unmetal brings, for messages."""
+    return f"{package} is not installed: pip install '.[{extra}]' in the folder of unmetal"
+
+
 @contextmanager
 def quiet() -> Iterator[None]:
     """Keep ITK, libjpeg and openjpeg off stderr: an error is one line, and it is ours.

@@ -12,6 +12,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wai
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from multiprocessing import get_context, parent_process
+from multiprocessing.process import BaseProcess
 from typing import TypeVar
 
 Item = TypeVar("Item")
@@ -53,7 +54,7 @@ def _until_one_dies(
     """Take from `waiting` until it is empty or a process dies; returns the items of then."""
     with (
         one_thread_each(),
-        ProcessPoolExecutor(jobs, get_context("spawn"), initializer=settle) as pool,
+        ProcessPoolExecutor(jobs, get_context("spawn"), initializer=init_worker) as pool,
     ):
         running: dict[Future[Outcome], Item] = {}
         lost: list[Item] = []
@@ -86,19 +87,24 @@ def one_thread_each() -> Iterator[None]:
                 os.environ[name] = value
 
 
-def settle() -> None:
-    """What a process does before its first series."""
+def init_worker() -> None:
+    """Initializer of a worker process: no log on the terminal, and an end with the parent."""
     log = logging.getLogger("unmetal")
     log.addHandler(logging.NullHandler())
     log.propagate = False
+    end_with_parent()
+
+
+def end_with_parent() -> None:
+    """Exit this process when the one that started it ends, even if that one is killed."""
     parent = parent_process()
     assert parent is not None
-    threading.Thread(target=_follow, args=(parent.join,), daemon=True).start()
+    threading.Thread(target=_follow, args=(parent,), daemon=True).start()
 
 
-def _follow(until_it_ends: Callable[[], object]) -> None:
-    """End with the parent, however it ends: nobody waits for the result any more."""
-    until_it_ends()
+def _follow(parent: BaseProcess) -> None:
+    parent.join()
+    # Not sys.exit: that would end this thread only.
     os._exit(1)
 
 

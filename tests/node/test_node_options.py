@@ -108,7 +108,7 @@ def test_a_missing_library_is_named(monkeypatch, tmp_path, capsys) -> None:
     monkeypatch.setitem(sys.modules, "pynetdicom", None)
     options = ["--aet", "U", "--port", "0", "--to", "A@h:1", "--spool", str(tmp_path)]
     assert main(["node", *options]) == 1
-    assert "pip install 'unmetal[dicom]'" in capsys.readouterr().err
+    assert "pip install '.[dicom]'" in capsys.readouterr().err
 
 
 def test_a_config_is_checked_again_when_it_is_changed() -> None:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import tyro
 
-from unmetal.errors import InputError
+from unmetal.errors import InputError, install_extra
 from unmetal.node.config import Config
 
 
@@ -23,6 +23,5 @@ class Node:
         try:
             from unmetal.node.node import Node as Wired  # noqa: PLC0415
         except ModuleNotFoundError as error:
-            missing = error.name or "a library"
-            raise InputError(f"{missing} is missing: pip install 'unmetal[dicom]'") from error
+            raise InputError(install_extra(error.name or "a library", "dicom")) from error
         Wired(self.options).run()

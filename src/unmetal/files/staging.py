@@ -1,15 +1,77 @@
-"""Where an output may lie, and how it gets there: whole, or not at all."""
+"""Overwrite checks, atomic output, and locks on folders."""
 
 from __future__ import annotations
 
 import os
 import shutil
+import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from filelock import FileLock, Timeout
+
 from unmetal.errors import InputError
+
+LOCK = ".lock"
+"""Name of the file in a folder that `alone` locks; it stays there."""
+
+
+@contextmanager
+def alone(folder: Path) -> Iterator[None]:
+    """Hold the lock of an existing folder, which ends with the process, however that ends.
+
+    Raises `InputError` where another process, or another part of this one, holds it.
+    """
+    lock = FileLock(folder / LOCK, timeout=0)
+    try:
+        lock.acquire()
+    except Timeout as error:
+        raise InputError(f"{folder}: another run is at work there: wait for it") from error
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+@contextmanager
+def replacing(path: Path, *, sync: bool = False, mode: int = 0o666) -> Iterator[Path]:
+    """An empty file beside `path` to write to, which replaces `path` when the block ends.
+
+    Whoever reads `path` sees the old content or the new, never a part. On any exception `path`
+    stays as it was and the other file goes.
+
+    Args:
+        path: in a folder that exists.
+        sync: also wait for the disk, so that the new content outlives a power cut.
+        mode: permissions of a new file, less the umask.
+    """
+    partial = path.with_name(f".unmetal-{path.name}")
+    partial.unlink(missing_ok=True)
+    try:
+        partial.touch(mode, exist_ok=False)
+        yield partial
+        if sync:
+            fsync(partial)
+        partial.replace(path)
+        if sync:
+            fsync(path.parent)
+    except BaseException:
+        partial.unlink(missing_ok=True)
+        raise
+
+
+def fsync(path: Path) -> None:
+    """Wait until a file, or the names in a folder, are on the disk. Windows has no such call for
+    folders, and none for files that are open for reading only."""
+    if sys.platform == "win32" and path.is_dir():
+        return
+    handle = os.open(path, os.O_RDWR if sys.platform == "win32" else os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 def refuse_to_lose(path: Path, *, folder: bool, source: Path | None, force: bool) -> None:
@@ -98,24 +160,3 @@ def _overlap(path: Path, source: Path) -> bool:
 def _is_dicom(path: Path) -> bool:
     with path.open("rb") as file:
         return file.read(132)[128:] == b"DICM"
-
-
-@contextmanager
-def alone(output: Path) -> Iterator[None]:
-    """Nobody else works on this folder; raises `InputError` where somebody does.
-
-    The lock ends with the process, however that ends. A system without such locks has none.
-    """
-    try:
-        import fcntl  # noqa: PLC0415  (not on Windows)
-    except ImportError:
-        yield
-        return
-    handle = os.open(output, os.O_RDONLY)
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        yield
-    except BlockingIOError as error:
-        raise InputError(f"{output}: another run is at work there: wait for it") from error
-    finally:
-        os.close(handle)

@@ -7,7 +7,6 @@ that an interrupted preparation gives nobody away either.
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -19,6 +18,7 @@ from unmetal.cohorts.preparation.layouts import VOLUMES, Kind
 from unmetal.cohorts.preparation.manifest import Row
 from unmetal.cohorts.preparation.selection import Rule
 from unmetal.files.formats import suffix_of
+from unmetal.files.staging import replacing
 
 TOGETHER = 32
 """Files of one slice that are read together: half a second of work, 4 MiB."""
@@ -94,13 +94,9 @@ def chunks(
 
 def save_part(part: Part, path: Path) -> None:
     """Write a part: under its name it appears only when it is complete and on the disk."""
-    partial = path.with_suffix(f".{os.getpid()}")
-    with partial.open("wb") as file:
-        rows = json.dumps([asdict(row) for row in part.rows])
-        np.savez(file, rows=np.array(rows), hu=part.hu, place=part.place)
-        file.flush()
-        os.fsync(file.fileno())
-    partial.replace(path)
+    rows = json.dumps([asdict(row) for row in part.rows])
+    with replacing(path, sync=True) as partial:
+        np.savez(partial, rows=np.array(rows), hu=part.hu, place=part.place)
 
 
 def load_rows(path: Path) -> list[Row]:

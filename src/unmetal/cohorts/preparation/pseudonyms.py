@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hmac
 import json
-import os
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from hashlib import sha256
 from pathlib import Path
 
 from unmetal.errors import InputError
+from unmetal.files.staging import replacing
 
 LENGTH = 16
 """Hexadecimal digits of a name: 64 bits, so that a million images have no two alike."""
@@ -40,16 +40,10 @@ class Key:
     def save(self, path: Path, files: Mapping[str, str] | None = None) -> None:
         """Write the key, and which file each name stands for, for the owner's eyes only."""
         text = json.dumps({"key": self.secret.hex(), "files": dict(files or {})}, indent=1)
-        partial = path.with_name(f".unmetal-{path.name}")
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            partial.unlink(missing_ok=True)
-            handle = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-            with os.fdopen(handle, "w") as file:
-                file.write(text + "\n")
-                file.flush()
-                os.fsync(file.fileno())
-            partial.replace(path)
+            with replacing(path, sync=True, mode=0o600) as partial:
+                partial.write_text(text + "\n")
         except OSError as error:
             raise InputError(f"{path}: cannot be written: {error.strerror}") from error
 

@@ -25,6 +25,13 @@ from pydicom.uid import (
 from unmetal.errors import InputError, quiet, why
 from unmetal.files.derivation import Compression
 
+MAX_PIXELS = 2**24
+"""Rows times columns of the largest image that is read: 4096 x 4096. The largest CT matrix in use
+is 2048 x 2048."""
+
+SOF = {0xC0, 0xC1, 0xC2, 0xC3, 0xC5, 0xC6, 0xC7, 0xC9, 0xCA, 0xCB, 0xF7}
+"""Markers of JPEG and JPEG-LS frame headers."""
+
 HOUNSFIELD = {"HU", "HU_MOD", "US", ""}
 """RescaleType that may be HU: `US` is unspecified, and what many CTs write."""
 
@@ -153,9 +160,9 @@ def _file_meta(image: Dataset) -> FileMetaDataset:
 
 
 def require_matrix(dataset: Dataset, where: str) -> None:
-    """Raise InputError for more than `PIXELS`, by the header or by the compressed image itself."""
+    """Raise InputError for more than `MAX_PIXELS`, by the header or the compressed image itself."""
     rows, columns = int(dataset.get("Rows") or 0), int(dataset.get("Columns") or 0)
-    if rows * columns > PIXELS:
+    if rows * columns > MAX_PIXELS:
         raise InputError(f"{where}: {columns} x {rows} pixels: larger than any CT image")
     syntax = dataset.file_meta.get("TransferSyntaxUID")
     if syntax is None or not syntax.is_encapsulated:
@@ -187,11 +194,3 @@ def encoded_size(frame: bytes) -> tuple[int, int] | None:
             return rows, columns
         place += 2 + length
     return None
-
-
-SOF = {0xC0, 0xC1, 0xC2, 0xC3, 0xC5, 0xC6, 0xC7, 0xC9, 0xCA, 0xCB, 0xF7}
-"""Markers of frame headers."""
-
-
-PIXELS = 2**24
-"""Pixels of the largest image: 4096 x 4096; the largest CT matrix in use has 2048 x 2048."""

@@ -12,7 +12,7 @@ import numpy as np
 from pydicom.dataset import Dataset
 from pydicom.sr.codedict import codes
 
-from unmetal.errors import InputError, why
+from unmetal.errors import InputError, install_extra, why
 from unmetal.files.derivation import Derivation
 from unmetal.files.dicom import provenance
 from unmetal.files.dicom.derived_header import series_number, title
@@ -83,17 +83,12 @@ def check_mask(volume: Volume) -> None:
         InputError: highdicom is not installed, or the series has no frame of reference.
     """
     if find_spec("highdicom") is None:
-        raise InputError(needed("highdicom", "--save-metal"))
+        raise InputError(f"--save-metal: {install_extra('highdicom', 'dicom')}")
     if not all(one.header.get("FrameOfReferenceUID") for one in volume.source.slices):
         raise InputError(
             f"{volume.path}: has no FrameOfReferenceUID, which a segmentation must share: leave "
             "out --save-metal"
         )
-
-
-def needed(package: str, what: str) -> str:
-    """The line about an extra that is not installed."""
-    return f"{what} needs {package}: pip install 'unmetal[dicom]'"
 
 
 def _segmentation(headers: list[Dataset], mask: np.ndarray, derivation: Derivation) -> Any:

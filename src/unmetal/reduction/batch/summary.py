@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from unmetal.errors import InputError
+from unmetal.files.staging import LOCK, replacing
 
 SUMMARY = "summary.csv"
 
@@ -42,7 +43,7 @@ def read_summary(output: Path) -> dict[str, Row]:
     if output.exists() and not output.is_dir():
         raise InputError(f"{output}: is a file; several series need a folder")
     if not path.exists():
-        if output.is_dir() and any(output.iterdir()):
+        if output.is_dir() and any(path.name != LOCK for path in output.iterdir()):
             raise InputError(f"{output}: holds other things: give another folder, or an empty one")
         return {}
     try:
@@ -58,10 +59,10 @@ def read_summary(output: Path) -> dict[str, Row]:
 
 def write_summary(rows: Iterable[Row], output: Path) -> None:
     """Replace it in one step."""
-    target = output / SUMMARY
-    partial = target.with_name(f".unmetal-{SUMMARY}")
-    with partial.open("w", newline="", encoding="utf-8") as file:
+    with (
+        replacing(output / SUMMARY) as partial,
+        partial.open("w", newline="", encoding="utf-8") as file,
+    ):
         writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
         writer.writeheader()
         writer.writerows(rows)
-    partial.replace(target)
