@@ -32,7 +32,7 @@ from unmetal.evaluation.drawn_machines import SIZE, drawn
 from unmetal.evaluation.results import corrected
 from unmetal.methods.method import Method
 from unmetal.metrics.image_quality import hu_protocol
-from unmetal.metrics.intervals import Interval, bootstrap
+from unmetal.metrics.intervals import Interval, t_interval
 from unmetal.physics.derive import body_mask
 from unmetal.physics.protocol import PROTOCOLS
 from unmetal.physics.simulate import Simulation, resize, simulate
@@ -122,7 +122,7 @@ def table(found: dict[str, list[tuple[str, str, float, float]]], methods: list[s
     patients = len({patient for its in found.values() for _, patient, *_ in its})
     lines = [
         f"Share of the artifact that is left (error of copying, HU). Cases: {counts}; "
-        f"95 % intervals: bootstrap over {patients} patients.",
+        f"means of {patients} patients' means, 95 % t intervals.",
         "",
         "| | " + " | ".join(found) + " |",
         "|---|" + "---:|" * len(found),
@@ -132,7 +132,7 @@ def table(found: dict[str, list[tuple[str, str, float, float]]], methods: list[s
         for its in found.values():
             mine = [row for row in its if row[0] == method]
             patients_ = [row[1] for row in mine]
-            left = bootstrap([row[2] for row in mine], patients_)
+            left = t_interval([row[2] for row in mine], patients_)
             cells.append(f"{share(left)} ({np.mean([row[3] for row in mine]):.0f})")
         lines.append(f"| {method} | " + " | ".join(cells) + " |")
     return "\n".join(lines) + "\n"

@@ -20,8 +20,8 @@ from unmetal.evaluation.tables.rows import CEILING, INPUT, read_rows
 
 SAYS = """\
 Gain over {over}, slice by slice, and what of it is lost from {first} to the others on slices \
-of both; positive drops are losses. Mean, 95 % interval (bootstrap over {patients} patients) and \
-p-value (signs flipped by patient), not corrected for how many there are.
+of both; positive drops are losses. Mean of {patients} patients' means, 95 % t interval \
+and p-value (signs flipped by patient), not corrected for how many there are.
 """
 
 

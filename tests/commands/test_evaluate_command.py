@@ -47,5 +47,5 @@ def test_an_index_is_a_test_set_by_patient(data, tmp_path, capsys):
     command = ["evaluate", "li", "--data", index, "--out", out, "--coarser", "2"]
     assert main([*command, "--device", "cpu"]) == 0
     said = capsys.readouterr().out
-    assert "bootstrap over patients (1)" in said
+    assert "No intervals: one patient says nothing" in said
     assert "averaged over 2 x 2" in said

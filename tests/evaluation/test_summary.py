@@ -7,7 +7,7 @@ from rows_of_methods import CASES, ROWS
 
 from unmetal.evaluation.tables.markdown import markdown
 from unmetal.evaluation.tables.means import COLUMNS, Column, columns_of, compared, summary
-from unmetal.metrics.intervals import bootstrap
+from unmetal.metrics.intervals import t_interval
 
 PSNR = COLUMNS[0]
 
@@ -16,7 +16,7 @@ def test_means_and_intervals_are_those_of_the_rows_that_agree() -> None:
     first, second = summary(ROWS)
     assert (first.key, second.key) == ({"method": "input"}, {"method": "li"})
     assert first.cases == second.cases == 8
-    assert second.means["psnr"] == bootstrap(
+    assert second.means["psnr"] == t_interval(
         [31.0, 31.0, 32.0, 32.0, 33.0, 33.0, 34.0, 34.0], list("00112233")
     )
     assert set(second.means) == {"psnr"}

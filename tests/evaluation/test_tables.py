@@ -28,7 +28,7 @@ def test_markdown_shows_units_digits_and_only_metrics_that_there_are() -> None:
     assert [word.strip() for word in head.split("|")[1:-1]] == ["method", "cases", "PSNR (dB)"]
     assert set(rule) <= set("|-: ")
     assert len(lines) == 2
-    assert "32.50 [31.5" in lines[1]
+    assert "32.50 [30.45, 34.55]" in lines[1]
     assert len({len(line) for line in text.splitlines()}) == 1
 
 

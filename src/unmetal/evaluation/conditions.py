@@ -70,21 +70,20 @@ def caption(cases: Cases, setting: Setting, rows: Sequence[Row]) -> str:
             "reduce` does. There is no truth: streak amplitude in flat tissue up to 40 mm from "
             "metal, root mean square change of the body beyond, and the area of what counts as "
             "metal afterwards. A slice painted over would do well: see docs/measures.md. "
-            f"Intervals: 95 %, bootstrap over patients ({groups}). Seconds: all of that."
+            f"{interval(groups, 'patient')} Seconds: all of that."
         )
     if isinstance(cases, Pairs):
         return (
             f"{part(there, len(cases.names))} of a scanner with a known truth. Each goes through "
             "what `unmetal reduce` does, from the image alone; `METHOD, true mask` was told where "
             "the metal is. HU clipped to [-1000, 2000], inside the body, farther than 2 px from "
-            "metal; PSNR for a range of 3000 HU, SSIM with a Gaussian window. Intervals: 95 %, "
-            "bootstrap over slices. Seconds: all of that, slice by slice."
+            "metal; PSNR for a range of 3000 HU, SSIM with a Gaussian window. "
+            f"{interval(groups, 'slice')} Seconds: all of that, slice by slice."
         )
-    known = cases.grouped_by == "patient"
-    units = f"patients ({groups})" if known else f"slices ({groups}, whose patients are not known)"
+    intervals = interval(groups, cases.grouped_by)
     scored = (
         "window 0 to 0.5/cm, metal masked), RMSE below 0.5/cm only."
-        f"{averaged(setting.coarser)} Intervals: 95 %, bootstrap over {units}. Seconds per slice: "
+        f"{averaged(setting.coarser)} {intervals} Seconds per slice: "
         "`reduce` alone"
     )
     if setting.protocol != "adn":
@@ -99,10 +98,19 @@ def caption(cases: Cases, setting: Setting, rows: Sequence[Row]) -> str:
         f"{part(there, len(cases.hu))} x {len(cases.masks)} masks of {setting.metal}, simulated "
         "and scored as the ADN paper does (window 0 to 0.5/cm, metal masked), noise from seed "
         f"{setting.seed}.{averaged(setting.coarser)} `ceiling` is the reconstruction of the "
-        f"sinogram without metal. RMSE below 0.5/cm only. Intervals: 95 %, bootstrap over {units}. "
+        f"sinogram without metal. RMSE below 0.5/cm only. {intervals} "
         "Seconds per slice: `reduce` alone, in batches of masks; sinogram, trace and mask are "
         "there before the clock starts."
     )
+
+
+def interval(groups: int, unit: str) -> str:
+    """What a caption says of means and intervals over so many patients or slices."""
+    known = "" if unit == "patient" else "; their patients are not known"
+    if groups == 1:
+        return f"No intervals: one {unit} says nothing about others{known}."
+    few = ": two say next to nothing, so they are wide" if groups == 2 else ""
+    return f"Means of the means of {groups} {unit}s, with 95 % t intervals{few}{known}."
 
 
 def averaged(factor: int) -> str:

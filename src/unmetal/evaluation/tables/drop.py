@@ -16,7 +16,7 @@ import numpy as np
 from unmetal.evaluation.tables.markdown import cell, change, grid
 from unmetal.evaluation.tables.means import Column
 from unmetal.evaluation.tables.rows import INPUT, Row
-from unmetal.metrics.intervals import Difference, Interval, bootstrap, paired
+from unmetal.metrics.intervals import Difference, Interval, paired, t_interval
 
 PSNR = Column("psnr", "PSNR", "dB", 2)
 
@@ -42,7 +42,7 @@ def fates(
     data: Mapping[str, Sequence[Row]], column: Column = PSNR, over: str = INPUT
 ) -> list[Fate]:
     """Gains over the row called `over`, and drops, of every method; `data` are rows by the name of
-    the data set, and drops are from the first one. Intervals resample patients (`group`).
+    the data set, and drops are from the first one. Means are of patients' (`group`) means.
 
     Slices go by their numbers, so all must be of the same list. Less is more for a column whose
     `best` is -1.
@@ -85,7 +85,7 @@ def _case(row: Row) -> tuple[str, str]:
 
 
 def _mean(some: Mapping[str, Gain]) -> Interval:
-    return bootstrap([one.value for one in some.values()], [one.group for one in some.values()])
+    return t_interval([one.value for one in some.values()], [one.group for one in some.values()])
 
 
 def _drop(before: Mapping[str, Gain], after: Mapping[str, Gain]) -> Difference:

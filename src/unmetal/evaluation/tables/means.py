@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from unmetal.evaluation.tables.rows import Row, write_rows
-from unmetal.metrics.intervals import Difference, Interval, bootstrap, paired
+from unmetal.metrics.intervals import Difference, Interval, paired, t_interval
 from unmetal.metrics.strata import BANDS_MM
 
 ENDS = (0, *(int(end) for end in BANDS_MM))
@@ -116,8 +116,9 @@ def summary(
 ) -> list[Summary]:
     """Means of the rows that agree in `by`, in the order in which they first appear.
 
-    Intervals resample whole groups, for slices of one patient are alike: `group` names the field
-    that says which. Values that are NaN (a metric over no pixels) do not count.
+    Means are of the groups' means (`metrics.intervals`), for slices of one patient are alike:
+    `group` names the field that says which. Values that are NaN (a metric over no pixels) do not
+    count.
     """
     together: dict[tuple[str | int | float, ...], list[Row]] = {}
     for row in rows:
@@ -138,7 +139,7 @@ def _mean(rows: Sequence[Row], name: str, group: str) -> Interval | None:
     values, groups = zip(*pairs, strict=True)
     if not all(map(math.isfinite, values)):  # the PSNR of two equal images
         return Interval(sum(values), math.nan, math.nan)
-    return bootstrap(values, groups)
+    return t_interval(values, groups)
 
 
 def compared(
