@@ -20,7 +20,7 @@ from matplotlib.figure import Figure
 from unmetal import files
 from unmetal.__main__ import main as unmetal
 from unmetal.display.comparison import comparison
-from unmetal.display.look import Edges, Look, around, box_around, edges_of
+from unmetal.display.look import Edges, PanelStyle, box_around, edges_of, zoom_box
 from unmetal.files.derivation import Derivation
 from unmetal.metrics.image_quality import hu_protocol
 from unmetal.physics.derive import body_mask
@@ -71,16 +71,16 @@ def chest_port() -> None:
     pixel = before.spacing[1:]
     body = body_mask(after.hu[most], pixel[1])
     edges = orientation(next((EXAMPLES / "chest_port").glob("*.dcm")))
-    look = Look(box_around(body | metal[most]), pixel, edges=edges)
+    style = PanelStyle(box_around(body | metal[most]), pixel, edges=edges)
     figure = comparison(
         before.hu[most],
         after.hu[most],
         metal[most],
-        look,
+        style,
         title=title,
         names=NAMES,
         body=body,
-        close_up=around(metal[most], look.box),
+        close_up=zoom_box(metal[most], style.box),
     )
     picture(figure, OUT / "chest_port.png")
 
@@ -106,7 +106,7 @@ def hips() -> None:
         before.hu[0],
         after.hu[0],
         metal[0, 0].numpy(),
-        Look(box_around(body), pelvis.spacing[1:]),
+        PanelStyle(box_around(body), pelvis.spacing[1:]),
         title=title,
         names=NAMES,
         body=body,

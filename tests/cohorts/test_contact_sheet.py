@@ -12,7 +12,7 @@ from unmetal.cohorts.preparation.contact_sheet import (
     write_contact_sheet,
 )
 from unmetal.cohorts.preparation.manifest import Row
-from unmetal.display.comparison import METAL
+from unmetal.display.sheet import METAL
 
 ROW = Row(max_hu=3071.0, component_px=512, split="train")
 

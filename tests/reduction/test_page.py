@@ -14,7 +14,7 @@ from PIL import Image
 
 from unmetal import files
 from unmetal.__main__ import main
-from unmetal.display.look import Box, Look
+from unmetal.display.look import Box, PanelStyle
 from unmetal.errors import InputError
 from unmetal.reduction.cautions import Caution
 from unmetal.reduction.reduce_volume import Reduced
@@ -234,7 +234,7 @@ def test_every_picture_says_research_use_only_in_its_pixels():
     flat, metal, look = (
         np.zeros((80, 120), np.float32),
         np.zeros((80, 120), bool),
-        Look(Box(0, 80, 0, 120)),
+        PanelStyle(Box(0, 80, 0, 120)),
     )
     for panel in (grey("a", flat, metal, look), difference("b", flat, metal, metal, look)):
         picture = Image.open(BytesIO(b64decode(panel.picture.partition(",")[2]))).convert("RGB")
@@ -248,7 +248,7 @@ def test_every_picture_says_research_use_only_in_its_pixels():
 def test_metal_is_outlined_where_it_is():
     mask = np.zeros((80, 120), bool)
     mask[20:30, 40:60] = True
-    path = outline(mask, Look(Box(10, 70, 20, 100), (2.0, 0.5)))
+    path = outline(mask, PanelStyle(Box(10, 70, 20, 100), (2.0, 0.5)))
     points = np.array([part.split() for part in path.strip("MZ").split("L")], float)
     assert path.count("M") == path.count("Z") == 1
     assert points[:, 0].min() == pytest.approx((40 - 20) * 0.5, abs=0.3)

@@ -1,4 +1,4 @@
-"""How a slice is shown: what part of it, in which window, and where its edges point."""
+"""What part of a slice is shown, in which window, and in which directions its edges lie."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 
 
 class Edges(NamedTuple):
-    """Where in the patient the edges of a picture point: R, L, A, P, H or F each."""
+    """Directions in the patient that the edges of a picture lie in: R, L, A, P, H or F each."""
 
     left: str
     right: str
@@ -38,7 +38,7 @@ SOFT_TISSUE = Window()
 
 
 class Box(NamedTuple):
-    """A part of a slice in pixels; the ends are outside."""
+    """A part of a slice: half-open ranges of rows and columns."""
 
     top: int
     bottom: int
@@ -47,24 +47,24 @@ class Box(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Look:
-    """How all panels of a figure are drawn."""
+class PanelStyle:
+    """How the panels of a figure are drawn."""
 
     box: Box
     """What of the slice is shown."""
     pixel: tuple[float, float] = (1.0, 1.0)
     """mm between rows and between columns."""
     window: Window = SOFT_TISSUE
-    limit: float = 300
+    diff_limit: float = 300
     """HU at the ends of the difference's scale, which is symmetric."""
-    dead: float = 30
+    deadband: float = 30
     """HU of change below which a difference is not coloured."""
     edges: Edges | None = AXIAL
-    """None draws no letters: the orientation is not known."""
+    """None where the orientation is not known: no letters are drawn."""
 
     @property
-    def proportion(self) -> float:
-        """Height of what is shown over its width, in the patient."""
+    def aspect(self) -> float:
+        """Height of the box over its width, both in mm."""
         rows, columns = self.box.bottom - self.box.top, self.box.right - self.box.left
         return rows * self.pixel[0] / (columns * self.pixel[1])
 
@@ -80,15 +80,15 @@ def edges_of(orientation: Sequence[float]) -> Edges:
 
 
 def _letters(cosines: Sequence[float]) -> tuple[str, str]:
-    """Where a direction in LPS points most, and its opposite."""
+    """The letter of the axis that a direction in LPS is nearest to, and that of its opposite."""
     axis = int(np.argmax(np.abs(cosines)))
     pair = (("L", "R"), ("P", "A"), ("H", "F"))[axis]
     return pair if cosines[axis] > 0 else pair[::-1]
 
 
 def box_around(mask: np.ndarray, margin: int = 8) -> Box:
-    """The smallest box around a mask, bool `[H W]`, and `margin` pixels more where there are any;
-    the whole slice around an empty one."""
+    """The bounding box of a mask, bool `[H W]`, and `margin` pixels more, within the slice; the
+    whole slice where the mask is empty."""
     if not mask.any():
         return Box(0, mask.shape[0], 0, mask.shape[1])
     rows, columns = (np.flatnonzero(mask.any(axis)) for axis in (1, 0))
@@ -100,12 +100,11 @@ def box_around(mask: np.ndarray, margin: int = 8) -> Box:
     )
 
 
-def around(mask: np.ndarray, like: Box, zoom: float = 3.0) -> Box:
-    """A box of `like`'s proportions, `zoom` times smaller, about the middle of a mask, bool
-    `[H W]`, and inside of `like`."""
+def zoom_box(mask: np.ndarray, whole: Box, zoom: float = 3.0) -> Box:
+    """A box `zoom` times smaller than `whole` and inside of it, centred on a mask, bool `[H W]`."""
     rows, columns = np.nonzero(mask)
-    tall = round((like.bottom - like.top) / zoom)
-    wide = round((like.right - like.left) / zoom)
-    top = int(np.clip(round(rows.mean()) - tall // 2, like.top, like.bottom - tall))
-    left = int(np.clip(round(columns.mean()) - wide // 2, like.left, like.right - wide))
-    return Box(top, top + tall, left, left + wide)
+    height = round((whole.bottom - whole.top) / zoom)
+    width = round((whole.right - whole.left) / zoom)
+    top = int(np.clip(round(rows.mean()) - height // 2, whole.top, whole.bottom - height))
+    left = int(np.clip(round(columns.mean()) - width // 2, whole.left, whole.right - width))
+    return Box(top, top + height, left, left + width)

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from unmetal.evaluation.cases import Cases, Clean
 from unmetal.evaluation.conditions import Setting, spread
+from unmetal.evaluation.tables.rows import Row
 from unmetal.files.npz import load_arrays
 
 COUNT = 4
@@ -22,6 +23,11 @@ class Case(NamedTuple):
 
     slice: str
     mask: int = 0
+
+    @classmethod
+    def of(cls, row: Row) -> Case:
+        """The case of a row."""
+        return cls(str(row["slice"]), int(row.get("mask", 0)))
 
 
 class Pictures:

@@ -17,8 +17,9 @@ from PIL import Image, ImageDraw, ImageFont
 from scipy import ndimage
 from skimage.measure import approximate_polygon, find_contours
 
-from unmetal.display.comparison import LABEL, difference_colours
-from unmetal.display.look import Box, Edges, Look, Window
+from unmetal.display.comparison import difference_colors
+from unmetal.display.look import Box, Edges, PanelStyle, Window
+from unmetal.display.sheet import LABEL
 
 RING_MM = 5.0
 """How far from metal an image is least to be believed: there corrected images show hem lines (Acta
@@ -63,7 +64,7 @@ class Panel:
 
 
 def grey(
-    name: str, hu: np.ndarray, metal: np.ndarray, look: Look, *, ringed: bool = False
+    name: str, hu: np.ndarray, metal: np.ndarray, look: PanelStyle, *, ringed: bool = False
 ) -> Panel:
     """A slice, HU `[H W]`, in the look's window, with its metal, bool `[H W]`, outlined; `ringed`
     with what is near it, too."""
@@ -75,23 +76,25 @@ def grey(
 
 
 def difference(
-    name: str, change: np.ndarray, metal: np.ndarray, body: np.ndarray, look: Look
+    name: str, change: np.ndarray, metal: np.ndarray, body: np.ndarray, look: PanelStyle
 ) -> Panel:
     """A change, HU `[H W]`, in colours; the body, bool `[H W]`, gives bearings."""
-    levels = (cut(change, look.box) / look.limit).clip(-1, 1) * 127.5 + 127.5
+    levels = (cut(change, look.box) / look.diff_limit).clip(-1, 1) * 127.5 + 127.5
     palette = difference_palette(look)
     return _panel(name, levels.round().astype(np.uint8), palette, metal, body, look)
 
 
-def doubt(name: str, hu: np.ndarray, metal: np.ndarray, body: np.ndarray, look: Look) -> Panel:
+def doubt(
+    name: str, hu: np.ndarray, metal: np.ndarray, body: np.ndarray, look: PanelStyle
+) -> Panel:
     """A disagreement, HU `[H W]`, from 0 to `DOUBT_HU`."""
     levels = (cut(hu, look.box) / DOUBT_HU).clip(0, 1) * 255
     return _panel(name, levels.round().astype(np.uint8), doubt_palette(), metal, body, look)
 
 
-def difference_palette(look: Look) -> np.ndarray:
+def difference_palette(look: PanelStyle) -> np.ndarray:
     """uint8 `[256 RGB]`, from -limit to +limit."""
-    return _sampled(difference_colours(look).get_cmap())
+    return _sampled(difference_colors(look).get_cmap())
 
 
 def doubt_palette() -> np.ndarray:
@@ -108,7 +111,7 @@ def stops(palette: np.ndarray) -> str:
     return ",".join(f"#{r:02x}{g:02x}{b:02x}" for r, g, b in palette[::15])
 
 
-def thumbnail(hu: np.ndarray, metal: np.ndarray, look: Look, side: int = 88) -> str:
+def thumbnail(hu: np.ndarray, metal: np.ndarray, look: PanelStyle, side: int = 88) -> str:
     """A small picture of a slice, HU `[H W]`, its metal red, as a `data:` URI."""
     levels = shades(cut(hu, look.box), look.window)
     small = Image.fromarray(levels)
@@ -139,7 +142,7 @@ def _panel(
     palette: np.ndarray | None,
     metal: np.ndarray,
     body: np.ndarray | None,
-    look: Look,
+    look: PanelStyle,
 ) -> Panel:
     height, width = levels.shape
     return Panel(
@@ -199,7 +202,7 @@ def _extremes(picture: Image.Image) -> tuple[int, int]:
     return int(light.argmax()), int(light.argmin())
 
 
-def outline(mask: np.ndarray, look: Look) -> str:
+def outline(mask: np.ndarray, look: PanelStyle) -> str:
     """SVG path data, mm, around what is True in a slice, bool `[H W]`."""
     padded = np.pad(cut(mask, look.box), 1).astype(float)
     lines = [(line - 0.5) * look.pixel for line in find_contours(padded, 0.5)]

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy import ndimage
 
-from unmetal.display.look import Box, Look, around, box_around, edges_of
+from unmetal.display.look import Box, PanelStyle, box_around, edges_of, zoom_box
 from unmetal.files.header import images, orientation
 from unmetal.physics.derive import body_mask
 from unmetal.reduction.reduce_volume import Reduced
@@ -79,7 +79,7 @@ def bodies(reduced: Reduced, slices: list[SliceChanges]) -> dict[int, np.ndarray
     return {place: body_mask(in_air(reduced.volume, place), pixel) for place in places}
 
 
-def view(reduced: Reduced, inside: Mapping[int, np.ndarray]) -> Look:
+def view(reduced: Reduced, inside: Mapping[int, np.ndarray]) -> PanelStyle:
     """One frame around the bodies of all slices, so that their pictures can be compared."""
     source = reduced.source
     pixel = source.spacing[1:]
@@ -87,10 +87,10 @@ def view(reduced: Reduced, inside: Mapping[int, np.ndarray]) -> Look:
     for place, body in inside.items():
         mask |= body | reduced.metal[place]
     cosines = orientation(source)
-    return Look(box_around(mask), pixel, edges=None if cosines is None else edges_of(cosines))
+    return PanelStyle(box_around(mask), pixel, edges=None if cosines is None else edges_of(cosines))
 
 
-def shown(reduced: Reduced, one: SliceChanges, body: np.ndarray, look: Look) -> Shown:
+def shown(reduced: Reduced, one: SliceChanges, body: np.ndarray, look: PanelStyle) -> Shown:
     """Before, after, the difference and, where there is one, the disagreement."""
     place = one.index
     name = images(reduced.source)[place]
@@ -99,7 +99,7 @@ def shown(reduced: Reduced, one: SliceChanges, body: np.ndarray, look: Look) -> 
     return Shown(place + 1, title, _said(one, reduced), row_of(reduced, place, body, look))
 
 
-def row_of(reduced: Reduced, place: int, body: np.ndarray, look: Look) -> tuple[Panel, ...]:
+def row_of(reduced: Reduced, place: int, body: np.ndarray, look: PanelStyle) -> tuple[Panel, ...]:
     """The pictures of the slice at `place`, with its body, bool `[H W]`."""
     before, after = in_air(reduced.source, place), in_air(reduced.volume, place)
     metal = reduced.metal[place]
@@ -114,13 +114,13 @@ def row_of(reduced: Reduced, place: int, body: np.ndarray, look: Look) -> tuple[
 
 
 def close_up(
-    reduced: Reduced, one: SliceChanges, body: np.ndarray, look: Look
+    reduced: Reduced, one: SliceChanges, body: np.ndarray, look: PanelStyle
 ) -> tuple[Panel, ...]:
     """The same pictures of the surroundings of the slice's largest piece of metal."""
     pieces, count = ndimage.label(reduced.metal[one.index], np.ones((3, 3)))
     sizes = np.bincount(pieces.ravel(), minlength=count + 1)
     largest = pieces == 1 + int(sizes[1:].argmax())
-    closer = replace(look, box=around(largest, look.box), edges=None)
+    closer = replace(look, box=zoom_box(largest, look.box), edges=None)
     return row_of(reduced, one.index, body, closer)
 
 
@@ -136,7 +136,7 @@ def _said(one: SliceChanges, reduced: Reduced) -> str:
 def strip(reduced: Reduced, found: Changes, large: list[SliceChanges]) -> list[Thumbnail]:
     """Every slice, small."""
     _, rows, columns = reduced.volume.hu.shape
-    look = Look(Box(0, rows, 0, columns), reduced.source.spacing[1:])
+    look = PanelStyle(Box(0, rows, 0, columns), reduced.source.spacing[1:])
     amounts = {one.index: amount(one) for one in found.slices}
     peak = max(amounts.values(), default=0.0) or 1.0
     linked = {one.index for one in large}
