@@ -1,4 +1,4 @@
-"""The one exception that a user can cause."""
+"""The exception for bad input, and the errors and noise of other libraries in one line."""
 
 import os
 from collections.abc import Iterator
@@ -19,10 +19,10 @@ def install_extra(package: str, extra: str) -> str:
 
 
 @contextmanager
-def quiet() -> Iterator[None]:
-    """Keep ITK, libjpeg and openjpeg off stderr: an error is one line, and it is ours.
+def suppress_c_stderr() -> Iterator[None]:
+    """Send what C and C++ libraries (ITK, libjpeg, openjpeg) print to stderr to nowhere.
 
-    Works on the file descriptor, for those libraries know nothing of `sys.stderr`.
+    Works on file descriptor 2, for those libraries know nothing of `sys.stderr`.
     """
     kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
     try:
@@ -34,11 +34,11 @@ def quiet() -> Iterator[None]:
         os.close(nowhere)
 
 
-def why(error: BaseException) -> str:
-    """The line of an error's message that says most, without addresses of source files.
+def short_error(error: BaseException) -> str:
+    """The most telling line of an error's message, at most 300 characters.
 
-    ITK puts the place in its own code first and the reason last; pydicom lists its decoders, none
-    of which knows more than the answer given here.
+    ITK names a place in its own source first and the reason last. pydicom lists what each of its
+    decoders said, which is replaced by one sentence.
     """
     if isinstance(error, OSError) and error.strerror:
         return error.strerror

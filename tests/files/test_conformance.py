@@ -16,7 +16,7 @@ import pytest
 import SimpleITK as sitk  # noqa: N813  (the name its documentation uses)
 from pydicom.data import get_testdata_file
 
-from unmetal.errors import quiet
+from unmetal.errors import suppress_c_stderr
 from unmetal.files import Derivation, Output, difference, read, write_all
 
 PYDICOM = Path(get_testdata_file("CT_small.dcm", download=False)).parent
@@ -145,7 +145,7 @@ def test_simpleitk_reads_the_same_values(written: Written) -> None:
         while not (folder / names[0]).exists():
             folder = folder.parent
         reader.SetFileNames([str(folder / name) for name in names])
-        with quiet():
+        with suppress_c_stderr():
             image = reader.Execute()
         values = sitk.GetArrayFromImage(image)
         padding = np.zeros(values.shape, bool) if volume.padding is None else volume.padding

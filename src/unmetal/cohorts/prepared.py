@@ -19,7 +19,7 @@ import numpy as np
 
 from unmetal.cohorts.cohort import Cohort
 from unmetal.cohorts.splits import TEST, TRAIN, VALIDATION, in_two_halves
-from unmetal.errors import InputError, why
+from unmetal.errors import InputError, short_error
 
 SHARD = 4096
 """Slices in a file: 512 MiB at 256 x 256."""
@@ -98,7 +98,8 @@ class Prepared:
             shards = tuple(np.load(file, mmap_mode="r", allow_pickle=False) for file in files)
         except (OSError, KeyError, ValueError) as error:
             raise InputError(
-                f"{folder}: not a prepared cohort ({why(error)}); `unmetal prepare` makes one"
+                f"{folder}: not a prepared cohort ({short_error(error)}); `unmetal prepare` makes "
+                "one"
             ) from error
         if sum(map(len, shards)) != len(known["patient"]):
             raise InputError(f"{folder}: slices are missing: prepare it again")

@@ -13,17 +13,17 @@ from pathlib import Path
 
 import numpy as np
 
-from unmetal.errors import InputError, why
+from unmetal.errors import InputError, short_error
 from unmetal.files.derivation import Derivation
-from unmetal.files.formats import form_of
-from unmetal.files.hounsfield import filler, objection, require_finite, require_size
+from unmetal.files.formats import detect_format
+from unmetal.files.hounsfield import check_hu_range, detect_padding, require_finite, require_size
 from unmetal.files.outputs import (
     Output,
     beside,
     check_mask,
     check_output,
     difference,
-    form_module,
+    format_module,
     write_all,
 )
 from unmetal.scan import Volume
@@ -65,12 +65,12 @@ def read(
     """
     if spacing is not None and not 0 < spacing < float("inf"):
         raise InputError(f"spacing {spacing}: the pixel size must be a positive length in mm")
-    form = form_of(path)
+    form = detect_format(path)
     chosen = {} if only is None else {"only": only}
     try:
-        volume = form_module(form).read(path, spacing, **chosen)
+        volume = format_module(form).read(path, spacing, **chosen)
     except OSError as error:
-        raise InputError(f"{path}: cannot be read: {why(error)}") from error
+        raise InputError(f"{path}: cannot be read: {short_error(error)}") from error
     except MemoryError as error:
         raise InputError(f"{path}: does not fit into memory") from error
     volume = _checked(replace(volume, path=path), form)
@@ -118,8 +118,8 @@ def _checked(volume: Volume, form: str) -> Volume:
     require_finite(volume.hu, str(volume.path))
     if volume.spacing_known:
         require_size(volume.spacing, str(volume.path))
-    masks = [m for m in (volume.padding, filler(volume.hu)) if m is not None and m.any()]
+    masks = [m for m in (volume.padding, detect_padding(volume.hu)) if m is not None and m.any()]
     padding = np.logical_or.reduce(masks) if masks else None
     warnings = list(volume.meta.get("warnings", ()))
-    warnings += objection(volume.hu, padding, form, str(volume.path))
+    warnings += check_hu_range(volume.hu, padding, form, str(volume.path))
     return replace(volume, padding=padding, meta=volume.meta | {"warnings": tuple(warnings)})

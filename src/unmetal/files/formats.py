@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from unmetal.errors import InputError, why
+from unmetal.errors import InputError, short_error
 
 SUFFIXES = {
     ".nii.gz": "itk",
@@ -35,7 +35,7 @@ def suffix_of(path: Path) -> str:
     return next((suffix for suffix in SUFFIXES if path.name.lower().endswith(suffix)), "")
 
 
-def form_of(path: Path) -> str:
+def detect_format(path: Path) -> str:
     """The module that reads `path`.
 
     Raises:
@@ -49,7 +49,7 @@ def form_of(path: Path) -> str:
     except FileNotFoundError as error:
         raise InputError(f"{path}: there is no such file or folder") from error
     except OSError as error:
-        raise InputError(f"{path}: cannot be read: {why(error)}") from error
+        raise InputError(f"{path}: cannot be read: {short_error(error)}") from error
     for offset, mark, form in SIGNATURES:
         if head[offset:].startswith(mark):
             return form
@@ -58,7 +58,7 @@ def form_of(path: Path) -> str:
     raise InputError(f"{path}: not a format that is read here: give {KNOWN}")
 
 
-def output_form(path: Path, held: str | None) -> str:
+def output_format(path: Path, held: str | None) -> str:
     """The module that writes `path`: that of the input, with which the suffix must agree.
 
     Args:

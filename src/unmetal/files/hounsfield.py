@@ -101,7 +101,7 @@ def require_size(spacing: tuple[float, float, float], where: str) -> None:
         raise InputError(f"{where}: slices {spacing[0]:g} mm apart: the header is damaged")
 
 
-def filler(hu: np.ndarray) -> np.ndarray | None:
+def detect_padding(hu: np.ndarray) -> np.ndarray | None:
     """bool `[slices H W]`: pixels outside the field of view that no header declares, or None.
 
     Scanners fill them with one value below the scale's -1024 HU (-3024 GE, -2048 others), in
@@ -115,7 +115,7 @@ def filler(hu: np.ndarray) -> np.ndarray | None:
     return (hu == value[:, :, None]) & filled[:, None, None]
 
 
-def objection(hu: np.ndarray, padding: np.ndarray | None, form: str, where: str) -> list[str]:
+def check_hu_range(hu: np.ndarray, padding: np.ndarray | None, form: str, where: str) -> list[str]:
     """Raise InputError for values that cannot be HU; return warnings for those that are odd.
 
     Args:

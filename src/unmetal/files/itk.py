@@ -14,7 +14,7 @@ from typing import ClassVar
 import numpy as np
 import SimpleITK as sitk  # noqa: N813  (the name its documentation uses)
 
-from unmetal.errors import InputError, quiet, why
+from unmetal.errors import InputError, short_error, suppress_c_stderr
 from unmetal.files.derivation import Derivation
 from unmetal.files.formats import SUFFIXES, suffix_of
 from unmetal.files.hounsfield import read_back, to_hu, to_stored
@@ -138,14 +138,16 @@ def _image(stored: np.ndarray, grid: Grid) -> sitk.Image:
 def _load(path: Path) -> sitk.Image:
     reader = sitk.ImageFileReader()
     try:
-        with quiet(), alone(path) as lonely:
+        with suppress_c_stderr(), alone(path) as lonely:
             reader.SetFileName(str(lonely))
             reader.ReadImageInformation()
             _require_slices(reader, path)
             return reader.Execute()
     except RuntimeError as error:
         # MetaIO calls voxels that are cut short "no such file".
-        reason = why(error).replace("Reason: No such file or directory", "voxels are missing")
+        reason = short_error(error).replace(
+            "Reason: No such file or directory", "voxels are missing"
+        )
         raise InputError(f"{path}: not a complete {suffix_of(path)} image: {reason}") from error
 
 
@@ -213,8 +215,8 @@ def _save(image: sitk.Image, path: Path, grid: Grid) -> None:
     if suffix == "" and grid.suffix == ".mhd":
         raise InputError(f"{path.name}: end the name of the output in .mhd")
     try:
-        with quiet():
+        with suppress_c_stderr():
             sitk.WriteImage(image, str(named), useCompression=grid.compressed)
     except RuntimeError as error:
-        raise InputError(f"{path.name}: cannot be written: {why(error)}") from error
+        raise InputError(f"{path.name}: cannot be written: {short_error(error)}") from error
     named.replace(path)

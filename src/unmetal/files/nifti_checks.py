@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
-from unmetal.errors import InputError, why
+from unmetal.errors import InputError, short_error
 
 CHUNK = 1 << 22
 
@@ -30,7 +30,7 @@ def require_complete(path: Path) -> None:
             while chunk := file.read(CHUNK):
                 found += len(chunk)
     except (EOFError, zlib.error, gzip.BadGzipFile, struct.error) as error:
-        raise InputError(f"{path}: damaged or truncated: {why(error)}") from error
+        raise InputError(f"{path}: damaged or truncated: {short_error(error)}") from error
     if found < expected:
         raise InputError(f"{path}: truncated: {found} of {expected} bytes are there")
 

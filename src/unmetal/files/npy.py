@@ -8,7 +8,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from unmetal.errors import InputError, why
+from unmetal.errors import InputError, short_error
 from unmetal.files.derivation import Derivation
 from unmetal.files.hounsfield import pixel_size, to_hu
 from unmetal.scan import Volume
@@ -39,7 +39,7 @@ def read(path: Path, spacing: float | None) -> Volume:
     except OSError:
         raise
     except Exception as error:  # NumPy parses the header as Python: any error of the parser
-        raise InputError(f"{path}: not a complete .npy of numbers: {why(error)}") from error
+        raise InputError(f"{path}: not a complete .npy of numbers: {short_error(error)}") from error
     values = _checked(values, path)
     size, warnings = pixel_size(values.shape[-1], spacing)
     return Volume(

@@ -11,9 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from unmetal.errors import InputError, why
+from unmetal.errors import InputError, short_error
 from unmetal.files.derivation import Derivation
-from unmetal.files.formats import output_form, suffix_of
+from unmetal.files.formats import output_format, suffix_of
 from unmetal.files.hounsfield import require_finite
 from unmetal.files.staging import refuse_to_lose, staged
 from unmetal.scan import Volume
@@ -49,9 +49,9 @@ def write_all(outputs: Sequence[Output], *, force: bool = False) -> None:
         with ExitStack() as stages:
             for output, form in zip(outputs, forms, strict=True):
                 target = stages.enter_context(staged(output.path, force=force))
-                _put(output, target, form_module(form))
+                _put(output, target, format_module(form))
     except OSError as error:
-        raise InputError(f"{outputs[0].path}: cannot be written: {why(error)}") from error
+        raise InputError(f"{outputs[0].path}: cannot be written: {short_error(error)}") from error
 
 
 def check_output(volume: Volume, path: Path, *, force: bool = False) -> str:
@@ -60,7 +60,7 @@ def check_output(volume: Volume, path: Path, *, force: bool = False) -> str:
     Raises:
         InputError: another format than the input's, a path that exists, or the input itself.
     """
-    form = output_form(path, None if volume.source is None else volume.source.form)
+    form = output_format(path, None if volume.source is None else volume.source.form)
     layout = volume.source.layout if form == "dicom" and volume.source is not None else "file"
     folder = layout == "folder" and not suffix_of(path)
     refuse_to_lose(path, folder=folder, source=volume.path, force=force)
@@ -74,10 +74,10 @@ def check_mask(volume: Volume) -> None:
         InputError: the extra `dicom` is not installed, or the header lacks what a mask needs.
     """
     if volume.source is not None and volume.source.form == "dicom":
-        form_module("dicom").check_mask(volume)
+        format_module("dicom").check_mask(volume)
 
 
-def form_module(form: str) -> Any:
+def format_module(form: str) -> Any:
     """The module that reads and writes a form; imported when a file needs it."""
     return import_module(f"unmetal.files.{form}")
 
@@ -98,7 +98,7 @@ def difference(before: Volume, after: Volume) -> Volume:
     """What was changed, in HU, on the same grid; what it is written as follows from the source."""
     source = before.source
     if source is not None:
-        source = form_module(source.form).blank(source)
+        source = format_module(source.form).blank(source)
     return replace(before, hu=after.hu - before.hu, source=source, padding=None)
 
 

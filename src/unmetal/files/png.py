@@ -13,7 +13,7 @@ from typing import ClassVar
 import numpy as np
 from PIL import Image
 
-from unmetal.errors import InputError, why
+from unmetal.errors import InputError, short_error
 from unmetal.files.derivation import Derivation
 from unmetal.files.hounsfield import pixel_size, read_back, to_hu, to_stored
 from unmetal.scan import Volume
@@ -49,7 +49,7 @@ def read(path: Path, spacing: float | None) -> Volume:
         with Image.open(path) as image:
             mode, stored = image.mode, np.asarray(image)
     except (OSError, SyntaxError, ValueError) as error:
-        raise InputError(f"{path}: not a complete .png: {why(error)}") from error
+        raise InputError(f"{path}: not a complete .png: {short_error(error)}") from error
     if b"IEND" not in path.read_bytes():
         raise InputError(f"{path}: truncated: the end of the .png is missing")
     if not mode.startswith("I;16"):

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from unmetal.errors import InputError, why
+from unmetal.errors import InputError, short_error
 from unmetal.files import Derivation, check_output, write
 from unmetal.files.staging import refuse_to_lose, staged
 from unmetal.scan import Volume
@@ -48,7 +48,7 @@ def write_simulated(
             everything: dict[str, Any] = {**arrays, "spacing_mm": _spacing(volume, image)}
             np.savez_compressed(target, **everything)
     except OSError as error:
-        raise InputError(f"{path}: cannot be written: {why(error)}") from error
+        raise InputError(f"{path}: cannot be written: {short_error(error)}") from error
 
 
 def _spacing(volume: Volume, image: np.ndarray) -> np.ndarray:

@@ -14,7 +14,7 @@ from torch import Tensor
 from unmetal.cohorts import samples, unpaired
 from unmetal.cohorts.cohort import ROLES, Cohort
 from unmetal.cohorts.prepared import Prepared, is_prepared
-from unmetal.errors import InputError, why
+from unmetal.errors import InputError, short_error
 from unmetal.methods.method import Method
 from unmetal.training import loop
 from unmetal.training.validation import Validation, WithoutTruth
@@ -90,6 +90,6 @@ def metal_shapes(path: Path) -> tuple[np.ndarray, np.ndarray]:
             return held["shapes"], held["whole"]
     except (OSError, KeyError, ValueError) as error:
         raise InputError(
-            f"{path}: no shapes of metal ({why(error)}): give an .npz with `masks`, bool [n S S], "
-            "or a cohort of recipes/syn_cohort.py"
+            f"{path}: no shapes of metal ({short_error(error)}): give an .npz with `masks`, bool "
+            "[n S S], or a cohort of recipes/syn_cohort.py"
         ) from error

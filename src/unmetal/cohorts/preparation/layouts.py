@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from typing import Literal, NamedTuple
 
-from unmetal.errors import InputError, why
+from unmetal.errors import InputError, short_error
 from unmetal.files.formats import SUFFIXES, suffix_of
 
 Kind = Literal["deeplesion", "spineweb", "cbct", "folder"]
@@ -96,7 +96,7 @@ def slices_of(listed: Path) -> list[str]:
     try:
         text = listed.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{listed}: cannot be read: {why(error)}") from error
+        raise InputError(f"{listed}: cannot be read: {short_error(error)}") from error
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     if lines and lines[0].startswith("File_name,"):
         lines = [row["File_name"] for row in csv.DictReader(lines)]
@@ -154,7 +154,7 @@ def _walk(root: Path) -> Iterator[tuple[str, str]]:
         yield from sorted(entries)
     for error in failed:
         name = Path(os.fsdecode(error.filename)).relative_to(root).as_posix()
-        yield f"{name}/", f"cannot be read: {why(error)}"
+        yield f"{name}/", f"cannot be read: {short_error(error)}"
 
 
 def _problem(path: Path) -> str:
@@ -162,7 +162,7 @@ def _problem(path: Path) -> str:
     try:
         mode = path.stat().st_mode
     except OSError as error:
-        return "a link to nothing" if path.is_symlink() else f"cannot be read: {why(error)}"
+        return "a link to nothing" if path.is_symlink() else f"cannot be read: {short_error(error)}"
     return "" if stat.S_ISREG(mode) else "neither a file nor a folder"
 
 

@@ -17,7 +17,7 @@ from typing import IO, Literal
 
 from pydicom.uid import DeflatedExplicitVRLittleEndian
 
-from unmetal.errors import InputError, why
+from unmetal.errors import InputError, short_error
 
 Layout = Literal["folder", "zip", "file"]
 
@@ -82,7 +82,7 @@ def _archive(path: Path) -> zipfile.ZipFile:
     try:
         return zipfile.ZipFile(path)
     except Exception as error:
-        raise InputError(f"{path}: damaged archive: {why(error)}") from error
+        raise InputError(f"{path}: damaged archive: {short_error(error)}") from error
 
 
 def _in_archive(archive: zipfile.ZipFile, path: Path) -> list[Entry]:
@@ -91,7 +91,7 @@ def _in_archive(archive: zipfile.ZipFile, path: Path) -> list[Entry]:
     try:
         dicom = [info for info in members if not info.is_dir() and _member_is_dicom(archive, info)]
     except Exception as error:  # damage shows in as many ways as there are ways to pack
-        raise InputError(f"{path}: damaged or encrypted archive: {why(error)}") from error
+        raise InputError(f"{path}: damaged or encrypted archive: {short_error(error)}") from error
     names = [PurePosixPath(info.filename) for info in dicom]
     if outside := [name for name in names if _points_out(name)]:
         raise InputError(f"{path}: holds {outside[0]}, which points out of the archive")

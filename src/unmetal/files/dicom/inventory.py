@@ -16,7 +16,7 @@ from typing import NamedTuple
 from pydicom import dcmread
 from pydicom.dataset import Dataset
 
-from unmetal.errors import why
+from unmetal.errors import short_error
 from unmetal.files.derivation import Derivation
 from unmetal.files.dicom.entries import Entry, is_dicom, require_modest
 from unmetal.files.dicom.provenance import derived_uid, is_own
@@ -139,7 +139,7 @@ def _look(path: Path, name: str) -> _Slice | Aside | None:
             entry = Entry(name, str(path), lambda: path.open("rb"))
             return _Slice(entry, dataset, _key(Header(entry, dataset)))
     except Exception as error:  # what pydicom raises depends on where the file is damaged
-        return Aside(name, f"damaged: {why(error)}", broken=True)
+        return Aside(name, f"damaged: {short_error(error)}", broken=True)
 
 
 def _key(header: Header) -> tuple[str, ...]:

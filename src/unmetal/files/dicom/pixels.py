@@ -22,7 +22,7 @@ from pydicom.uid import (
     RLELossless,
 )
 
-from unmetal.errors import InputError, quiet, why
+from unmetal.errors import InputError, short_error, suppress_c_stderr
 from unmetal.files.derivation import Compression
 
 MAX_PIXELS = 2**24
@@ -61,12 +61,12 @@ def decode(dataset: Dataset, where: str) -> np.ndarray:
     _require_end(dataset, where)
     try:
         require_matrix(dataset, where)
-        with quiet():
+        with suppress_c_stderr():
             stored = pixel_array(dataset)
     except InputError:
         raise
     except Exception as error:
-        raise InputError(f"{where}: pixels cannot be decoded: {why(error)}") from error
+        raise InputError(f"{where}: pixels cannot be decoded: {short_error(error)}") from error
     return stored.astype(stored.dtype.newbyteorder("="), copy=False)
 
 
@@ -144,7 +144,7 @@ def file_of(image: Dataset, stored: np.ndarray, how: Compression | None) -> byte
 
 def _compress(image: Dataset, raw: np.ndarray, how: Compression) -> None:
     """Encoders differ in what they make of numbers beyond BitsStored: decode, and compare."""
-    with quiet():
+    with suppress_c_stderr():
         compress(image, SYNTAXES[how], raw, generate_instance_uid=False)
         back = pixel_array(image)
     if not np.array_equal(back, raw):

@@ -13,7 +13,7 @@ import numpy as np
 from pydicom import config, dcmread
 from pydicom.dataset import Dataset
 
-from unmetal.errors import InputError, why
+from unmetal.errors import InputError, short_error
 from unmetal.files.dicom import pixels
 from unmetal.files.dicom.entries import Entry, Layout, entries, require_modest
 from unmetal.files.dicom.provenance import is_own
@@ -100,7 +100,9 @@ def read(path: Path, spacing: float | None, only: Iterable[str] | None = None) -
         except (ValueError, TypeError, AttributeError, NotImplementedError) as error:
             # pydicom turns text into numbers only when they are asked for, wherever that is; what
             # it does not know (a tag's VR, say) it answers with NotImplementedError.
-            raise InputError(f"{path}: a header value makes no sense: {why(error)}") from error
+            raise InputError(
+                f"{path}: a header value makes no sense: {short_error(error)}"
+            ) from error
 
 
 def numbered(found: list[Entry]) -> list[Entry]:
@@ -125,7 +127,9 @@ def _dataset(entry: Entry, *, pixels: bool) -> Dataset:
     except InputError:
         raise
     except Exception as error:
-        raise InputError(f"{entry.where}: damaged or truncated DICOM: {why(error)}") from error
+        raise InputError(
+            f"{entry.where}: damaged or truncated DICOM: {short_error(error)}"
+        ) from error
 
 
 def _slice(entry: Entry) -> Slice:

@@ -12,7 +12,7 @@ import numpy as np
 from pydicom.dataset import Dataset
 from pydicom.sr.codedict import codes
 
-from unmetal.errors import InputError, install_extra, why
+from unmetal.errors import InputError, install_extra, short_error
 from unmetal.files.derivation import Derivation
 from unmetal.files.dicom import provenance
 from unmetal.files.dicom.derived_header import series_number, title
@@ -54,7 +54,7 @@ def write_mask(volume: Volume, mask: np.ndarray, path: Path, derivation: Derivat
             _forget(image, slices[0].header)
             image.save_as(path, enforce_file_format=True)
     except Exception as error:
-        reason = f"{type(error).__name__}: {why(error)}"
+        reason = f"{type(error).__name__}: {short_error(error)}"
         raise InputError(f"{volume.path}: no segmentation can be made of it ({reason})") from error
 
 

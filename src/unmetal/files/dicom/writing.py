@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 from pydicom.dataset import Dataset
 
-from unmetal.errors import InputError, why
+from unmetal.errors import InputError, short_error
 from unmetal.files.derivation import Derivation
 from unmetal.files.dicom.derived_header import derived, instances
 from unmetal.files.dicom.entries import Layout
@@ -93,7 +93,7 @@ def _instances(series: Series) -> list[str]:
     try:
         return instances([source.header for source in series.slices])
     except Exception as error:
-        raise InputError(f"its headers cannot be copied: {why(error)}") from error
+        raise InputError(f"its headers cannot be copied: {short_error(error)}") from error
 
 
 def _file(
@@ -104,7 +104,9 @@ def _file(
     try:
         content = file_of(derived(source.header, derivation, instance), stored, derivation.compress)
     except Exception as error:
-        raise InputError(f"{source.name}: its header cannot be copied: {why(error)}") from error
+        raise InputError(
+            f"{source.name}: its header cannot be copied: {short_error(error)}"
+        ) from error
     return content, clipped
 
 
@@ -139,7 +141,9 @@ def _slice(source: Slice) -> Slice:
     try:
         header = _header(source, bits)
     except Exception as error:  # what pydicom raises depends on which value makes no sense
-        raise InputError(f"{source.name}: its header cannot be copied: {why(error)}") from error
+        raise InputError(
+            f"{source.name}: its header cannot be copied: {short_error(error)}"
+        ) from error
     return replace(source, header=header, stored=stored, intercept=0.0)
 
 

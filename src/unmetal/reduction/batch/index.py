@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from unmetal.errors import InputError, why
+from unmetal.errors import InputError, short_error
 from unmetal.files.staging import staged
 from unmetal.reduction.batch.plan import FAILED, TO_DO, Item, Plan, counted
 from unmetal.reduction.report.numbers import NOTICE
@@ -59,7 +59,7 @@ def write_index(plan: Plan, folder: Path) -> None:
         with staged(folder / INDEX, force=True) as target:
             target.write_text(page, encoding="utf-8")
     except OSError as error:
-        raise InputError(f"{folder}: cannot be written: {why(error)}") from error
+        raise InputError(f"{folder}: cannot be written: {short_error(error)}") from error
 
 
 def _line(item: Item, folder: Path) -> Line:

@@ -13,7 +13,7 @@ from typing import Any
 from jinja2 import Environment, StrictUndefined, Template
 from markupsafe import Markup
 
-from unmetal.errors import InputError, why
+from unmetal.errors import InputError, short_error
 from unmetal.files.staging import refuse_to_lose, staged
 from unmetal.metrics.strata import BANDS, TISSUES
 from unmetal.reduction.reduce_volume import Reduced
@@ -76,7 +76,7 @@ def write_report(
             target.with_name(NUMBERS).write_text(numbers, encoding="utf-8")
             target.write_text(page, encoding="utf-8")
     except OSError as error:
-        raise InputError(f"{folder}: cannot be written: {why(error)}") from error
+        raise InputError(f"{folder}: cannot be written: {short_error(error)}") from error
 
 
 def render(reduced: Reduced, made: Made, *, identifiers: bool = False) -> tuple[str, str]:
