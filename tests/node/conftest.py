@@ -13,7 +13,7 @@ import pytest
 from hospital import Archive, Copies, Process, free_port
 from pynetdicom.transport import AssociationSocket
 
-from unmetal.node.config import Config, Keeping, Receiving, Reducing, Sending
+from unmetal.node.config import Config, ReceiveConfig, ReduceConfig, SendConfig, StorageConfig
 from unmetal.node.log import Log
 from unmetal.node.node import Node
 
@@ -92,7 +92,7 @@ def config(archive: Archive | None, **options: Any) -> Config:
     }
     given = defaults | options
     sections = []
-    for section in (Receiving, Keeping, Reducing, Sending):
+    for section in (ReceiveConfig, StorageConfig, ReduceConfig, SendConfig):
         names = section.__dataclass_fields__.keys() & given.keys()
         sections.append(section(**{name: given.pop(name) for name in names}))
     assert not given, f"no such options: {given}"

@@ -25,8 +25,8 @@ from pynetdicom.dimse_primitives import C_STORE
 from pynetdicom.sop_class import StudyRootQueryRetrieveInformationModelFind as Find
 from pynetdicom.sop_class import Verification
 
-from unmetal.node.config import Reducing
-from unmetal.node.reducer import Outcome, Reduction
+from unmetal.node.config import ReduceConfig
+from unmetal.node.reducer import Outcome, Reducer
 
 SIDE = 128
 SECRETS = ("Nobody^Known", "secret-7", "19471102", "Dr^Referring", "ACC-99")
@@ -304,17 +304,22 @@ class Copies:
         return Outcome(slices=1, changed=1)
 
 
-class Direct(Reduction):
+class Direct(Reducer):
     """`unmetal reduce` in a thread of this process: a process of its own takes seconds to start."""
 
     def __init__(self, **options: Any) -> None:
-        super().__init__(Reducing(**{"method": "li"} | options))
+        super().__init__(ReduceConfig(**{"method": "li"} | options))
 
     def start(self) -> None:
         pass
 
     def stop(self) -> None:
         pass
+
+
+def counted(node: Any, name: str, **labels: str) -> float:
+    """The value of one of the node's metrics."""
+    return node.metrics.registry.get_sample_value(name, labels) or 0.0
 
 
 def derived(uid: str) -> str:

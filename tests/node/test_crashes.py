@@ -15,7 +15,7 @@ import pytest
 from hospital import ct_series, encoded
 
 from unmetal.node.health import Metrics
-from unmetal.node.intake import identify
+from unmetal.node.intake import parse_instance
 from unmetal.node.log import Log
 from unmetal.node.queue.arrivals import Arrivals, Instance
 from unmetal.node.queue.spool import Spool
@@ -23,7 +23,7 @@ from unmetal.node.reducer import Outcome
 from unmetal.node.sender import Sender
 from unmetal.node.worker import Worker
 
-STEPS = ("rename", "fsync", "mkdir", "unlink", "rmdir")
+STEPS = ("rename", "replace", "fsync", "mkdir", "unlink", "rmdir")
 PLACES = ("A@here:1", "B@there:2")
 
 
@@ -57,9 +57,9 @@ class Place:
     def __init__(self) -> None:
         self.times: Counter[str] = Counter()
 
-    def carry(self, images: list[Path], *, doubt: bool) -> Iterator[Path]:
+    def send(self, images: list[Path], *, check_existing: bool) -> Iterator[Path]:
         for image in images:
-            if not (doubt and self.times[image.name]):
+            if not (check_existing and self.times[image.name]):
                 assert image.read_bytes()
                 self.times[image.name] += 1
             yield image
@@ -99,7 +99,7 @@ class World:
             for name, place in self.places.items()
         ]
         while self.unanswered:
-            arrivals.keep(self.unanswered[0])
+            arrivals.store(self.unanswered[0])
             del self.unanswered[0]  # the sender has its answer, and forgets the image
         arrivals.quiet_time = 0
         arrivals.complete()
@@ -135,7 +135,7 @@ def quick_disk(monkeypatch) -> None:
 
 @pytest.fixture(scope="module")
 def images() -> list[Instance]:
-    return [identify(encoded(image)) for image in ct_series(slices=2, side=8)]
+    return [parse_instance(encoded(image)) for image in ct_series(slices=2, side=8)]
 
 
 def steps_of_a_life(folder: Path, images: list[Instance]) -> int:
@@ -178,7 +178,7 @@ def assert_all_done(world: World, images: list[Instance], at: int) -> None:
         assert place.times == dict.fromkeys(names, 1), f"step {at}"
     assert world.spool is not None
     assert not any(world.spool.counts().values()), f"step {at}"
-    assert world.spool.ledger.images(images[0].series) == names
+    assert world.spool.history.images(images[0].series) == names
     world.spool.recover()
     for left in ("arriving", "trash"):
         assert not list((world.folder / left).iterdir()), f"step {at}"
@@ -202,7 +202,7 @@ def test_success_is_answered_after_file_rename_and_folders_are_synced(
 
     monkeypatch.setattr(os, "fsync", sync)
     monkeypatch.setattr(os, "rename", rename)
-    arrivals.keep(images[0])
+    arrivals.store(images[0])
     target = spool.folder / "receiving" / images[0].series / "images" / images[0].name
     renamed = calls.index(("rename", target))
     assert any(what == "sync" and path.parent.name == "arriving" for what, path in calls[:renamed])

@@ -8,7 +8,7 @@ import urllib.request
 import pytest
 from hospital import SECRETS, Direct, ct_series, free_port, send, until
 
-from unmetal.node.health import Metrics, resident_bytes
+from unmetal.node.health import resident_bytes
 
 LINE = re.compile(r'[a-z_]+(\{[a-z]+="[^"\n]*"(,[a-z]+="[^"\n]*")*\})? -?[0-9.e+]+')
 
@@ -38,9 +38,9 @@ def test_health_and_metrics_of_a_node_that_worked(make_node, archive) -> None:
     assert status == 200
     lines = text.splitlines()
     assert all(line.startswith("# ") or LINE.fullmatch(line) for line in lines)
-    assert 'unmetal_images_received_total{result="new"} 3' in lines
-    assert f'unmetal_images_sent_total{{destination="{archive.address}"}} 3' in lines
-    assert "unmetal_up 1" in lines
+    assert 'unmetal_images_received_total{result="new"} 3.0' in lines
+    assert f'unmetal_images_sent_total{{destination="{archive.address}"}} 3.0' in lines
+    assert "unmetal_up 1.0" in lines
     assert any(line.startswith("unmetal_resident_bytes ") for line in lines)
     assert get(port, "/")[0] == 404
     assert get(port, "/../../etc/passwd")[0] == 404
@@ -51,16 +51,21 @@ def test_a_node_that_refuses_is_unavailable_to_a_load_balancer(make_node) -> Non
     node = make_node(status_port=port, queue=0)
     status, text = get(port, "/health")
     assert (status, json.loads(text)["failing"]) == (503, ["queue full"])
-    assert "unmetal_up 0" in get(port, "/metrics")[1].splitlines()
+    assert "unmetal_up 0.0" in get(port, "/metrics")[1].splitlines()
     assert send(ct_series(slices=1), node.receiver.port) == [0xA700]
 
 
-def test_labels_are_escaped() -> None:
-    metrics = Metrics()
-    metrics.add("unmetal_images_sent_total", destination='a"b\\c\nd')
-    assert r'{destination="a\"b\\c\nd"} 1' in metrics.text({})
-    with pytest.raises(ValueError, match="no counter"):
-        metrics.add("unmetal_nothing_total")
+def test_every_metric_of_before_is_there_under_its_name(make_node, archive) -> None:
+    port = free_port()
+    make_node(status_port=port)
+    families = re.findall(r"# TYPE (\S+) (\S+)", get(port, "/metrics")[1])
+    counters = ("associations", "images_received", "series", "warnings", "reduce_seconds")
+    counters += ("images_sent", "send_failures")
+    gauges = ("up", "series", "free_bytes", "resident_bytes")
+    assert sorted(families) == sorted(
+        [(f"unmetal_{name}_total", "counter") for name in counters]
+        + [(f"unmetal_{name}", "gauge") for name in gauges]
+    )
 
 
 def test_memory_is_what_the_system_says() -> None:

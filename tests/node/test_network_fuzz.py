@@ -22,11 +22,11 @@ from pynetdicom import AE, build_context, evt
 
 from unmetal.files.dicom.reading import tolerant
 from unmetal.node import listening
-from unmetal.node.intake import RefusedError, identify
+from unmetal.node.intake import RefusedError, parse_instance
 
 SPOOLED = re.compile(
-    r"lock|(receiving|waiting|reducing|sending|dead|done|arriving|trash)"
-    r"(/[\dT]*-?[0-9a-f]{32}(/(record\.json|reason\.txt|[\dT]*-[0-9a-f]{32}\.json"
+    r"\.lock|(receiving|waiting|reducing|sending|dead|done|arriving|trash)"
+    r"(/[\dT]*-?[0-9a-f]{32}(/(state\.json|reason\.txt|[\dT]*-[0-9a-f]{32}\.json"
     r"|(images|derived(/series)?|to|to/[^/]+)(/[^/]*[0-9a-f]{32}\.dcm)?))?)?"
 )
 """What may be in a spool, whatever is sent."""
@@ -174,7 +174,7 @@ FILE = encoded(ct_series(slices=1, side=16)[0])
 )
 def test_a_mutated_file_is_an_image_or_refused_and_never_a_path(seed) -> None:
     with tolerant(), suppress(RefusedError):
-        instance = identify(mutated(FILE, random.Random(seed)))
+        instance = parse_instance(mutated(FILE, random.Random(seed)))
         assert re.fullmatch(r"[0-9a-f]{32}", instance.series)
         assert re.fullmatch(r"[0-9a-f]{32}\.dcm", instance.name)
 
@@ -194,19 +194,19 @@ def test_a_uid_that_is_a_path_leads_nowhere(make_node, tmp_path, uid) -> None:
 def test_a_connection_that_wants_too_much_is_dropped_and_a_large_image_is_not(
     make_node, monkeypatch
 ) -> None:
-    monkeypatch.setattr(listening, "HELD_BYTES", 200_000)
+    monkeypatch.setattr(listening, "MAX_PENDING_BYTES", 200_000)
     node = make_node()
     port = node.receiver.port
     assert send(ct_series(slices=2, side=256), port) == [0, 0], "131 kB each, one after the other"
     assert send(ct_series("large", 1, side=512), port) == [None], "524 kB"
     with socket.create_connection(("127.0.0.1", port), timeout=5) as line:
-        line.sendall(struct.pack(">BBL", 4, 0, listening.PDU_BYTES + 1))
+        line.sendall(struct.pack(">BBL", 4, 0, listening.MAX_PDU_BYTES + 1))
         assert line.recv(1) == b"", "closed, not read"
     assert echo(port) == 0
 
 
 def test_a_slow_connection_is_dropped(make_node, monkeypatch) -> None:
-    monkeypatch.setattr(listening, "PDU_S", 0.3)
+    monkeypatch.setattr(listening, "PDU_TIMEOUT_S", 0.3)
     node = make_node()
     with socket.create_connection(("127.0.0.1", node.receiver.port), timeout=10) as line:
         line.sendall(struct.pack(">BBL", 1, 0, 5000))

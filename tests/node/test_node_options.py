@@ -9,17 +9,17 @@ from conftest import config
 from unmetal.__main__ import main
 from unmetal.errors import InputError
 from unmetal.node.config import Config
-from unmetal.node.destination import Entity, Web, parse
+from unmetal.node.destination import Entity, WebService, parse_destination
 from unmetal.node.fetcher import Search
 
 
 def test_a_destination_is_a_title_at_an_address_or_a_url() -> None:
-    assert parse("PACS@10.1.2.3:104") == Entity("PACS", "10.1.2.3", 104)
-    assert parse("MY PACS@pacs.local:104") == Entity("MY PACS", "pacs.local", 104)
-    assert parse("PACS@[::1]:104") == Entity("PACS", "::1", 104)
-    assert parse("https://pacs/dicom-web/") == Web("https://pacs/dicom-web")
+    assert parse_destination("PACS@10.1.2.3:104") == Entity("PACS", "10.1.2.3", 104)
+    assert parse_destination("MY PACS@pacs.local:104") == Entity("MY PACS", "pacs.local", 104)
+    assert parse_destination("PACS@[::1]:104") == Entity("PACS", "::1", 104)
+    assert parse_destination("https://pacs/dicom-web/") == WebService("https://pacs/dicom-web")
     for text in ("PACS@10.1.2.3:104", "PACS@[::1]:104", "https://pacs/dicom-web"):
-        assert str(parse(text)) == text
+        assert str(parse_destination(text)) == text
 
 
 @pytest.mark.parametrize(
@@ -40,7 +40,7 @@ def test_a_destination_is_a_title_at_an_address_or_a_url() -> None:
 )
 def test_other_destinations_are_refused(text) -> None:
     with pytest.raises(InputError) as refusal:
-        parse(text)
+        parse_destination(text)
     assert "hunter2" not in str(refusal.value)
 
 
@@ -68,8 +68,8 @@ def test_what_can_be_reached_from_outside_must_say_who_may_send() -> None:
 
 def test_the_default_spool_is_of_this_title_and_stays_in_its_folder() -> None:
     given = config(None, to=("A@h:1",), spool=None, aet="../../X Y")
-    assert given.folder.name == ".._.._X_Y"
-    assert given.folder.parent.name == "unmetal"
+    assert given.spool.name == ".._.._X_Y"
+    assert given.spool.parent.name == "unmetal"
 
 
 @pytest.mark.parametrize(

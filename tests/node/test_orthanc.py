@@ -262,8 +262,8 @@ def test_stow_asks_before_it_sends_what_may_have_arrived(tmp_path, orthanc, dire
     (image,) = ct_series("hips", 1)
     path = tmp_path / "0.dcm"
     path.write_bytes(encoded(image))
-    carrier = node.senders[0].carrier
-    assert carrier._held(image) == set()
-    assert list(carrier.carry([path], doubt=True)) == [path]
-    assert carrier._held(image) == {image.SOPInstanceUID}
-    assert list(carrier.carry([path], doubt=True)) == [path]
+    transport = node.senders[0].transport
+    assert transport._find_instances(image) == set()
+    assert list(transport.send([path], check_existing=True)) == [path]
+    assert transport._find_instances(image) == {image.SOPInstanceUID}
+    assert list(transport.send([path], check_existing=True)) == [path]

@@ -9,14 +9,34 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from hospital import Archive, ct_series, derived, echo, free_port, send, store_raw, until
+from hospital import (
+    Archive,
+    counted,
+    ct_series,
+    derived,
+    echo,
+    encoded,
+    free_port,
+    send,
+    store_raw,
+    until,
+)
 from pydicom.filebase import DicomBytesIO
 from pydicom.filewriter import write_dataset
+from pydicom.uid import JPEG2000Lossless
 from pynetdicom import AE, build_context
 from pynetdicom.sop_class import CTImageStorage, MRImageStorage
 
-from unmetal.node.intake import CANNOT_UNDERSTAND, NOT_OF_ITS_CLASS, OUT_OF_RESOURCES
-from unmetal.node.receiver import REQUEST_S
+from unmetal.errors import InputError
+from unmetal.files.dicom.pixels import decode
+from unmetal.node.intake import (
+    CANNOT_UNDERSTAND,
+    NOT_OF_ITS_CLASS,
+    OUT_OF_RESOURCES,
+    RefusedError,
+    parse_instance,
+)
+from unmetal.node.receiver import REQUEST_TIMEOUT_S
 
 OUT, WRONG, BROKEN = OUT_OF_RESOURCES, NOT_OF_ITS_CLASS, CANNOT_UNDERSTAND
 
@@ -55,7 +75,7 @@ def test_a_missing_slice_is_not_waited_for_for_ever_and_follows_when_it_comes(
         image.NumberOfSeriesRelatedInstances = 5
     send(images, node.receiver.port)
     until(lambda: everywhere(archive, images))
-    (note,) = until(lambda: list(node.spool.ledger.folder.glob("*/*.json")))
+    (note,) = until(lambda: list(node.spool.history.folder.glob("*/*.json")))
     assert json.loads(note.read_text())["warnings"] == ["incomplete: 4 of 5 images came"]
     send([late], node.receiver.port)
     until(lambda: everywhere(archive, [late]))
@@ -64,9 +84,9 @@ def test_a_missing_slice_is_not_waited_for_for_ever_and_follows_when_it_comes(
 
 
 def test_the_number_that_the_sender_states_ends_the_waiting(make_node, archive) -> None:
-    node, images = make_node(quiet_time=600, count_in="ImagesInAcquisition"), ct_series()
+    node, images = make_node(quiet_time=600), ct_series()
     for image in images:
-        image.ImagesInAcquisition = len(images)
+        image.NumberOfSeriesRelatedInstances = len(images)
     send(images, node.receiver.port)
     until(lambda: everywhere(archive, images), 20)
 
@@ -130,9 +150,9 @@ def test_a_quarter_of_many_associations_is_not_allowed(make_node, archive, some)
     assert all(answers[number] is None for number in strangers)
     until(lambda: everywhere(archive, images), 120)
     assert set(archive.times.values()) == {1}
-    assert node.metrics.value("unmetal_images_received_total", result="new") == 3 * some
-    assert node.metrics.value("unmetal_associations_total", end="rejected") >= some
-    until(lambda: node.metrics.value("unmetal_associations_total", end="released") == 3 * some)
+    assert counted(node, "unmetal_images_received_total", result="new") == 3 * some
+    assert counted(node, "unmetal_associations_total", end="rejected") >= some
+    until(lambda: counted(node, "unmetal_associations_total", end="released") == 3 * some)
 
 
 def test_other_titles_and_other_addresses_are_not_heard(make_node) -> None:
@@ -140,7 +160,7 @@ def test_other_titles_and_other_addresses_are_not_heard(make_node) -> None:
     assert echo(node.receiver.port, called="OTHER") is None
     node = make_node(allow_ip=("10.1.2.0/24",), spool=node.spool.folder.parent / "other")
     assert echo(node.receiver.port) is None
-    assert node.metrics.value("unmetal_associations_total", end="turned away") == 1
+    assert counted(node, "unmetal_associations_total", end="turned away") == 1
 
 
 def test_more_associations_than_allowed_are_rejected_for_the_moment(make_node) -> None:
@@ -238,6 +258,28 @@ def test_objects_that_are_no_ct_images_are_answered_with_the_right_failure(make_
     assert send([image], port) == [0]
 
 
+@pytest.mark.parametrize("size", [(4096, 4096), (4097, 4096), (8192, 2049)])
+def test_success_is_answered_up_to_the_size_that_the_reader_takes(make_node, size) -> None:
+    node, image = make_node(quiet_time=600), ct_series(slices=1)[0]
+    image.Rows, image.Columns = size
+    image.PixelData = bytes(2 * image.Rows * image.Columns)
+    try:
+        decode(image, "0.dcm")
+        expected = 0
+    except InputError:
+        expected = BROKEN
+    assert expected == (0 if image.Rows == 4096 else BROKEN)
+    assert send([image], node.receiver.port) == [expected]
+
+
+def test_a_compressed_image_of_another_size_than_its_header_says_is_refused(make_node) -> None:
+    image = ct_series()[0]
+    image.compress(JPEG2000Lossless, generate_instance_uid=False)
+    image.Rows = image.Columns = 64
+    with pytest.raises(RefusedError, match="no image of a CT's size"):
+        parse_instance(encoded(image))
+
+
 def _send_as_ct(image, port: int) -> int:
     """Announce a CT image and send something else."""
     entity = AE("SCANNER")
@@ -325,7 +367,7 @@ def test_probes_that_connect_and_go_hold_no_place(make_node) -> None:
         socket.create_connection(("127.0.0.1", node.receiver.port)).close()
     silent = [socket.create_connection(("127.0.0.1", node.receiver.port)) for _ in range(4)]
     # Nor do some that say nothing; all are gone long before the time for a request is over.
-    until(lambda: echo(node.receiver.port) == 0, 0.8 * REQUEST_S)
+    until(lambda: echo(node.receiver.port) == 0, 0.8 * REQUEST_TIMEOUT_S)
     for connection in silent:
         connection.close()
 

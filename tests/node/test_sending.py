@@ -11,10 +11,10 @@ from hospital import Archive, ct_series, derived, encoded, free_port, send, unti
 from unmetal.node.c_store import CStore
 from unmetal.node.destination import DeclinedError, Entity, UnreachableError
 from unmetal.node.health import Metrics
-from unmetal.node.intake import identify
+from unmetal.node.intake import parse_instance
 from unmetal.node.queue.arrivals import Arrivals
 from unmetal.node.queue.spool import Spool
-from unmetal.node.sender import LONGEST_S, Sender
+from unmetal.node.sender import MAX_BACKOFF_S, Sender
 
 
 def all_there(archive: Archive, images: list) -> bool:
@@ -42,7 +42,7 @@ def test_one_destination_that_is_down_does_not_hold_up_another(make_node, archiv
     (job,) = until(
         lambda: [job for job in node.spool.jobs("sending") if not job.unsent(archive.address)]
     )
-    assert job.destinations() == [away]
+    assert job.pending_destinations() == [away]
 
 
 def test_a_destination_that_declines_is_asked_again_and_then_given_up(make_node, archive) -> None:
@@ -89,11 +89,11 @@ class Refusing:
 
     def __init__(self, error: Exception) -> None:
         self.error, self.calls = error, 0
-        self.doubts: list[bool] = []
+        self.checks: list[bool] = []
 
-    def carry(self, images: list[Path], *, doubt: bool):
+    def send(self, images: list[Path], *, check_existing: bool):
         self.calls += 1
-        self.doubts.append(doubt)
+        self.checks.append(check_existing)
         raise self.error
         yield
 
@@ -108,12 +108,12 @@ def spool(tmp_path):
 def reduced(spool: Spool) -> None:
     """Put a job into it that is to be sent."""
     arrivals = Arrivals(spool, 0)
-    image = identify(encoded(ct_series(side=8)[0]))
-    arrivals.keep(image)
-    job = spool.begin(arrivals.complete()[0])
+    image = parse_instance(encoded(ct_series(side=8)[0]))
+    arrivals.store(image)
+    job = spool.start_reducing(arrivals.complete()[0])
     (job.derived / "series").mkdir(parents=True)
     (job.derived / "series" / image.name).write_bytes(b"x")
-    spool.reduced(job, ("A@h:1",))
+    spool.start_sending(job, ("A@h:1",))
 
 
 @pytest.mark.parametrize("error", [UnreachableError("no"), DeclinedError("0xA700")])
@@ -129,7 +129,7 @@ def test_pauses_double_up_to_a_quarter_of_an_hour(spool, error) -> None:
             times.append(clock.now)
         clock.now += 5
     pauses = [after - one for one, after in pairwise(times)]
-    assert pauses == [10, 20, 40, 80, 160, 320, 640, LONGEST_S, LONGEST_S]
+    assert pauses == [10, 20, 40, 80, 160, 320, 640, MAX_BACKOFF_S, MAX_BACKOFF_S]
 
 
 def test_only_what_may_have_arrived_unheard_is_asked_for(spool) -> None:
@@ -140,7 +140,7 @@ def test_only_what_may_have_arrived_unheard_is_asked_for(spool) -> None:
     sender.step()
     sender.step()
     Sender(*arguments, retry=0, give_up=72).step()
-    assert place.doubts == [False, True, True], "new; after a failure; of an earlier process"
+    assert place.checks == [False, True, True], "new; after a failure; of an earlier process"
 
 
 def test_an_unreadable_answer_of_an_archive_that_cannot_be_asked_costs_one_copy_at_most(
@@ -151,9 +151,9 @@ def test_an_unreadable_answer_of_an_archive_that_cannot_be_asked_costs_one_copy_
     for number, image in enumerate(ct_series(slices=3, side=8)):
         paths.append(tmp_path / f"{number}.dcm")
         paths[-1].write_bytes(encoded(image))
-    carrier = CStore("UNMETAL", Entity("ARCHIVE", "127.0.0.1", archive.port))
-    assert list(carrier.carry(paths, doubt=True)) == paths
-    assert list(carrier.carry(paths[2:], doubt=True)) == paths[2:]
+    transport = CStore("UNMETAL", Entity("ARCHIVE", "127.0.0.1", archive.port))
+    assert list(transport.send(paths, check_existing=True)) == paths
+    assert list(transport.send(paths[2:], check_existing=True)) == paths[2:]
     assert sorted(archive.times.values()) == [1, 1, 2]
     archive.stop()
 
@@ -161,9 +161,9 @@ def test_an_unreadable_answer_of_an_archive_that_cannot_be_asked_costs_one_copy_
 def test_an_archive_that_can_be_asked_is_not_sent_what_it_has(archive, tmp_path) -> None:
     path = tmp_path / "0.dcm"
     path.write_bytes(encoded(ct_series(side=8)[0]))
-    carrier = CStore("UNMETAL", Entity("ARCHIVE", "127.0.0.1", archive.port))
+    transport = CStore("UNMETAL", Entity("ARCHIVE", "127.0.0.1", archive.port))
     for _ in range(3):
-        assert list(carrier.carry([path], doubt=True)) == [path]
+        assert list(transport.send([path], check_existing=True)) == [path]
     assert list(archive.times.values()) == [1]
 
 
@@ -172,8 +172,8 @@ def test_an_archive_that_speaks_only_implicit_vr_gets_the_same_pixels(tmp_path) 
     image = ct_series(side=8)[0]
     path = tmp_path / "0.dcm"
     path.write_bytes(encoded(image))
-    carrier = CStore("UNMETAL", Entity("ARCHIVE", "127.0.0.1", archive.port))
-    assert list(carrier.carry([path], doubt=False)) == [path]
+    transport = CStore("UNMETAL", Entity("ARCHIVE", "127.0.0.1", archive.port))
+    assert list(transport.send([path], check_existing=False)) == [path]
     (got,) = archive.images.values()
     assert got.file_meta.TransferSyntaxUID.is_implicit_VR
     assert got.PixelData == image.PixelData
@@ -186,10 +186,10 @@ def test_what_an_archive_does_not_take_does_not_keep_it_from_the_rest(archive, t
     paths = [tmp_path / "0.dcm", tmp_path / "1.dcm"]
     for path, image in zip(paths, (one, two), strict=True):
         path.write_bytes(encoded(image))
-    carrier = CStore("UNMETAL", Entity("ARCHIVE", "127.0.0.1", archive.port))
+    transport = CStore("UNMETAL", Entity("ARCHIVE", "127.0.0.1", archive.port))
     sent = []
     with pytest.raises(DeclinedError, match="0x0122"):
-        sent += iter(carrier.carry(paths, doubt=False))
+        sent += iter(transport.send(paths, check_existing=False))
     assert set(archive.images) == {two.SOPInstanceUID}
 
 
@@ -198,7 +198,7 @@ def test_nobody_there_is_unreachable_and_so_is_a_wrong_title(archive, tmp_path) 
     path.write_bytes(encoded(ct_series(side=8)[0]))
     for host, port in (("127.0.0.1", free_port()), ("no-such-host.invalid", 104)):
         with pytest.raises(UnreachableError, match="no connection"):
-            list(CStore("UNMETAL", Entity("X", host, port)).carry([path], doubt=False))
+            list(CStore("UNMETAL", Entity("X", host, port)).send([path], check_existing=False))
 
 
 def test_the_log_of_a_delivery_is_json_and_says_whom_and_how_many(make_node, archive) -> None:
@@ -230,8 +230,8 @@ def test_all_that_an_archive_has_is_asked_for_at_once(archive, tmp_path) -> None
     paths = [tmp_path / f"{number}.dcm" for number in range(4)]
     for path, image in zip(paths, images, strict=True):
         path.write_bytes(encoded(image))
-    carrier = CStore("UNMETAL", Entity("ARCHIVE", "127.0.0.1", archive.port))
-    assert list(carrier.carry([paths[2], paths[0]], doubt=False)) == [paths[2], paths[0]]
-    assert list(carrier.carry(paths, doubt=True)) == paths
+    transport = CStore("UNMETAL", Entity("ARCHIVE", "127.0.0.1", archive.port))
+    assert list(transport.send([paths[2], paths[0]], check_existing=False)) == [paths[2], paths[0]]
+    assert list(transport.send(paths, check_existing=True)) == paths
     assert set(archive.times.values()) == {1}
     assert len(archive.times) == 4

@@ -7,7 +7,7 @@ import pytest
 from hospital import ct_series, encoded
 
 from unmetal.errors import InputError
-from unmetal.node.intake import identify
+from unmetal.node.intake import parse_instance
 from unmetal.node.queue.arrivals import Arrivals
 from unmetal.node.queue.spool import Spool
 
@@ -38,114 +38,114 @@ def arrivals(spool, clock) -> Arrivals:
 
 
 def instances(slices: int = 3, **series):
-    return [identify(encoded(image)) for image in ct_series(slices=slices, side=16, **series)]
+    return [parse_instance(encoded(image)) for image in ct_series(slices=slices, side=16, **series)]
 
 
 def test_a_series_is_complete_when_nothing_came_for_the_quiet_time(arrivals, clock) -> None:
     for instance in instances():
-        assert arrivals.keep(instance)
+        assert arrivals.store(instance)
         clock.now += 9
         assert not arrivals.complete()
     clock.now += 2
     (job,) = arrivals.complete()
-    assert len(job.names()) == 3
-    assert job.record.warnings == ()
+    assert len(job.image_names()) == 3
+    assert job.state.warnings == ()
 
 
 def test_or_when_as_many_are_there_as_the_sender_said(arrivals) -> None:
     some = [replace(instance, expected=3) for instance in instances()]
     for instance in some[:2]:
-        arrivals.keep(instance)
+        arrivals.store(instance)
     assert not arrivals.complete()
-    arrivals.keep(some[2])
+    arrivals.store(some[2])
     assert len(arrivals.complete()) == 1
 
 
 def test_fewer_than_the_sender_said_are_a_named_warning(arrivals, clock) -> None:
-    arrivals.keep(replace(instances()[0], expected=3))
+    arrivals.store(replace(instances()[0], expected=3))
     clock.now += 11
     (job,) = arrivals.complete()
-    assert job.record.warnings == ("incomplete: 1 of 3 images came",)
+    assert job.state.warnings == ("incomplete: 1 of 3 images came",)
 
 
 def test_a_broken_connection_is_a_named_warning_unless_more_came_later(arrivals, clock) -> None:
     one, two, three = instances()
-    arrivals.keep(one)
-    arrivals.broke_off({one.series})
-    arrivals.keep(two)
+    arrivals.store(one)
+    arrivals.mark_broken_off({one.series})
+    arrivals.store(two)
     clock.now += 11
-    assert arrivals.complete()[0].record.warnings == ()
-    arrivals.keep(three)
-    arrivals.broke_off({one.series})
+    assert arrivals.complete()[0].state.warnings == ()
+    arrivals.store(three)
+    arrivals.mark_broken_off({one.series})
     clock.now += 11
-    assert arrivals.complete()[0].record.warnings[0].startswith("broken off: ")
+    assert arrivals.complete()[0].state.warnings[0].startswith("broken off: ")
 
 
 def test_a_copy_is_known_in_every_state_but_dead(arrivals, spool, clock) -> None:
     image = instances()[0]
 
     def arrives_as_new() -> bool:
-        return arrivals.keep(image)
+        return arrivals.store(image)
 
     assert arrives_as_new()
     assert not arrives_as_new()
     clock.now += 11
     (job,) = arrivals.complete()
     assert not arrives_as_new()
-    job = spool.begin(job)
+    job = spool.start_reducing(job)
     assert not arrives_as_new()
     (job.derived / "series").mkdir(parents=True)
     (job.derived / "series" / image.name).write_bytes(b"")
-    job = spool.reduced(job, ("A@h:1",))
+    job = spool.start_sending(job, ("A@h:1",))
     assert not arrives_as_new()
     job.confirm("A@h:1", job.unsent("A@h:1")[0])
-    assert spool.settle(job)
+    assert spool.finish_if_delivered(job)
     assert not arrives_as_new()
     assert spool.counts() == dict.fromkeys(spool.counts(), 0)
 
 
 def test_sending_a_dead_series_again_revives_it(arrivals, spool, clock) -> None:
     image = instances()[0]
-    arrivals.keep(image)
+    arrivals.store(image)
     clock.now += 11
-    spool.bury(spool.begin(arrivals.complete()[0]), "it was ill")
+    spool.dead_letter(spool.start_reducing(arrivals.complete()[0]), "it was ill")
     assert spool.counts()["dead"] == 1
-    assert arrivals.keep(image)
-    assert image.name in spool.known(image.series)
+    assert arrivals.store(image)
+    assert image.name in spool.known_images(image.series)
 
 
 def test_a_dead_letter_moved_back_by_hand_is_a_job_again(arrivals, spool, clock) -> None:
-    arrivals.keep(instances()[0])
+    arrivals.store(instances()[0])
     clock.now += 11
     job = arrivals.complete()[0]
     for _ in range(3):
-        job = spool.begin(job)
-        spool.give_back(job, counted=True)
+        job = spool.start_reducing(job)
+        spool.requeue(job, count_attempt=True)
         (job,) = spool.jobs("waiting")
-    spool.bury(job, "died 3 times")
+    spool.dead_letter(job, "died 3 times")
     (dead,) = spool.jobs("dead")
     assert (dead.folder / "reason.txt").read_text() == "died 3 times\n"
     dead.folder.rename(spool.folder / "waiting" / dead.name)
-    assert spool.jobs("waiting")[0].record.attempts == 0
+    assert spool.jobs("waiting")[0].state.attempts == 0
 
 
 def test_one_destination_given_up_does_not_keep_the_others_from_theirs(
     arrivals, spool, clock
 ) -> None:
     image = instances()[0]
-    arrivals.keep(image)
+    arrivals.store(image)
     clock.now += 11
-    job = spool.begin(arrivals.complete()[0])
+    job = spool.start_reducing(arrivals.complete()[0])
     (job.derived / "series").mkdir(parents=True)
     (job.derived / "series" / image.name).write_bytes(b"")
-    job = spool.reduced(job, ("A@h:1", "http://web/dicom-web"))
-    spool.fail(job, "A@h:1")
+    job = spool.start_sending(job, ("A@h:1", "http://web/dicom-web"))
+    spool.give_up(job, "A@h:1")
     assert spool.counts()["dead"] == 0
     (left,) = job.unsent("http://web/dicom-web")
     job.confirm("http://web/dicom-web", left)
-    spool.settle(job)
+    spool.finish_if_delivered(job)
     (dead,) = spool.jobs("dead")
-    assert dead.destinations() == ["A@h:1"]
+    assert dead.pending_destinations() == ["A@h:1"]
     assert "A@h:1" in (dead.folder / "reason.txt").read_text()
 
 
@@ -154,15 +154,21 @@ def test_two_nodes_cannot_share_a_spool(spool) -> None:
         Spool(spool.folder)
 
 
-def test_the_ledger_forgets_after_a_month(arrivals, spool, clock, monkeypatch) -> None:
+def test_a_note_whose_writing_was_interrupted_is_no_note(spool) -> None:
+    (spool.history.folder / "series").mkdir()
+    (spool.history.folder / "series" / ".unmetal-job.json").write_text('{"images": ["0.d')
+    assert spool.history.images("series") == set()
+
+
+def test_the_history_forgets_after_a_month(arrivals, spool, clock, monkeypatch) -> None:
     image = instances()[0]
-    arrivals.keep(image)
+    arrivals.store(image)
     clock.now += 11
     spool.finish(arrivals.complete()[0], "no metal")
-    spool.ledger.forget()
-    assert spool.ledger.images(image.series) == {image.name}
+    spool.history.prune()
+    assert spool.history.images(image.series) == {image.name}
     now = time.time()
     monkeypatch.setattr("unmetal.node.queue.spool.time.time", lambda: now + 31 * 24 * 3600)
-    spool.ledger.forget()
-    assert spool.ledger.images(image.series) == set()
-    assert not list(spool.ledger.folder.iterdir())
+    spool.history.prune()
+    assert spool.history.images(image.series) == set()
+    assert not list(spool.history.folder.iterdir())

@@ -1,5 +1,6 @@
 """The conformance statement says what the node does."""
 
+import math
 from pathlib import Path
 
 import pytest
@@ -8,15 +9,15 @@ from pydicom.uid import CTImageStorage, DeflatedExplicitVRLittleEndian
 from pynetdicom import AE, build_context
 from pynetdicom.sop_class import MRImageStorage, Verification
 
-from unmetal.node.identity import IMPLEMENTATION
-from unmetal.node.intake import LARGEST
-from unmetal.node.listening import ANNOUNCED_BYTES, PDU_BYTES
-from unmetal.node.receiver import REQUEST_S, SYNTAXES
+from unmetal.files.dicom.pixels import MAX_PIXELS
+from unmetal.node.identity import IMPLEMENTATION_CLASS_UID
+from unmetal.node.listening import ANNOUNCED_PDU_BYTES, MAX_PDU_BYTES
+from unmetal.node.receiver import REQUEST_TIMEOUT_S, TRANSFER_SYNTAXES
 
 STATEMENT = (Path(__file__).resolve().parents[2] / "docs" / "conformance.md").read_text()
 
 
-@pytest.mark.parametrize("syntax", SYNTAXES, ids=str)
+@pytest.mark.parametrize("syntax", TRANSFER_SYNTAXES, ids=str)
 def test_every_transfer_syntax_is_accepted_and_stated(make_node, syntax) -> None:
     assert f" {syntax}" in STATEMENT or f", .{syntax.rpartition('.')[2]}" in STATEMENT
     entity = AE("SCANNER")
@@ -40,12 +41,18 @@ def test_what_is_negotiated_is_what_is_stated(make_node) -> None:
     assert [one.abstract_syntax for one in association.accepted_contexts] == [Verification]
     node = association.acceptor
     association.release()
-    assert node.maximum_length == ANNOUNCED_BYTES
-    assert node.implementation_class_uid == IMPLEMENTATION
+    assert node.maximum_length == ANNOUNCED_PDU_BYTES
+    assert node.implementation_class_uid == IMPLEMENTATION_CLASS_UID
     assert node.implementation_version_name.startswith("UNMETAL ")
-    for stated in (str(ANNOUNCED_BYTES), IMPLEMENTATION, f"{REQUEST_S:g} s", str(LARGEST)):
+    side = math.isqrt(MAX_PIXELS)
+    for stated in (
+        str(ANNOUNCED_PDU_BYTES),
+        IMPLEMENTATION_CLASS_UID,
+        f"{REQUEST_TIMEOUT_S:g} s",
+        f"{side} x {side}",
+    ):
         assert stated in STATEMENT
-    assert PDU_BYTES == 1 << 20
+    assert MAX_PDU_BYTES == 1 << 20
 
 
 def test_a_uid_that_was_dealt_with_is_not_compared(make_node) -> None:

@@ -7,13 +7,13 @@ from conftest import memory
 from hospital import ct_series, encoded
 
 from unmetal.errors import InputError
-from unmetal.node.config import Reducing
+from unmetal.node.config import ReduceConfig
 from unmetal.node.health import Metrics
-from unmetal.node.intake import identify
+from unmetal.node.intake import parse_instance
 from unmetal.node.queue.arrivals import Arrivals
 from unmetal.node.queue.spool import Spool
-from unmetal.node.reducer import DiedError, Outcome, Reducer
-from unmetal.node.worker import ATTEMPTS, FULL_S, Worker
+from unmetal.node.reducer import Outcome, ProcessDiedError, ReducerProcess
+from unmetal.node.worker import DISK_FULL_PAUSE_S, MAX_ATTEMPTS, Worker
 
 
 @pytest.fixture
@@ -21,7 +21,7 @@ def spool(tmp_path):
     """With one series that waits."""
     made = Spool(tmp_path / "spool")
     arrivals = Arrivals(made, 0)
-    arrivals.keep(identify(encoded(ct_series(side=8)[0])))
+    arrivals.store(parse_instance(encoded(ct_series(side=8)[0])))
     arrivals.complete()
     yield made
     made.close()
@@ -58,8 +58,8 @@ def where(spool: Spool) -> list[str]:
 
 
 def test_a_reduction_that_dies_is_tried_again_but_not_for_ever(spool) -> None:
-    some = worker(spool, *[DiedError("segmentation fault")] * ATTEMPTS)
-    for _ in range(ATTEMPTS):
+    some = worker(spool, *[ProcessDiedError("segmentation fault")] * MAX_ATTEMPTS)
+    for _ in range(MAX_ATTEMPTS):
         some.step()
         assert where(spool) == ["waiting"]
     some.step()
@@ -68,23 +68,23 @@ def test_a_reduction_that_dies_is_tried_again_but_not_for_ever(spool) -> None:
 
 
 def test_a_reduction_that_ends_with_the_node_is_no_attempt(spool) -> None:
-    some = worker(spool, DiedError("killed"))
-    real = some.reduce.start
+    some = worker(spool, ProcessDiedError("killed"))
+    real = some.reducer.start
 
     def start() -> None:
         real()
         some.stopping = True  # from another thread, while it reduces
 
-    some.reduce.start = start
+    some.reducer.start = start
     some.step()
     (job,) = spool.jobs("waiting")
-    assert job.record.attempts == 0
+    assert job.state.attempts == 0
 
 
 def test_a_full_disk_is_waited_for(spool) -> None:
-    some = worker(spool, Outcome(error="no space", no_room=True), Outcome(slices=1, changed=1))
-    assert some.step() == FULL_S
-    assert spool.jobs("waiting")[0].record.attempts == 0
+    some = worker(spool, Outcome(error="no space", disk_full=True), Outcome(slices=1, changed=1))
+    assert some.step() == DISK_FULL_PAUSE_S
+    assert spool.jobs("waiting")[0].state.attempts == 0
     some.step()
     assert where(spool) == ["sending"]
 
@@ -101,13 +101,13 @@ def test_where_nothing_had_to_be_done_nothing_is_sent(spool) -> None:
     assert '"outcome": "nothing had to be done"' in note.read_text()
 
 
-@pytest.mark.parametrize("error", [InputError("no GPU"), DiedError("not started")])
+@pytest.mark.parametrize("error", [InputError("no GPU"), ProcessDiedError("not started")])
 def test_when_nothing_can_be_reduced_no_series_pays_for_it(spool, error) -> None:
     some = worker(spool, start=error)
     for _ in range(5):
         with pytest.raises(type(error)):
             some.step()
-    assert spool.jobs("waiting")[0].record.attempts == 0
+    assert spool.jobs("waiting")[0].state.attempts == 0
 
 
 def test_a_step_that_broke_in_the_middle_leaves_a_series_that_is_taken_up_again(spool) -> None:
@@ -122,14 +122,14 @@ def test_a_step_that_broke_in_the_middle_leaves_a_series_that_is_taken_up_again(
 @pytest.mark.recipe
 def test_a_method_that_does_not_exist_is_said_when_the_process_starts() -> None:
     with pytest.raises(InputError, match="no method 'nonsense'"):
-        Reducer(Reducing(method="nonsense")).start()
+        ReducerProcess(ReduceConfig(method="nonsense")).start()
 
 
 @pytest.mark.recipe
 def test_a_reduction_that_hangs_is_ended(tmp_path) -> None:
-    reducer = Reducer(Reducing(method="li", time_limit=0.5 / 60))
+    reducer = ReducerProcess(ReduceConfig(method="li", time_limit=0.5 / 60))
     reducer.start()
     (tmp_path / "images").mkdir()
     os.mkfifo(tmp_path / "images" / "0.dcm")  # opening it waits for ever
-    with pytest.raises(DiedError, match=r"not done after 0\.5 s"):
+    with pytest.raises(ProcessDiedError, match=r"not done after 0\.5 s"):
         reducer(tmp_path / "images", tmp_path / "out")

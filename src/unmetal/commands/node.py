@@ -21,7 +21,7 @@ class Node:
     def run(self) -> None:
         """Work until SIGTERM or Ctrl-C; raises `InputError` for what cannot work."""
         try:
-            from unmetal.node.node import Node as Wired  # noqa: PLC0415
+            from unmetal.node.node import Node as Service  # noqa: PLC0415
         except ModuleNotFoundError as error:
             raise InputError(install_extra(error.name or "a library", "dicom")) from error
-        Wired(self.options).run()
+        Service(self.options).run()

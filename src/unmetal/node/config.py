@@ -1,4 +1,4 @@
-"""What a node is told: whom it hears, what it keeps, how it reduces, where it sends."""
+"""Options of `unmetal node`: whom to receive from, what to keep, how to reduce, where to send."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ import tyro
 from unmetal.errors import InputError
 from unmetal.reduction.settings import Settings
 
-AET = re.compile(r"[!-\[\]-~](?:[ -\[\]-~]{0,14}[!-\[\]-~])?")
-"""An application entity title: 1 to 16 printable ASCII characters without a backslash and without
-spaces at its ends (PS3.5 section 6.2)."""
+AE_TITLE = re.compile(r"[!-\[\]-~](?:[ -\[\]-~]{0,14}[!-\[\]-~])?")
+"""1 to 16 printable ASCII characters without a backslash and without spaces at the ends (PS3.5
+section 6.2, value representation AE)."""
 
 
 @dataclass(frozen=True)
-class Receiving:
+class ReceiveConfig:
     """Who may send, and how."""
 
     aet: Annotated[str, tyro.conf.arg(metavar="NAME")]
@@ -51,18 +51,15 @@ class Receiving:
 
 
 @dataclass(frozen=True)
-class Keeping:
-    """What lies on disk, and when a series is complete."""
+class StorageConfig:
+    """What is kept on disk, and when a series is complete."""
 
     spool: Annotated[Path | None, tyro.conf.arg(metavar="DIR")] = None
     """Folder of the queue (default ~/.local/state/unmetal/AET)."""
 
     quiet_time: Annotated[float, tyro.conf.arg(metavar="S")] = 60.0
-    """A series is complete when no image of it came for so many seconds."""
-
-    count_in: Annotated[str, tyro.conf.arg(metavar="KEYWORD")] = "NumberOfSeriesRelatedInstances"
-    """DICOM attribute in which a sender may say how many images the series has; when so many are
-    there, nobody waits."""
+    """A series is complete when no image of it came for so many seconds, or when as many are there
+    as its images state in NumberOfSeriesRelatedInstances."""
 
     queue: int = 100
     """Series in the node at the same time; images of further ones are refused with 0xA700."""
@@ -72,14 +69,14 @@ class Keeping:
 
 
 @dataclass(frozen=True)
-class Reducing(Settings):
-    """As `unmetal reduce`."""
+class ReduceConfig(Settings):
+    """The options of `unmetal reduce`."""
 
     spacing: tyro.conf.Suppress[float | None] = None
-    """DICOM states its own."""
+    """DICOM states the pixel size."""
 
     force: tyro.conf.Suppress[bool] = False
-    """A node that reduced its own series again would never end."""
+    """A node that reduced its own results again would never end."""
 
     device: Literal["auto", "cpu", "cuda"] = "auto"
     """Where to compute; auto takes a GPU when there is one."""
@@ -89,11 +86,12 @@ class Reducing(Settings):
 
 
 @dataclass(frozen=True)
-class Sending:
-    """Where the derived series go, where more series come from, and how to ask how it is."""
+class SendConfig:
+    """Where derived series go, where further series are fetched, and the status port."""
 
     to: Annotated[tuple[str, ...], tyro.conf.arg(metavar="AET@HOST:PORT|URL")]
-    """Destinations, all of them: C-STORE to an application entity, STOW-RS to a DICOMweb URL."""
+    """Destinations, each of which gets every series: by C-STORE to an application entity, by
+    STOW-RS to a DICOMweb URL."""
 
     sources: Annotated[tuple[str, ...], tyro.conf.arg(name="from", metavar="URL")] = ()
     """DICOMweb searches whose CT series are fetched: .../studies/UID, .../studies/UID/series/UID
@@ -117,19 +115,19 @@ class Sending:
 
 @dataclass(frozen=True)
 class Config:
-    """All of it, checked."""
+    """All options of a node."""
 
-    receive: Receiving
-    keep: Keeping
-    reduce: Reducing
-    send: Sending
+    receive: ReceiveConfig
+    storage: StorageConfig
+    reduce: ReduceConfig
+    send: SendConfig
 
     def __post_init__(self) -> None:
-        """Raise InputError for what cannot work, before anything listens."""
+        """Raise `InputError` for options that cannot work, before anything listens."""
         receive = self.receive
         for title in (receive.aet, *receive.allow_aet):
-            check_title(title)
-        networks(receive.allow_ip)
+            check_ae_title(title)
+        parse_networks(receive.allow_ip)
         for name, port in (("--port", receive.port), ("--status-port", self.send.status_port)):
             if not 0 <= port < 65536:
                 raise InputError(f"{name} {port}: give a port up to 65535")
@@ -144,21 +142,21 @@ class Config:
             )
 
     @property
-    def folder(self) -> Path:
-        """Where the spool lies."""
+    def spool(self) -> Path:
+        """Folder of the queue."""
         title = re.sub(r"[^\w.-]", "_", self.receive.aet)
-        return self.keep.spool or Path.home() / ".local" / "state" / "unmetal" / title
+        return self.storage.spool or Path.home() / ".local" / "state" / "unmetal" / title
 
 
-def check_title(title: str) -> str:
-    """The title; raises InputError if it cannot be one."""
-    if not AET.fullmatch(title):
+def check_ae_title(title: str) -> str:
+    """Return the title; raises `InputError` if it cannot be one."""
+    if not AE_TITLE.fullmatch(title):
         raise InputError(f"{title!r}: not an AE title: give 1 to 16 ASCII characters")
     return title
 
 
-def networks(texts: tuple[str, ...]) -> list[ipaddress.IPv4Network | ipaddress.IPv6Network]:
-    """Addresses and networks; raises InputError if one cannot be."""
+def parse_networks(texts: tuple[str, ...]) -> list[ipaddress.IPv4Network | ipaddress.IPv6Network]:
+    """Addresses and networks of --allow-ip; raises `InputError`."""
     try:
         return [ipaddress.ip_network(text) for text in texts]
     except ValueError as error:
@@ -166,7 +164,7 @@ def networks(texts: tuple[str, ...]) -> list[ipaddress.IPv4Network | ipaddress.I
 
 
 def is_loopback(host: str) -> bool:
-    """Whether only this machine can reach it."""
+    """Whether an address to listen on can be reached from this machine only."""
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:

@@ -14,147 +14,150 @@ from dicomweb_client import DICOMwebClient
 from pydicom import dcmread, dcmwrite
 from pydicom.dataset import Dataset
 
-from unmetal.node.config import Receiving
+from unmetal.node.config import ReceiveConfig
 from unmetal.node.destination import DeclinedError, UnreachableError
 from unmetal.node.intake import CANNOT_UNDERSTAND, RefusedError
 
 TIMEOUT_S = (10.0, 60.0)
 """To connect, and between two pieces of an answer."""
 
-OF_THE_IMAGE = {400, 406, 409, 413, 415}
-"""HTTP status codes that say something about the images sent; others are about the service."""
+IMAGE_REFUSED = {400, 406, 409, 413, 415}
+"""HTTP status codes of STOW-RS that concern the image sent; others concern the service."""
 
 
-def client(url: str, config: Receiving) -> DICOMwebClient:
+def make_client(url: str, config: ReceiveConfig) -> DICOMwebClient:
     """A client with this node's certificates; users and passwords come from ~/.netrc."""
     session = requests.Session()
     if config.tls_ca is not None:
         session.verify = str(config.tls_ca)
     if config.tls_cert is not None and config.tls_key is not None:
         session.cert = (str(config.tls_cert), str(config.tls_key))
-    made = DICOMwebClient(url, session=session, timeout=TIMEOUT_S)
-    made.set_http_retry_params(retry=False)  # the queue tries again, and remembers
-    return made
+    client = DICOMwebClient(url, session=session, timeout=TIMEOUT_S)
+    client.set_http_retry_params(retry=False)  # the sender tries again, and across restarts
+    return client
 
 
 class Stow:
-    """See `Carrier`: one image a request, so that each is confirmed by itself."""
+    """STOW-RS to one destination: one image a request, so that each is confirmed by itself."""
 
-    def __init__(self, url: str, config: Receiving) -> None:
-        self.client = client(url, config)
+    def __init__(self, url: str, config: ReceiveConfig) -> None:
+        self.client = make_client(url, config)
 
-    def carry(self, images: list[Path], *, doubt: bool) -> Iterator[Path]:
-        """Send these files; see `Carrier`."""
-        held: dict[str, set[str]] = {}
-        declined: list[str] = []
+    def send(self, images: list[Path], *, check_existing: bool) -> Iterator[Path]:
+        """Send DICOM files, and yield each that the service has confirmed; see `CStore.send`."""
+        existing: dict[str, set[str]] = {}
+        failures: set[str] = set()
         for image in images:
             dataset = dcmread(image)
             series = str(dataset.SeriesInstanceUID)
-            if doubt and series not in held:
-                held[series] = self._held(dataset)
-            if doubt and dataset.SOPInstanceUID in held[series]:
+            if check_existing and series not in existing:
+                existing[series] = self._find_instances(dataset)
+            if check_existing and dataset.SOPInstanceUID in existing[series]:
                 yield image
-            elif reason := self._store(dataset):
-                declined.append(reason)
+            elif failure := self._store(dataset):
+                failures.add(failure)
             else:
                 yield image
-        if declined:
-            raise DeclinedError(", ".join(sorted(set(declined))))
+        if failures:
+            raise DeclinedError(", ".join(sorted(failures)))
 
     def _store(self, image: Dataset) -> str:
-        """Why the service does not take it; empty when it has it."""
+        """Why the service did not take the image; empty when it did."""
         try:
-            with reachable():
+            with raise_unreachable():
                 answer = self.client.store_instances([image])
         except requests.HTTPError as error:
-            return said(error)
+            return http_status(error)
         failed = answer.get("FailedSOPSequence") or ()
         return ", ".join(f"0x{int(item.get('FailureReason', 0)):04X}" for item in failed)
 
-    def _held(self, image: Dataset) -> set[str]:
-        """The images of a series that the service says it has; none when it cannot be asked."""
+    def _find_instances(self, image: Dataset) -> set[str]:
+        """QIDO-RS: UIDs of the images of a series that the service has; none if it cannot say."""
         study, series = str(image.StudyInstanceUID), str(image.SeriesInstanceUID)
         try:
-            with reachable():
+            with raise_unreachable():
                 found = self.client.search_for_instances(study, series, get_remaining=True)
         except requests.HTTPError:
             return set()
-        return {str(value(item, "SOPInstanceUID")) for item in found}
+        return {str(get(item, "SOPInstanceUID")) for item in found}
 
 
 @contextmanager
-def reachable(*, images: bool = True) -> Iterator[None]:
-    """Raise `UnreachableError` when a service does not do its work.
+def raise_unreachable(*, storing: bool = True) -> Iterator[None]:
+    """Turn errors of requests into `UnreachableError`.
 
-    images: whether images were sent; HTTPError then says that it has something against them.
+    storing: let an HTTPError pass whose status says that the service refuses the image sent.
     """
     try:
         yield
     except requests.HTTPError as error:
         status = None if error.response is None else error.response.status_code
-        if images and status in OF_THE_IMAGE:
+        if storing and status in IMAGE_REFUSED:
             raise
-        raise UnreachableError(said(error)) from error
+        raise UnreachableError(http_status(error)) from error
     except requests.RequestException as error:
         raise UnreachableError(type(error).__name__) from error
 
 
-def said(error: requests.HTTPError) -> str:
-    """The status in short; the whole text of the error quotes the URL, with UIDs in it."""
+def http_status(error: requests.HTTPError) -> str:
+    """The status alone; the text of the error quotes the URL, with UIDs in it."""
     return "HTTP error" if error.response is None else f"HTTP {error.response.status_code}"
 
 
 @dataclass(frozen=True)
-class Found:
-    """A series that a service says it has."""
+class FoundSeries:
+    """A series in the answer to a search."""
 
     study: str
     series: str
     description: str
     images: int | None
+    """Number of its images, where the service states it."""
 
 
-def search(at: DICOMwebClient, filters: dict[str, str], study: str | None) -> list[Found]:
-    """The CT series that fit; raises `UnreachableError`."""
-    wanted = {"Modality": "CT"} | filters
-    with reachable(images=False):
-        items = at.search_for_series(study, search_filters=wanted, get_remaining=True)
+def search_series(
+    client: DICOMwebClient, filters: dict[str, str], study: str | None
+) -> list[FoundSeries]:
+    """QIDO-RS: the CT series that match; raises `UnreachableError`."""
+    filters = {"Modality": "CT"} | filters
+    with raise_unreachable(storing=False):
+        items = client.search_for_series(study, search_filters=filters, get_remaining=True)
     return [
-        Found(
-            str(value(item, "StudyInstanceUID") or study),
-            str(value(item, "SeriesInstanceUID")),
-            str(value(item, "SeriesDescription") or ""),
-            value(item, "NumberOfSeriesRelatedInstances"),
+        FoundSeries(
+            str(get(item, "StudyInstanceUID") or study),
+            str(get(item, "SeriesInstanceUID")),
+            str(get(item, "SeriesDescription") or ""),
+            get(item, "NumberOfSeriesRelatedInstances"),
         )
         for item in items
     ]
 
 
-def images(at: DICOMwebClient, found: Found) -> list[str]:
-    """The UIDs of a series' images; raises `UnreachableError`."""
-    with reachable(images=False):
-        items = at.search_for_instances(found.study, found.series, get_remaining=True)
-    return [str(value(item, "SOPInstanceUID")) for item in items]
+def list_images(client: DICOMwebClient, found: FoundSeries) -> list[str]:
+    """QIDO-RS: the SOP Instance UIDs of a series; raises `UnreachableError`."""
+    with raise_unreachable(storing=False):
+        items = client.search_for_instances(found.study, found.series, get_remaining=True)
+    return [str(get(item, "SOPInstanceUID")) for item in items]
 
 
-def retrieve(at: DICOMwebClient, found: Found, image: str) -> bytes:
-    """A DICOM file, in the transfer syntax in which the service holds it.
+def retrieve_image(client: DICOMwebClient, found: FoundSeries, image: str) -> bytes:
+    """WADO-RS: a DICOM file, in the transfer syntax in which the service holds it.
 
     Raises `UnreachableError`, and `RefusedError` for what is no DICOM file.
     """
     types = (("application/dicom", "*"),)
     buffer = BytesIO()
     try:
-        with reachable(images=False):
-            dataset = at.retrieve_instance(found.study, found.series, image, media_types=types)
+        with raise_unreachable(storing=False):
+            dataset = client.retrieve_instance(found.study, found.series, image, media_types=types)
             dcmwrite(buffer, dataset, enforce_file_format=True)
     except UnreachableError:
         raise
-    except Exception as error:  # whatever a parser stumbles over
+    except Exception as error:  # pydicom raises errors of many classes for damaged files
         raise RefusedError(CANNOT_UNDERSTAND, "cannot be read") from error
     return buffer.getvalue()
 
 
-def value(item: dict[str, Any], keyword: str) -> Any:
-    """The first value of an attribute of a QIDO-RS answer (PS3.18 annex F); None without one."""
+def get(item: dict[str, Any], keyword: str) -> Any:
+    """An attribute of one result of QIDO-RS (PS3.18 annex F); None where it is missing."""
     return Dataset.from_json(item).get(keyword)

@@ -1,4 +1,4 @@
-"""Looks for CT series at a DICOMweb service again and again, and fetches the unknown ones."""
+"""Searches a DICOMweb service for CT series again and again, and fetches the new ones."""
 
 from __future__ import annotations
 
@@ -9,22 +9,22 @@ from urllib.parse import parse_qsl, urlsplit
 from unmetal.errors import InputError
 from unmetal.node import dicomweb
 from unmetal.node.config import Config
-from unmetal.node.destination import UnreachableError, without_password
-from unmetal.node.dicomweb import Found
+from unmetal.node.destination import UnreachableError, check_url
+from unmetal.node.dicomweb import FoundSeries
 from unmetal.node.intake import Intake, RefusedError
 from unmetal.node.log import Log
-from unmetal.node.queue.arrivals import key
+from unmetal.node.queue.arrivals import uid_hash
 
 PATH = re.compile(r"(.*?)/(?:studies(?:/([0-9.]+)(?:/series(?:/([0-9.]+))?)?)?|series)/?")
-"""What stands before, study and series of a QIDO-RS or WADO-RS path."""
+"""The path of a QIDO-RS or WADO-RS URL: what stands before, the study, the series."""
 
-OURS = "[unmetal "
-"""In the description of a series that we derived: fetching it would be for nothing."""
+OWN_MARK = "[unmetal "
+"""In the description of every derived series: these are not fetched."""
 
 
 @dataclass(frozen=True)
 class Search:
-    """Which series are wanted."""
+    """Which series of which service to fetch."""
 
     base: str
     study: str | None
@@ -32,8 +32,8 @@ class Search:
 
     @staticmethod
     def parse(url: str) -> Search:
-        """A URL as in PS3.18 table 10.6.1-2; raises InputError for one that means everything."""
-        parts = urlsplit(without_password(url))
+        """A URL as in PS3.18 table 10.6.1-2; raises `InputError` for one that means everything."""
+        parts = urlsplit(check_url(url))
         match = PATH.fullmatch(parts.path)
         if parts.scheme not in {"http", "https"} or match is None:
             raise InputError(f"--from {url}: end it in /studies/UID or /series?KEYWORD=VALUE")
@@ -47,36 +47,37 @@ class Search:
 
 
 class Fetcher:
-    """One search."""
+    """Fetches what one search finds."""
 
     def __init__(self, search: Search, config: Config, intake: Intake, log: Log) -> None:
         self.search, self.intake, self.log = search, intake, log
         self.poll = config.send.poll
-        self.client = dicomweb.client(search.base, config.receive)
+        self.client = dicomweb.make_client(search.base, config.receive)
 
     def step(self) -> float:
-        """Look once, and fetch what is new; seconds until the next look."""
+        """Search once, and fetch what is new; returns the seconds until the next search."""
+        search = self.search
         try:
-            for found in dicomweb.search(self.client, self.search.filters, self.search.study):
-                if OURS not in found.description and not self._is_known(found):
+            for found in dicomweb.search_series(self.client, search.filters, search.study):
+                if OWN_MARK not in found.description and not self._is_known(found):
                     self._fetch(found)
         except UnreachableError as error:
-            self.log("not fetched", at=self.search.base, why=str(error))
+            self.log("not fetched", at=search.base, why=str(error))
         return self.poll
 
-    def _is_known(self, found: Found) -> bool:
-        known = len(self.intake.spool.known(key(found.study, found.series)))
+    def _is_known(self, found: FoundSeries) -> bool:
+        known = len(self.intake.spool.known_images(uid_hash(found.study, found.series)))
         return 0 < (found.images or 1) <= known
 
-    def _fetch(self, found: Found) -> None:
-        series = key(found.study, found.series)
-        listed = dicomweb.images(self.client, found)
-        known, new = self.intake.spool.known(series), 0
+    def _fetch(self, found: FoundSeries) -> None:
+        series = uid_hash(found.study, found.series)
+        images = dicomweb.list_images(self.client, found)
+        known, new = self.intake.spool.known_images(series), 0
         try:
-            for image in listed:
-                if key(image) + ".dcm" not in known:
-                    content = dicomweb.retrieve(self.client, found, image)
-                    new += self.intake.take(content, instance_uid=image, expected=len(listed))[1]
+            for image in images:
+                if uid_hash(image) + ".dcm" not in known:
+                    content = dicomweb.retrieve_image(self.client, found, image)
+                    new += self.intake.take(content, instance_uid=image, expected=len(images))[1]
         except RefusedError as refusal:
             self.log("not fetched", series=series, at=self.search.base, why=refusal.reason)
         self.log("fetched", series=series, at=self.search.base, images=new)

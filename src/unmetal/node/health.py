@@ -1,5 +1,4 @@
-"""How the node is, on a loopback port: `/health` for people and load balancers, `/metrics` for
-Prometheus."""
+"""The status port: `/health` for people and load balancers, `/metrics` for Prometheus."""
 
 from __future__ import annotations
 
@@ -7,41 +6,49 @@ import json
 import os
 import shutil
 import threading
-from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from importlib.metadata import version
 from pathlib import Path
+
+from prometheus_client import CollectorRegistry, Counter, disable_created_metrics, generate_latest
+from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
+from prometheus_client.metrics_core import GaugeMetricFamily
+from prometheus_client.registry import Collector
 
 from unmetal.errors import InputError
 from unmetal.node.queue.spool import Spool
 
 LOOPBACK = "127.0.0.1"
 
+disable_created_metrics()  # a time stamp beside every counter, which nobody asked for
+
 
 @dataclass(frozen=True)
 class Health:
-    """One look at the node."""
+    """The state of the node at one moment."""
 
     failing: list[str] = field(default_factory=list)
     """Why it does not do its work."""
 
     worrying: list[str] = field(default_factory=list)
-    """What a person should look at; it works."""
+    """What a person should look at, though it works."""
 
     series: Mapping[str, int] = field(default_factory=dict)
-    """In each state of the spool."""
+    """Number of series in each stage of the spool."""
 
     free_bytes: int = 0
+    """On the spool's file system."""
 
     @property
     def status(self) -> str:
-        """One word."""
+        """`failing`, `degraded` or `ok`."""
         return "failing" if self.failing else "degraded" if self.worrying else "ok"
 
     def json(self) -> str:
-        """What `/health` says."""
+        """The answer of `/health`."""
         shown = {
             "status": self.status,
             "failing": self.failing,
@@ -54,66 +61,81 @@ class Health:
 
 
 def free_bytes(spool: Spool) -> int:
-    """On the spool's file system."""
+    """Free space on the spool's file system."""
     return shutil.disk_usage(spool.folder).free
 
 
-def gauges(health: Health) -> dict[str, tuple[str, dict[Labels, float]]]:
-    """The part of `/metrics` that is looked up when asked for."""
-    states: dict[Labels, float] = {
-        (("state", state),): float(count) for state, count in health.series.items()
-    }
-    return {
-        "unmetal_up": ("Whether the node does its work.", {(): float(not health.failing)}),
-        "unmetal_series": ("Series in the spool.", states),
-        "unmetal_free_bytes": ("Free space for the spool.", {(): float(health.free_bytes)}),
-        "unmetal_resident_bytes": ("Memory of the node's process.", {(): resident_bytes()}),
-    }
-
-
 def resident_bytes(pid: int | None = None) -> float:
-    """Memory of a process, this one by default; 0 where the system does not say."""
+    """Memory of a process, this one by default; 0 where the system does not say (no /proc)."""
     path = Path(f"/proc/{pid or os.getpid()}/statm")
     return float(path.read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") if path.exists() else 0.0
 
 
+class Metrics:
+    """Counters since the node was started, in a registry of their own."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        counter = partial(Counter, namespace="unmetal", registry=self.registry)
+        self.associations = counter("associations", "Associations, by how they ended.", ["end"])
+        self.images_received = counter(
+            "images_received", "Images received, by what became of them.", ["result"]
+        )
+        self.series = counter("series", "Series, by outcome.", ["outcome"])
+        self.warnings = counter("warnings", "Warnings about series, by name.", ["warning"])
+        self.reduce_seconds = counter("reduce_seconds", "Seconds spent reducing.")
+        self.images_sent = counter(
+            "images_sent", "Images that a destination confirmed.", ["destination"]
+        )
+        self.send_failures = counter(
+            "send_failures", "Attempts to send that failed.", ["destination"]
+        )
+
+
+class Gauges(Collector):
+    """The part of `/metrics` that is looked up when it is asked for."""
+
+    def __init__(self, look: Callable[[], Health]) -> None:
+        self.look = look
+
+    def collect(self) -> Iterator[GaugeMetricFamily]:
+        """Called by the registry."""
+        health, gauge = self.look(), GaugeMetricFamily
+        yield gauge("unmetal_up", "Whether the node does its work.", not health.failing)
+        series = gauge("unmetal_series", "Series in the spool.", labels=["state"])
+        for stage, count in health.series.items():
+            series.add_metric([stage], count)
+        yield series
+        yield gauge("unmetal_free_bytes", "Free space for the spool.", health.free_bytes)
+        yield gauge("unmetal_resident_bytes", "Memory of the node's process.", resident_bytes())
+
+
 class StatusServer:
-    """The HTTP port."""
+    """Serves both pages on a loopback port."""
 
     def __init__(self, port: int, look: Callable[[], Health], metrics: Metrics) -> None:
         """Listen; raises `InputError` if the port cannot be had."""
-        pages: dict[str, Callable[[Health], tuple[str, str]]] = {
-            "/health": lambda health: ("application/json", health.json()),
-            "/metrics": lambda health: (
-                "text/plain; version=0.0.4",
-                metrics.text(gauges(health)),
-            ),
-        }
+        metrics.registry.register(Gauges(look))
 
         class Handler(_Handler):
-            def page(self) -> tuple[int, str, str]:
-                shown = pages.get(self.path)
-                if shown is None:
-                    return 404, "text/plain", "there are /health and /metrics\n"
-                health = look()
-                ill = self.path == "/health" and health.failing
-                return 503 if ill else 200, *shown(health)
+            def page(self) -> tuple[int, str, bytes]:
+                if self.path == "/health":
+                    health = look()
+                    status = 503 if health.failing else 200
+                    return status, "application/json", health.json().encode()
+                if self.path == "/metrics":
+                    return 200, CONTENT_TYPE_PLAIN_0_0_4, generate_latest(metrics.registry)
+                return 404, "text/plain", b"there are /health and /metrics\n"
 
         try:
             self._server = ThreadingHTTPServer((LOOPBACK, port), Handler)
         except OSError as error:
-            raise InputError(
-                f"--status-port {port}: cannot listen there: {error.strerror}"
-            ) from error
+            reason = f"cannot listen there: {error.strerror}"
+            raise InputError(f"--status-port {port}: {reason}") from error
         self._server.daemon_threads = True
         threading.Thread(
             target=self._server.serve_forever, name="unmetal-status", daemon=True
         ).start()
-
-    @property
-    def port(self) -> int:
-        """Where it listens."""
-        return self._server.server_address[1]
 
     def stop(self) -> None:
         """Stop listening."""
@@ -123,81 +145,20 @@ class StatusServer:
 
 class _Handler(BaseHTTPRequestHandler):
     timeout = 5
-    """Seconds that a client may think."""
+    """Seconds without a request after which a connection is closed."""
 
-    def page(self) -> tuple[int, str, str]:
-        """Status, content type and text."""
-        return 404, "text/plain", ""
+    def page(self) -> tuple[int, str, bytes]:
+        """Status, content type and content of the page asked for."""
+        raise NotImplementedError
 
     def do_GET(self) -> None:
         """Answer."""
-        status, kind, text = self.page()
-        body = text.encode()
+        status, content_type, content = self.page()
         self.send_response(status)
-        self.send_header("Content-Type", kind)
-        self.send_header("Content-Length", str(len(body)))
+        self.send_header("Content-Type", content_type)
+        self.send_header("Content-Length", str(len(content)))
         self.end_headers()
-        self.wfile.write(body)
+        self.wfile.write(content)
 
     def log_message(self, *arguments: object) -> None:
-        """Say nothing."""
-
-
-HELP = {
-    "unmetal_associations_total": "Associations, by how they ended.",
-    "unmetal_images_received_total": "Images received, by what became of them.",
-    "unmetal_series_total": "Series, by outcome.",
-    "unmetal_warnings_total": "Warnings about series, by name.",
-    "unmetal_reduce_seconds_total": "Seconds spent reducing.",
-    "unmetal_images_sent_total": "Images that a destination confirmed.",
-    "unmetal_send_failures_total": "Attempts to send that failed.",
-}
-
-
-Labels = tuple[tuple[str, str], ...]
-
-
-class Metrics:
-    """What has happened since the node began."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._values: defaultdict[tuple[str, Labels], float] = defaultdict(float)
-
-    def add(self, name: str, value: float = 1, **labels: str) -> None:
-        """Count something; `name` is one of `HELP`."""
-        if name not in HELP:
-            raise ValueError(f"no counter {name}")
-        with self._lock:
-            self._values[name, tuple(sorted(labels.items()))] += value
-
-    def value(self, name: str, **labels: str) -> float:
-        """What was counted."""
-        with self._lock:
-            return self._values[name, tuple(sorted(labels.items()))]
-
-    def text(self, gauges: Mapping[str, tuple[str, Mapping[Labels, float]]]) -> str:
-        """All counters, and gauges: name -> (help, labels -> value)."""
-        with self._lock:
-            held = dict(self._values)
-        lines: list[str] = []
-        for name, help_text in HELP.items():
-            found: dict[Labels, float] = {
-                labels: value for (one, labels), value in held.items() if one == name
-            }
-            lines += _family(name, help_text, "counter", found or {(): 0})
-        for name, (help_text, values) in gauges.items():
-            lines += _family(name, help_text, "gauge", values)
-        return "\n".join(lines) + "\n"
-
-
-def _family(name: str, help_text: str, kind: str, values: Mapping[Labels, float]) -> Iterable[str]:
-    yield f"# HELP {name} {help_text}"
-    yield f"# TYPE {name} {kind}"
-    for labels, value in sorted(values.items()):
-        inside = ",".join(f'{label}="{_escaped(text)}"' for label, text in labels)
-        yield f"{name}{{{inside}}} {value:.15g}" if inside else f"{name} {value:.15g}"
-
-
-def _escaped(text: str) -> str:
-    return text.replace("\\", r"\\").replace("\n", r"\n").replace('"', r"\"")
+        """Log no requests."""

@@ -1,4 +1,7 @@
-"""TLS for DICOM: the BCP 195 profile of PS3.15 section B.12, as Python's defaults give it."""
+"""The node's application entity, and its TLS contexts.
+
+TLS follows the BCP 195 profile of PS3.15 section B.12, as Python's defaults give it.
+"""
 
 from __future__ import annotations
 
@@ -9,11 +12,25 @@ from pathlib import Path
 from pynetdicom import AE
 
 from unmetal.errors import InputError
-from unmetal.node.config import Receiving
+from unmetal.node.config import ReceiveConfig
+
+IMPLEMENTATION_CLASS_UID = "2.25.140675195350144410717538523626253145305"
+"""PS3.7 annex D.3.3.2; from a UUID, as PS3.5 annex B.2 allows."""
 
 
-def server(config: Receiving) -> ssl.SSLContext | None:
-    """What senders meet; None without a certificate. With authorities, senders must show one."""
+def application_entity(title: str) -> AE:
+    """An application entity with the implementation class UID and version of this software."""
+    entity = AE(title)
+    entity.implementation_class_uid = IMPLEMENTATION_CLASS_UID
+    entity.implementation_version_name = f"UNMETAL {version('unmetal')}"[:16]
+    return entity
+
+
+def server_tls(config: ReceiveConfig) -> ssl.SSLContext | None:
+    """For senders; None without a certificate. With --tls-ca they must show a certificate, too.
+
+    Raises `InputError` for files that hold no certificate and key.
+    """
     if config.tls_cert is None:
         return None
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -24,32 +41,23 @@ def server(config: Receiving) -> ssl.SSLContext | None:
     return context
 
 
-def client(config: Receiving) -> ssl.SSLContext:
-    """How destinations are met: their certificate is checked, ours is shown if there is one."""
+def client_tls(config: ReceiveConfig) -> ssl.SSLContext:
+    """For destinations: their certificate is checked, and ours is shown if there is one.
+
+    Raises `InputError` for files that hold no certificate and key.
+    """
     context = ssl.create_default_context()
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     _load(context, config)
     return context
 
 
-def _load(context: ssl.SSLContext, config: Receiving) -> None:
-    held: Path | None = None
+def _load(context: ssl.SSLContext, config: ReceiveConfig) -> None:
+    file: Path | None = None
     try:
-        if (held := config.tls_cert) is not None and config.tls_key is not None:
-            context.load_cert_chain(held, config.tls_key)
-        if (held := config.tls_ca) is not None:
-            context.load_verify_locations(held)
+        if (file := config.tls_cert) is not None and config.tls_key is not None:
+            context.load_cert_chain(file, config.tls_key)
+        if (file := config.tls_ca) is not None:
+            context.load_verify_locations(file)
     except (OSError, ValueError) as error:  # ssl.SSLError is an OSError
-        raise InputError(f"{held}: not a certificate and its key: {error}") from error
-
-
-IMPLEMENTATION = "2.25.140675195350144410717538523626253145305"
-"""Implementation Class UID (PS3.7 annex D.3.3.2), from a UUID as PS3.5 annex B.2 allows."""
-
-
-def application_entity(title: str) -> AE:
-    """An application entity of this software."""
-    entity = AE(title)
-    entity.implementation_class_uid = IMPLEMENTATION
-    entity.implementation_version_name = f"UNMETAL {version('unmetal')}"[:16]
-    return entity
+        raise InputError(f"{file}: not a certificate and its key: {error}") from error

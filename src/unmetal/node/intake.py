@@ -1,4 +1,4 @@
-"""What is taken into the spool, however it came: sound CT images, while there is room."""
+"""Admission to the spool, for C-STORE and DICOMweb alike: sound CT images, while there is room."""
 
 from __future__ import annotations
 
@@ -11,17 +11,32 @@ from pydicom import dcmread
 from pydicom.dataset import Dataset
 from pydicom.uid import CTImageStorage, DeflatedExplicitVRLittleEndian
 
-from unmetal.node.config import Keeping
-from unmetal.node.queue.arrivals import Arrivals, Instance, key
+from unmetal.errors import InputError
+from unmetal.files.dicom.pixels import require_matrix
+from unmetal.node.config import StorageConfig
+from unmetal.node.queue.arrivals import Arrivals, Instance, uid_hash
 
 GIB = 1 << 30
 
+# The failure statuses of C-STORE that this node gives (PS3.4 section B.2.3 and table GG.4-2).
+OUT_OF_RESOURCES = 0xA700
+NOT_OF_ITS_CLASS = 0xA900
+CANNOT_UNDERSTAND = 0xC000
+
+
+class RefusedError(Exception):
+    """An object that is not taken: the DICOM status to answer, and a reason for the log."""
+
+    def __init__(self, status: int, reason: str) -> None:
+        super().__init__(reason)
+        self.status, self.reason = status, reason
+
 
 class Intake:
-    """The one way in."""
+    """The only way into the spool."""
 
     def __init__(
-        self, config: Keeping, arrivals: Arrivals, arrived: Callable[[], None] = lambda: None
+        self, config: StorageConfig, arrivals: Arrivals, arrived: Callable[[], None] = lambda: None
     ) -> None:
         """arrived: called after every image."""
         self.config, self.arrivals, self.arrived = config, arrivals, arrived
@@ -30,81 +45,58 @@ class Intake:
     def take(
         self, content: bytes, *, instance_uid: str | None = None, expected: int | None = None
     ) -> tuple[Instance, bool]:
-        """Spool a DICOM file; the image in it, and whether it was new.
+        """Put a DICOM file into the spool; returns its image, and whether it was new.
 
-        instance_uid: what the sender's command said it is. expected: images of its series.
+        instance_uid: what the sender announced. expected: number of images of its series.
         Raises `RefusedError` for what is no CT image, and while there is no room.
         """
-        instance = identify(content, instance_uid=instance_uid, count_in=self.config.count_in)
+        instance = parse_instance(content, instance_uid=instance_uid)
         instance = replace(instance, expected=instance.expected or expected)
         if reason := self.refusal(instance.series):
             raise RefusedError(OUT_OF_RESOURCES, reason)
         try:
-            new = self.arrivals.keep(instance)
+            new = self.arrivals.store(instance)
         except OSError as error:
             raise RefusedError(OUT_OF_RESOURCES, "disk full") from error
         self.arrived()
         return instance, new
 
     def refusal(self, series: str | None = None) -> str:
-        """Why nothing is taken now, or no image of this series; empty when it would be.
+        """Why images are refused now, or those of one series; empty when they are taken.
 
-        A series that is half here may go on when the queue is full: it is in the queue already.
+        A series of which images are here may go on when the queue is full: it counts already.
         """
         if shutil.disk_usage(self.spool.folder).free < self.config.min_free * GIB:
             return "disk full"
         counts = self.spool.counts()
         if sum(counts.values()) - counts["dead"] < self.config.queue:
             return ""
-        return "" if series is not None and self.arrivals.is_open(series) else "queue full"
+        return "" if series is not None and self.arrivals.is_receiving(series) else "queue full"
 
 
-OUT_OF_RESOURCES = 0xA700
-"""The status values of C-STORE that this node gives: PS3.4 section B.2.3 and table GG.4-2."""
-
-
-NOT_OF_ITS_CLASS = 0xA900
-
-
-CANNOT_UNDERSTAND = 0xC000
-
-
-LARGEST = 8192
-"""Rows and columns: four times what any CT makes. A small compressed file may claim 65535 x 65535
-pixels, and decoding these would take all memory."""
-
-
-class RefusedError(Exception):
-    """An object that is not taken: the DICOM status to answer, and a word for the log."""
-
-    def __init__(self, status: int, reason: str) -> None:
-        super().__init__(reason)
-        self.status, self.reason = status, reason
-
-
-def identify(content: bytes, *, instance_uid: str | None = None, count_in: str = "") -> Instance:
+def parse_instance(content: bytes, *, instance_uid: str | None = None) -> Instance:
     """The image in a DICOM file.
 
-    instance_uid: what the command said it is, where there was one.
-    count_in: keyword of the attribute that may hold the number of images of the series.
-    Raises `RefusedError`: not a CT image, without UIDs, cut off, or not readable at all.
+    instance_uid: SOP Instance UID that the sender announced.
+    Raises `RefusedError`: not a CT image, without UIDs, too large, cut off, or not readable.
     """
     try:
         image = dcmread(BytesIO(content))
-        _require_sound(image, instance_uid)
+        _check(image, instance_uid)
+        expected = image.get("NumberOfSeriesRelatedInstances")
         return Instance(
-            key(image.StudyInstanceUID, image.SeriesInstanceUID),
-            key(image.SOPInstanceUID) + ".dcm",
+            uid_hash(image.StudyInstanceUID, image.SeriesInstanceUID),
+            uid_hash(image.SOPInstanceUID) + ".dcm",
             content,
-            _count(image.get(count_in) if count_in else None),
+            int(expected) if isinstance(expected, int) and expected > 0 else None,
         )
     except RefusedError:
         raise
-    except Exception as error:  # pydicom raises whatever its parser stumbles over
+    except Exception as error:  # pydicom raises errors of many classes for damaged files
         raise RefusedError(CANNOT_UNDERSTAND, "cannot be read") from error
 
 
-def _require_sound(image: Dataset, instance_uid: str | None) -> None:
+def _check(image: Dataset, instance_uid: str | None) -> None:
     if image.get("SOPClassUID") != CTImageStorage:
         raise RefusedError(NOT_OF_ITS_CLASS, "not a CT image")
     if instance_uid is not None and image.get("SOPInstanceUID") != instance_uid:
@@ -117,12 +109,14 @@ def _require_sound(image: Dataset, instance_uid: str | None) -> None:
     if syntax == DeflatedExplicitVRLittleEndian:
         raise RefusedError(CANNOT_UNDERSTAND, "deflated")
     rows, columns, bits = (int(image[word].value) for word in ("Rows", "Columns", "BitsAllocated"))
-    if not (0 < rows <= LARGEST and 0 < columns <= LARGEST):
+    try:
+        # The reader's own limit: what it would refuse is not answered with success. A small
+        # compressed file may claim 65535 x 65535 pixels, whose decoding takes all memory.
+        require_matrix(image, "image")
+    except InputError as error:
+        raise RefusedError(CANNOT_UNDERSTAND, "no image of a CT's size") from error
+    if rows <= 0 or columns <= 0:
         raise RefusedError(CANNOT_UNDERSTAND, "no image of a CT's size")
     pixels = len(image.PixelData)
     if pixels == 0 or (not syntax.is_encapsulated and pixels < rows * columns * bits // 8):
         raise RefusedError(CANNOT_UNDERSTAND, "pixels cut off")
-
-
-def _count(value: object) -> int | None:
-    return int(value) if isinstance(value, int) and value > 0 else None

@@ -1,7 +1,7 @@
-"""The port: who may connect, and how much a connection may ask of this machine.
+"""The DICOM port: who may connect, and how much memory and time a connection may take.
 
-pynetdicom reads a PDU of any length, and messages faster than they are dealt with. Here a
-connection is dropped as soon as it wants more than any CT image needs.
+pynetdicom reads a PDU of any length, and takes messages faster than they are dealt with. Here a
+connection that wants more than any CT image needs is dropped.
 """
 
 from __future__ import annotations
@@ -20,47 +20,50 @@ from pynetdicom.association import Association
 from pynetdicom.events import Event
 from pynetdicom.transport import AssociationSocket, RequestHandler, ThreadedAssociationServer
 
-from unmetal.node.config import networks
+from unmetal.files.dicom.pixels import MAX_PIXELS
+from unmetal.node.config import parse_networks
 
-PDU_BYTES = 1 << 20
-"""Longest protocol data unit that is read. We announce 64 KiB; a request for an association with
-128 contexts has some 30 KB."""
+ANNOUNCED_PDU_BYTES = 1 << 16
+"""Maximum PDU length that is negotiated (PS3.8 annex D.1)."""
 
-ANNOUNCED_BYTES = 1 << 16
+MAX_PDU_BYTES = 1 << 20
+"""Longest PDU that is read. A-ASSOCIATE-RQ, to which the negotiated length does not apply, has some
+30 KB with 128 presentation contexts."""
 
-HELD_BYTES = 160 << 20
-"""What one connection may send before it is dealt with: 8192 x 8192 pixels of 16 bits, and some."""
+MAX_PENDING_BYTES = 4 * MAX_PIXELS + (32 << 20)
+"""What one connection may send before its message is dealt with, 96 MiB: the largest image that is
+read, with 32 bits a pixel, and a header of 32 MiB."""
 
-PDU_S = 60.0
-"""Time for one PDU: dripping a byte a minute does not keep a connection."""
+PDU_TIMEOUT_S = 60.0
+"""For one whole PDU: a byte a minute does not keep a connection open."""
 
-CHUNK = 1 << 16
+CHUNK_BYTES = 1 << 16
 
 
 class BoundedSocket(AssociationSocket):
-    """A connection with a limit."""
+    """A connection with limits."""
 
-    held = 0
-    """Bytes that came since the last message was dealt with."""
+    pending_bytes = 0
+    """Bytes received since the last message was dealt with."""
 
     def recv(self, nr_bytes: int) -> bytearray:
-        """Exactly so many bytes, or fewer when the peer went; raises OSError over a limit."""
-        self.held += nr_bytes
-        if nr_bytes > PDU_BYTES or self.held > HELD_BYTES:
+        """Read exactly so many bytes, or fewer if the peer closed; raises OSError over a limit."""
+        self.pending_bytes += nr_bytes
+        if nr_bytes > MAX_PDU_BYTES or self.pending_bytes > MAX_PENDING_BYTES:
             raise ConnectionAbortedError("too long")
-        until, received = time.monotonic() + PDU_S, bytearray()
+        until, received = time.monotonic() + PDU_TIMEOUT_S, bytearray()
         while len(received) < nr_bytes:
             if time.monotonic() > until or self.socket is None:
                 raise TimeoutError("too slow")
-            some = self.socket.recv(min(CHUNK, nr_bytes - len(received)))
+            some = self.socket.recv(min(CHUNK_BYTES, nr_bytes - len(received)))
             if not some:
                 break
             received += some
         return received
 
     def _shutdown_socket(self) -> None:
-        """Close it, also where the peer was faster; pynetdicom would leave that to the garbage
-        collector, and a thousand of them are all the files that a process may have."""
+        """Close the socket, also where the peer was faster: pynetdicom leaves it to the garbage
+        collector then, and a thousand of them are all the files that a process may have."""
         if self.socket is not None:
             with suppress(OSError):
                 self.socket.shutdown(socket.SHUT_RDWR)
@@ -73,20 +76,21 @@ class Handler(RequestHandler):
     def _create_association(self) -> Association:
         association = super()._create_association()
         assert isinstance(self.request, socket.socket)
-        # The first socket announced the connection already; twice would end it.
-        announced = association.dul.event_queue.qsize()
+        # pynetdicom's own socket has queued the event of the new connection; that of ours goes,
+        # as the same event twice ends the association.
+        queued = association.dul.event_queue.qsize()
         association.dul.socket = BoundedSocket(association, client_socket=self.request)
-        while association.dul.event_queue.qsize() > announced:
+        while association.dul.event_queue.qsize() > queued:
             association.dul.event_queue.get_nowait()
         return association
 
 
 class Server(ThreadedAssociationServer):
-    """Lets in who may come."""
+    """Accepts connections from allowed addresses, up to a number of associations."""
 
     daemon_threads = True
     request_queue_size = 128
-    """Connections that the system holds until we look: a department's scanners may all call."""
+    """Connections that the system holds until they are accepted: many scanners may call at once."""
 
     def __init__(
         self,
@@ -99,19 +103,20 @@ class Server(ThreadedAssociationServer):
         *,
         allow_ip: tuple[str, ...] = (),
         associations: int = 10,
-        turned_away: Callable[[str], None] = lambda reason: None,
+        on_refused: Callable[[str], None] = lambda reason: None,
     ) -> None:
-        self.allowed, self.turned_away = networks(allow_ip), turned_away
+        """on_refused: called with the reason when a connection is closed unanswered."""
+        self.allowed, self.on_refused = parse_networks(allow_ip), on_refused
         self.associations = associations
-        # pynetdicom would count connections that have not asked for an association yet.
+        # pynetdicom would count connections that have not requested an association yet.
         ae.maximum_associations = 10**6
         super().__init__(ae, address, ae_title, contexts, ssl_context, evt_handlers, Handler)
-        self.bind(evt.EVT_REQUESTED, self._requested)
-        self.bind(evt.EVT_CONN_CLOSE, _closed)
+        self.bind(evt.EVT_REQUESTED, self._on_request)
+        self.bind(evt.EVT_CONN_CLOSE, _on_close)
 
     def get_request(self) -> tuple[socket.socket, Any]:
-        """Accept a connection. A TLS handshake happens when it is first read, in its own thread:
-        who does not finish it keeps nobody else waiting."""
+        """Accept a connection. The TLS handshake is left to its own thread, at the first read, so
+        that a peer which does not finish it keeps nobody else waiting."""
         assert self.socket is not None
         connection, address = self.socket.accept()
         connection.settimeout(self.ae.network_timeout)
@@ -125,21 +130,22 @@ class Server(ThreadedAssociationServer):
         )
 
     def verify_request(self, request: Any, client_address: Any) -> bool:
-        """Whether to answer at all."""
+        """Whether to answer a connection at all."""
         peer = ipaddress.ip_address(client_address[0])
         if isinstance(peer, ipaddress.IPv6Address) and peer.ipv4_mapped is not None:
             peer = peer.ipv4_mapped
         if self.allowed and not any(peer in network for network in self.allowed):
-            self.turned_away("address not allowed")
+            self.on_refused("address not allowed")
             return False
-        # Those over the number of associations are there to be told so.
+        # More than `associations`, so that those over the limit are rejected with a reason.
         if len(self.active_associations) >= 4 * self.associations:
-            self.turned_away("too many connections")
+            self.on_refused("too many connections")
             return False
         return True
 
-    def _requested(self, event: Event) -> None:
-        """Reject an association, for the moment, when there are enough (PS3.8 table 9-21)."""
+    def _on_request(self, event: Event) -> None:
+        """Reject an association over the limit: transient, by the presentation service, local
+        limit exceeded (PS3.8 table 9-21)."""
         if sum(one.is_established for one in self.active_associations) >= self.associations:
             event.assoc.acse.send_reject(0x02, 0x03, 0x02)
             evt.trigger(event.assoc, evt.EVT_REJECTED, {})
@@ -148,7 +154,8 @@ class Server(ThreadedAssociationServer):
     def shutdown(self) -> None:
         """Stop listening, and abort every association once its image is dealt with.
 
-        pynetdicom's own also leaves a list that `make_server` did not put us on.
+        Not by pynetdicom's own `shutdown`, which leaves a list of servers that only its
+        `start_server` enters.
         """
         TCPServer.shutdown(self)
         self.server_close()
@@ -157,8 +164,8 @@ class Server(ThreadedAssociationServer):
                 association.abort()
 
 
-def _closed(event: Event) -> None:
-    """Let go of a connection that was closed before it asked for anything, as a load balancer's
-    probes are: pynetdicom would wait for its request until the timeout."""
+def _on_close(event: Event) -> None:
+    """End an association whose peer closed before it requested anything, as probes of load
+    balancers do: pynetdicom would wait for the request until the timeout."""
     if event.assoc.requestor.primitive is None:
         event.assoc.dul.to_user_queue.put(None)

@@ -1,7 +1,7 @@
-"""The log: one JSON object a line, and nothing in it that says whose images they are.
+"""The log: one JSON object a line, without anything that tells whose images these are.
 
-A series is named by the hash that its folder in the spool has; texts that may quote a header stay
-in the spool.
+A series is named by the hash that its folder in the spool has. Error texts, which may quote a
+header, stay in the spool.
 """
 
 from __future__ import annotations
@@ -16,31 +16,34 @@ from typing import IO
 
 
 class Log:
-    """Where events go."""
+    """Writes events to a stream, from any thread."""
 
     def __init__(self, stream: IO[str] | None = None) -> None:
+        """stream: standard output by default."""
         self.stream = stream if stream is not None else sys.stdout
         self._lock = threading.Lock()
 
     def __call__(self, event: str, **facts: object) -> None:
-        """Write one line."""
+        """Write one line. A log that cannot be written does not stop the work."""
         now = datetime.now(UTC).isoformat(timespec="milliseconds")
         line = json.dumps({"time": now, "event": event} | facts, default=str)
         with self._lock:
             try:
                 print(line, file=self.stream, flush=True)
             except (OSError, ValueError):
-                return  # A log that cannot be written must not stop the work.
+                return
 
 
-def keep_quiet(log: Log | None) -> None:
-    """Let nothing else of this process speak: what libraries warn of, or a thread dies of, quotes
-    headers. `log` is told of threads that died."""
+def silence_libraries(log: Log | None) -> None:
+    """Drop this process's log records, warnings and tracebacks of threads: they quote headers.
+
+    `log` is told of threads that died, by the kind of error.
+    """
     logging.getLogger().addHandler(logging.NullHandler())
     warnings.simplefilter("ignore")
 
-    def died(ended: threading.ExceptHookArgs) -> None:
+    def on_dead_thread(ended: threading.ExceptHookArgs) -> None:
         if log is not None:
             log("error", where="thread", kind=ended.exc_type.__name__)
 
-    threading.excepthook = died
+    threading.excepthook = on_dead_thread

@@ -30,15 +30,14 @@ from pynetdicom.pdu_primitives import A_RELEASE
 from pynetdicom.sop_class import Verification  # type: ignore[attr-defined]
 
 from unmetal.errors import InputError
-from unmetal.node import identity
-from unmetal.node.config import Receiving
+from unmetal.node.config import ReceiveConfig
 from unmetal.node.health import Metrics
-from unmetal.node.identity import application_entity
+from unmetal.node.identity import application_entity, server_tls
 from unmetal.node.intake import CANNOT_UNDERSTAND, Intake, RefusedError
-from unmetal.node.listening import ANNOUNCED_BYTES, BoundedSocket, Server
+from unmetal.node.listening import ANNOUNCED_PDU_BYTES, BoundedSocket, Server
 from unmetal.node.log import Log
 
-SYNTAXES: tuple[UID, ...] = (
+TRANSFER_SYNTAXES: tuple[UID, ...] = (
     ExplicitVRLittleEndian,
     ImplicitVRLittleEndian,
     ExplicitVRBigEndian,
@@ -53,45 +52,50 @@ SYNTAXES: tuple[UID, ...] = (
     HTJ2KLosslessRPCL,
     HTJ2K,
 )
-"""What is decoded here, in the order of liking. Not deflated: a megabyte can be a gigabyte."""
+"""Those that the reader decodes, in order of preference. Not deflated: a megabyte of it can hold a
+gigabyte."""
 
-REQUEST_S = 10.0
-"""Seconds from a connection to the request for an association."""
+REQUEST_TIMEOUT_S = 10.0
+"""From a connection to the request for an association."""
+
+SUCCESS = 0x0000
 
 
 @dataclass
-class Tally:
-    """What one association brought."""
+class AssociationStats:
+    """What came over one association."""
 
     calling: str = ""
     peer: str = ""
     new: int = 0
     copies: int = 0
     refused: dict[str, int] = field(default_factory=dict)
+    """Number of images for each reason."""
+
     series: set[str] = field(default_factory=set)
 
 
 class Receiver:
-    """Listens, and answers success only for what is on the disk."""
+    """Listens, and answers success only for an image that is on the disk."""
 
-    def __init__(self, config: Receiving, intake: Intake, log: Log, metrics: Metrics) -> None:
+    def __init__(self, config: ReceiveConfig, intake: Intake, log: Log, metrics: Metrics) -> None:
         self.config, self.intake, self.log, self.metrics = config, intake, log, metrics
-        self._tallies: WeakKeyDictionary[Association, Tally] = WeakKeyDictionary()
+        self._stats: WeakKeyDictionary[Association, AssociationStats] = WeakKeyDictionary()
         self._server: Server | None = None
 
     def start(self) -> None:
         """Listen; raises `InputError` if the port cannot be had."""
-        _config.LOG_HANDLER_LEVEL = "none"  # it would format every header for a log nobody reads
+        _config.LOG_HANDLER_LEVEL = "none"  # pynetdicom would format every header for its log
         config = self.config
         try:
             server = self._entity().make_server(
                 (config.host, config.port),
-                ssl_context=identity.server(config),
+                ssl_context=server_tls(config),
                 evt_handlers=self._handlers(),
                 server_class=Server,
                 allow_ip=config.allow_ip,
                 associations=config.associations,
-                turned_away=self._turned_away,
+                on_refused=self._on_refused_connection,
             )
         except OSError as error:
             where = f"{config.host}:{config.port}"
@@ -107,7 +111,7 @@ class Receiver:
         return self._server.server_address[1]
 
     def stop(self) -> None:
-        """No new connections; those there are end with the process, and lose nothing by it."""
+        """Take no new connections, and abort those there are."""
         if self._server is not None:
             self._server.shutdown()
             self._server = None
@@ -116,80 +120,81 @@ class Receiver:
         entity = application_entity(self.config.aet)
         entity.require_called_aet = True
         entity.require_calling_aet = list(self.config.allow_aet)
-        entity.acse_timeout = REQUEST_S
-        entity.maximum_pdu_size = ANNOUNCED_BYTES
+        entity.acse_timeout = REQUEST_TIMEOUT_S
+        entity.maximum_pdu_size = ANNOUNCED_PDU_BYTES
         entity.add_supported_context(Verification)
-        entity.add_supported_context(CTImageStorage, list(SYNTAXES))
+        entity.add_supported_context(CTImageStorage, list(TRANSFER_SYNTAXES))
         return entity
 
     def _handlers(self) -> list:
         return [
-            (evt.EVT_C_ECHO, self._echo),
-            (evt.EVT_C_STORE, self._store),
-            (evt.EVT_ACCEPTED, self._accepted),
-            (evt.EVT_REJECTED, self._rejected),
-            (evt.EVT_ACSE_RECV, self._heard),
-            (evt.EVT_ABORTED, self._ended, ["aborted"]),
-            (evt.EVT_CONN_CLOSE, self._ended, ["closed"]),
+            (evt.EVT_C_ECHO, self._on_echo),
+            (evt.EVT_C_STORE, self._on_store),
+            (evt.EVT_ACCEPTED, self._on_accepted),
+            (evt.EVT_REJECTED, self._on_rejected),
+            (evt.EVT_ACSE_RECV, self._on_acse),
+            (evt.EVT_ABORTED, self._on_end, ["aborted"]),
+            (evt.EVT_CONN_CLOSE, self._on_end, ["closed"]),
         ]
 
-    def _echo(self, event: Event) -> int:
-        _dealt_with(event.assoc)
-        return 0x0000
+    def _on_echo(self, event: Event) -> int:
+        _reset_pending(event.assoc)
+        return SUCCESS
 
-    def _store(self, event: Event) -> int:
-        tally = self._tallies.get(event.assoc) or Tally()
+    def _on_store(self, event: Event) -> int:
+        stats = self._stats.get(event.assoc) or AssociationStats()
         try:
-            status, result = 0x0000, self._stored(event, tally)
+            status, result = SUCCESS, self._store(event, stats)
         except RefusedError as refusal:
-            tally.refused[refusal.reason] = tally.refused.get(refusal.reason, 0) + 1
+            stats.refused[refusal.reason] = stats.refused.get(refusal.reason, 0) + 1
             status, result = refusal.status, "refused"
         except Exception as error:
             self.log("error", where="receive", kind=type(error).__name__)
             status, result = CANNOT_UNDERSTAND, "refused"
-        _dealt_with(event.assoc)
-        self.metrics.add("unmetal_images_received_total", result=result)
+        _reset_pending(event.assoc)
+        self.metrics.images_received.labels(result).inc()
         return status
 
-    def _stored(self, event: Event, tally: Tally) -> str:
+    def _store(self, event: Event, stats: AssociationStats) -> str:
         uid = str(event.request.AffectedSOPInstanceUID)  # type: ignore[union-attr]
         instance, new = self.intake.take(event.encoded_dataset(), instance_uid=uid)
-        tally.series.add(instance.series)
-        tally.new += new
-        tally.copies += not new
+        stats.series.add(instance.series)
+        stats.new += new
+        stats.copies += not new
         return "new" if new else "copy"
 
-    def _accepted(self, event: Event) -> None:
+    def _on_accepted(self, event: Event) -> None:
         requestor = event.assoc.requestor
-        self._tallies[event.assoc] = Tally(requestor.ae_title.strip(), requestor.address)
+        self._stats[event.assoc] = AssociationStats(requestor.ae_title.strip(), requestor.address)
 
-    def _rejected(self, event: Event) -> None:
+    def _on_rejected(self, event: Event) -> None:
         requestor = event.assoc.requestor
-        self.metrics.add("unmetal_associations_total", end="rejected")
+        self.metrics.associations.labels("rejected").inc()
         calling = requestor.ae_title.strip()
         self.log("association", end="rejected", calling=calling, peer=requestor.address)
 
-    def _turned_away(self, reason: str) -> None:
-        self.metrics.add("unmetal_associations_total", end="turned away")
+    def _on_refused_connection(self, reason: str) -> None:
+        self.metrics.associations.labels("turned away").inc()
         self.log("connection turned away", why=reason)
 
-    def _heard(self, event: Event) -> None:
-        """A request to release: seen here before it is answered, and so before the peer closes."""
+    def _on_acse(self, event: Event) -> None:
+        """A-RELEASE-RQ arrives here before it is answered, and so before the peer closes."""
         if isinstance(event.primitive, A_RELEASE):  # type: ignore[attr-defined]
-            self._ended(event, "released")
+            self._on_end(event, "released")
 
-    def _ended(self, event: Event, how: str) -> None:
-        tally = self._tallies.pop(event.assoc, None)
-        if tally is None:
+    def _on_end(self, event: Event, how: str) -> None:
+        stats = self._stats.pop(event.assoc, None)
+        if stats is None:
             return
         if how != "released":
-            self.intake.arrivals.broke_off(tally.series)
-        self.metrics.add("unmetal_associations_total", end=how)
-        counts = {"new": tally.new, "copies": tally.copies, "refused": tally.refused}
-        self.log("association", end=how, calling=tally.calling, peer=tally.peer, **counts)
+            self.intake.arrivals.mark_broken_off(stats.series)
+        self.metrics.associations.labels(how).inc()
+        counts = {"new": stats.new, "copies": stats.copies, "refused": stats.refused}
+        self.log("association", end=how, calling=stats.calling, peer=stats.peer, **counts)
 
 
-def _dealt_with(association: Association) -> None:
+def _reset_pending(association: Association) -> None:
+    """The message is dealt with: what the connection may send is counted from 0 again."""
     connection = association.dul.socket
     if isinstance(connection, BoundedSocket):
-        connection.held = 0
+        connection.pending_bytes = 0

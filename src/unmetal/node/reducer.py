@@ -1,20 +1,18 @@
-"""The process that reduces: what a damaged file does to a decoder happens there, not in the node.
+"""Reduction in a process of its own: a decoder that a damaged file crashes does not end the node.
 
-It loads the method once and then waits for series. When it dies, or is too slow and is killed,
-the next series gets a new one; and it ends itself when the node is gone.
+The process loads the method once and then waits for series. When it dies, or is killed because it
+takes too long, the next series gets a new one. It exits with the node.
 """
 
 from __future__ import annotations
 
 import errno
 import multiprocessing
-import os
 import signal
-import threading
 import time
 import traceback
 from dataclasses import dataclass, replace
-from multiprocessing.connection import Connection, wait
+from multiprocessing.connection import Connection
 from pathlib import Path
 
 from pydicom import dcmread
@@ -22,72 +20,98 @@ from pydicom import dcmread
 from unmetal.errors import InputError
 from unmetal.files.dicom.provenance import is_own
 from unmetal.files.dicom.reading import tolerant
-from unmetal.node.config import Reducing
-from unmetal.node.log import keep_quiet
+from unmetal.node.config import ReduceConfig
+from unmetal.node.log import silence_libraries
+from unmetal.workers import end_with_parent
 
-START_S = 600.0
-"""Seconds to import torch and load the method, on a slow disk."""
+START_TIMEOUT_S = 600.0
+"""To import torch and load the method, on a slow disk."""
+
+DISK_FULL = {errno.ENOSPC, errno.EDQUOT}
 
 
-class DiedError(Exception):
-    """The process ended before the series did, or was too slow."""
+class ProcessDiedError(Exception):
+    """The reducing process ended before the series did, or took too long."""
 
 
-class Reducer:
-    """The node's end of it. Used by one thread."""
+@dataclass(frozen=True)
+class Outcome:
+    """What came of the reduction of one series."""
 
-    def __init__(self, config: Reducing) -> None:
+    slices: int = 0
+    changed: int = 0
+    """Slices with another content than before."""
+
+    warnings: tuple[str, ...] = ()
+    """Each `name: sentence`."""
+
+    skipped: str = ""
+    """Why there is nothing to send; empty if there is."""
+
+    error: str = ""
+    """Why the series cannot be reduced, now or ever; empty if it was."""
+
+    disk_full: bool = False
+    """Whether `error` is a full disk: the series can be reduced later."""
+
+    seconds: float = 0.0
+
+
+class ReducerProcess:
+    """The node's handle of the process; one thread uses it, and any may stop it."""
+
+    def __init__(self, config: ReduceConfig) -> None:
         self.config = config
         self._process: multiprocessing.process.BaseProcess | None = None
         self._pipe: Connection | None = None
 
     def start(self) -> None:
-        """Make the process, where there is none, and wait until its method is loaded.
+        """Start the process, where none runs, and wait until its method is loaded.
 
-        Raises `InputError` if it cannot be, and `DiedError`.
+        Raises `InputError` for a method that cannot be loaded, and `ProcessDiedError`.
         """
         if self._pipe is not None:
             return
         context = multiprocessing.get_context("spawn")
-        self._pipe, theirs = context.Pipe()
+        self._pipe, other_end = context.Pipe()
         self._process = context.Process(
-            target=serve, args=(theirs, self.config), daemon=True, name="unmetal-reducer"
+            target=serve, args=(other_end, self.config), daemon=True, name="unmetal-reducer"
         )
         self._process.start()
-        theirs.close()
-        answer = self._answer(START_S)
+        other_end.close()
+        answer = self._receive(START_TIMEOUT_S)
         if isinstance(answer, InputError):
-            self._end()
+            self._kill()
             raise answer
 
     def __call__(self, images: Path, target: Path) -> Outcome:
-        """Reduce the series in `images` into `target`, after `start`; raises `DiedError`."""
-        assert self._pipe is not None
+        """Reduce the series in the folder `images` into `target`; raises `ProcessDiedError`."""
+        assert self._pipe is not None, "not started"
         try:
             self._pipe.send((images, target))
         except OSError:
-            raise self._end("was gone") from None
-        answer = self._answer(60 * self.config.time_limit)
+            raise self._kill("was gone") from None
+        answer = self._receive(60 * self.config.time_limit)
         assert isinstance(answer, Outcome)
         return answer
 
     def stop(self) -> None:
-        """End the process, whatever it does; from any thread."""
+        """Kill the process; from any thread."""
         process = self._process
         if process is not None:
             process.kill()
 
-    def _answer(self, seconds: float) -> Outcome | InputError | None:
+    def _receive(self, seconds: float) -> Outcome | InputError | None:
         assert self._pipe is not None
         try:
             if self._pipe.poll(seconds):
                 return self._pipe.recv()
         except (EOFError, OSError):
-            raise self._end("ended") from None
-        raise self._end(f"was not done after {seconds:g} s")
+            raise self._kill("ended") from None
+        raise self._kill(f"was not done after {seconds:g} s")
 
-    def _end(self, fate: str = "") -> DiedError:
-        """Clear up, so that the next series gets a new process."""
+    def _kill(self, what_happened: str = "") -> ProcessDiedError:
+        """Kill and forget the process, so that `start` makes a new one; returns what to raise."""
         assert self._process is not None
         assert self._pipe is not None
         self._process.kill()
@@ -95,16 +119,16 @@ class Reducer:
         self._pipe.close()
         code = self._process.exitcode
         self._process = self._pipe = None
-        return DiedError(f"the reducing process {fate} (exit code {code})")
+        return ProcessDiedError(f"the reducing process {what_happened} (exit code {code})")
 
 
-def serve(pipe: Connection, config: Reducing) -> None:
-    """The reducing process."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threading.Thread(target=_end_with_parent, daemon=True).start()
-    keep_quiet(None)
+def serve(pipe: Connection, config: ReduceConfig) -> None:
+    """What the process does: answer None or an `InputError`, then an `Outcome` for each series."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches it, too; the node ends it
+    end_with_parent()
+    silence_libraries(None)
     try:
-        reduction = Reduction(config)
+        reducer = Reducer(config)
     except InputError as error:
         pipe.send(error)
         return
@@ -114,46 +138,13 @@ def serve(pipe: Connection, config: Reducing) -> None:
             images, target = pipe.recv()
         except EOFError:
             return
-        pipe.send(reduction(images, target))
+        pipe.send(reducer(images, target))
 
 
-def _end_with_parent() -> None:
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        wait([parent.sentinel])
-        os._exit(1)
+class Reducer:
+    """A method, loaded, that reduces series from folder to folder as `unmetal reduce` does."""
 
-
-NO_ROOM = {errno.ENOSPC, errno.EDQUOT}
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What came of a reduction that ended by itself."""
-
-    slices: int = 0
-    changed: int = 0
-    """Slices that are not as they were."""
-
-    warnings: tuple[str, ...] = ()
-    """Each `name: sentence`."""
-
-    skipped: str = ""
-    """Why there is nothing to send."""
-
-    error: str = ""
-    """Why the series cannot be reduced; it never will be."""
-
-    no_room: bool = False
-    """Whether the disk was full: it can be, later."""
-
-    seconds: float = 0.0
-
-
-class Reduction:
-    """A method, ready, and what is done with it."""
-
-    def __init__(self, config: Reducing) -> None:
+    def __init__(self, config: ReduceConfig) -> None:
         """Load the method; raises `InputError` where `unmetal reduce` would."""
         from unmetal.device import choose_device  # noqa: PLC0415  (torch takes seconds)
         from unmetal.reduction.reduce_series import load_tool  # noqa: PLC0415
@@ -161,20 +152,21 @@ class Reduction:
         self.config, self.tool = config, load_tool(config, choose_device(config.device))
 
     def __call__(self, images: Path, target: Path) -> Outcome:
-        """Reduce the series in a folder into another one, with what else is asked for beside it."""
+        """Reduce the series in `images` into the new folder `target`; the difference and the metal,
+        where these are asked for, go beside it. Raises nothing."""
         begun = time.monotonic()
         try:
-            if reason := not_for_us(images):
+            if reason := skip_reason(images):
                 outcome = Outcome(skipped=reason)
             else:
                 outcome = self._reduce(images, target)
         except InputError as error:
             cause = error.__cause__
-            full = isinstance(cause, OSError) and cause.errno in NO_ROOM
-            outcome = Outcome(error=str(error), no_room=full)
+            disk_full = isinstance(cause, OSError) and cause.errno in DISK_FULL
+            outcome = Outcome(error=str(error), disk_full=disk_full)
         except OSError as error:
-            outcome = Outcome(error=str(error), no_room=error.errno in NO_ROOM)
-        except Exception:  # what nobody foresaw must not end the process: the next series is fine
+            outcome = Outcome(error=str(error), disk_full=error.errno in DISK_FULL)
+        except Exception:  # a bug ends this series and not the process
             outcome = Outcome(error=f"a bug of unmetal:\n{traceback.format_exc()}")
         return replace(outcome, seconds=time.monotonic() - begun)
 
@@ -189,11 +181,11 @@ class Reduction:
         return Outcome(len(reduced.metal), changed, tuple(dict.fromkeys(warnings)), skipped)
 
 
-def not_for_us(images: Path) -> str:
-    """Why a series is none that `reduce` is for; empty if it may be.
+def skip_reason(images: Path) -> str:
+    """Why a series is not to be reduced, which is no failure; empty if it is.
 
-    A study brings localizers, and an archive that sends on whatever is new sends our own series
-    back: neither is a failure that a person has to look at.
+    A study holds localizers, and an archive that forwards all that is new sends our own series
+    back.
     """
     tags = ["ImageType", "DerivationCodeSequence", "ContributingEquipmentSequence"]
     with tolerant():

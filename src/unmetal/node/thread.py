@@ -1,4 +1,4 @@
-"""A thread that does one step after the other, and survives those that fail."""
+"""Background threads that call a function again and again, and log its exceptions."""
 
 from __future__ import annotations
 
@@ -7,63 +7,58 @@ from collections.abc import Callable
 
 from unmetal.node.log import Log
 
-AFTER_ERROR_S = 5.0
+ERROR_PAUSE_S = 5.0
 """Pause after a step that failed, on a full disk for example."""
 
 
-class Loop:
-    """`step` does something and returns the seconds until it wants to be called again."""
+class BackgroundLoop:
+    """Calls `step`, which returns the seconds until it wants to be called again."""
 
     def __init__(self, name: str, step: Callable[[], float], log: Log) -> None:
         self.name, self.step, self.log = name, step, log
         self.failing = ""
-        """The kind of error that the last step ended with; empty where it went well."""
+        """Class of the exception that the last step raised; empty if it raised none."""
         self._wake, self._stopped = threading.Event(), threading.Event()
         self._thread = threading.Thread(target=self._run, name=f"unmetal-{name}", daemon=True)
 
     def start(self) -> None:
-        """Begin."""
+        """Start the thread."""
         self._thread.start()
 
     def wake(self) -> None:
-        """Call `step` now."""
+        """Call `step` at once."""
         self._wake.set()
 
     def stop(self) -> None:
-        """No further step; the one that runs goes on."""
+        """Start no further step; one that runs goes on."""
         self._stopped.set()
         self._wake.set()
 
     def join(self, seconds: float) -> None:
-        """Wait for its end, but no longer than this."""
+        """Wait for the end of the thread, but no longer than this."""
         if self.is_alive:
             self._thread.join(seconds)
 
     @property
-    def stopped(self) -> bool:
-        """Whether it was told to."""
-        return self._stopped.is_set()
-
-    @property
     def is_alive(self) -> bool:
-        """Whether it still runs."""
+        """Whether the thread runs."""
         return self._thread.is_alive()
 
     def _run(self) -> None:
-        while not self.stopped:
+        while not self._stopped.is_set():
             self._wake.clear()
             try:
                 pause = self.step()
                 self.failing = ""
             except Exception as error:
-                self.failing, pause = type(error).__name__, AFTER_ERROR_S
-                self.log("error", where=self.name, kind=self.failing, at=_place(error))
-            if not self.stopped:
+                self.failing, pause = type(error).__name__, ERROR_PAUSE_S
+                self.log("error", where=self.name, kind=self.failing, at=_last_line(error))
+            if not self._stopped.is_set():
                 self._wake.wait(max(pause, 0.0))
 
 
-def _place(error: Exception) -> str:
-    """The last line of ours that it went through: a traceback may quote a header, this cannot."""
+def _last_line(error: Exception) -> str:
+    """File and line of the last frame of this package: a whole traceback may quote a header."""
     place, trace = "", error.__traceback__
     while trace is not None:
         code = trace.tb_frame.f_code

@@ -1,103 +1,87 @@
-"""Takes the oldest series that waits, has it reduced, and puts the result where it is sent from."""
+"""Reduces the series that wait, one at a time, and queues the results for sending."""
 
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
-from typing import Protocol
 
 from unmetal.node.health import Metrics
 from unmetal.node.log import Log
 from unmetal.node.queue.job import Job
 from unmetal.node.queue.spool import Spool
-from unmetal.node.reducer import DiedError, Outcome
+from unmetal.node.reducer import Outcome, ProcessDiedError, ReducerProcess
 
-ATTEMPTS = 3
-"""Reductions of one series that may die with their process."""
+MAX_ATTEMPTS = 3
+"""Reductions of one series that may end with the death of their process."""
 
 IDLE_S = 1.0
-"""Between two looks at the spool: a person may move a dead letter back."""
+"""Between two looks at the spool, to which a person may move a dead letter back."""
 
-FULL_S = 30.0
-"""Until the next attempt when the disk was full."""
-
-
-class Reduces(Protocol):
-    """What reduces a series; see `Reducer`."""
-
-    def start(self) -> None:
-        """Get ready, where it is not; raises `InputError` or `DiedError` if it cannot."""
-
-    def __call__(self, images: Path, target: Path) -> Outcome:
-        """Reduce the series in one folder into another; raises `DiedError`."""
-
-    def stop(self) -> None:
-        """End, also while it works for another thread."""
+DISK_FULL_PAUSE_S = 30.0
 
 
 class Worker:
-    """One series at a time."""
+    """Takes the oldest series that waits to its next stage."""
 
     def __init__(
         self,
         spool: Spool,
-        reduce: Reduces,
+        reducer: ReducerProcess,
         destinations: tuple[str, ...],
         log: Log,
         metrics: Metrics,
     ) -> None:
-        self.spool, self.reduce, self.destinations = spool, reduce, destinations
+        self.spool, self.reducer, self.destinations = spool, reducer, destinations
         self.log, self.metrics = log, metrics
         self.stopping = False
-        """Whether the node ends: then a reduction that dies was not the series' fault."""
+        """Whether the node is being stopped: a process that dies now counts against no series."""
 
     def step(self) -> float:
-        """Deal with one series; seconds until the next look."""
-        for left in self.spool.jobs("reducing"):  # by a step that failed: nobody else is here
-            self.spool.give_back(left, counted=True)
+        """Deal with one series; returns the seconds until the next look."""
+        for left in self.spool.jobs("reducing"):  # a step that raised: this is the only worker
+            self.spool.requeue(left, count_attempt=True)
         job = next(iter(self.spool.jobs("waiting")), None)
         if job is None or self.stopping:
             return IDLE_S
-        if (attempts := job.record.attempts) >= ATTEMPTS:
-            self._bury(job, f"died {attempts} times while it was reduced")
+        if (attempts := job.state.attempts) >= MAX_ATTEMPTS:
+            self._dead_letter(job, f"died {attempts} times while it was reduced")
             return 0.0
-        self.reduce.start()  # what fails here is no fault of the series
-        job = self.spool.begin(job)
+        self.reducer.start()  # before the attempt is counted: its failure is not the series' fault
+        job = self.spool.start_reducing(job)
         try:
-            outcome = self.reduce(job.images, job.derived / "series")
-        except DiedError as died:
-            self.spool.give_back(job, counted=not self.stopping)
+            outcome = self.reducer(job.images, job.derived / "series")
+        except ProcessDiedError as died:
+            self.spool.requeue(job, count_attempt=not self.stopping)
             self.log("reduction died", series=job.series, attempt=attempts + 1, why=str(died))
             return IDLE_S
-        self.metrics.add("unmetal_reduce_seconds_total", outcome.seconds)
-        return self._deal(job, outcome)
+        self.metrics.reduce_seconds.inc(outcome.seconds)
+        return self._handle(job, outcome)
 
-    def _deal(self, job: Job, outcome: Outcome) -> float:
-        if outcome.no_room:
-            self.spool.give_back(job, counted=False)
+    def _handle(self, job: Job, outcome: Outcome) -> float:
+        if outcome.disk_full:
+            self.spool.requeue(job, count_attempt=False)
             self.log("disk full", series=job.series)
-            return FULL_S
+            return DISK_FULL_PAUSE_S
         if outcome.error:
-            self._bury(job, outcome.error)
+            self._dead_letter(job, outcome.error)
             return 0.0
-        held = job.record.warned(*outcome.warnings)
-        replace(held, seconds=round(outcome.seconds, 3)).save(job.folder)
-        names = [warning.partition(":")[0] for warning in held.warnings]
+        seconds = round(outcome.seconds, 3)
+        state = replace(job.state.with_warnings(*outcome.warnings), seconds=seconds)
+        state.save(job.folder)
+        names = [warning.partition(":")[0] for warning in state.warnings]
         for name in names:
-            self.metrics.add("unmetal_warnings_total", warning=name)
+            self.metrics.warnings.labels(name).inc()
         facts = {"series": job.series, "slices": outcome.slices, "warnings": names}
         if outcome.skipped:
             self.spool.finish(job, outcome.skipped)
-            self.metrics.add("unmetal_series_total", outcome="skipped")
+            self.metrics.series.labels("skipped").inc()
             self.log("skipped", **facts, why=outcome.skipped)
             return 0.0
-        self.spool.reduced(job, self.destinations)
-        self.metrics.add("unmetal_series_total", outcome="reduced")
-        seconds = round(outcome.seconds, 3)
+        self.spool.start_sending(job, self.destinations)
+        self.metrics.series.labels("reduced").inc()
         self.log("reduced", **facts, changed=outcome.changed, seconds=seconds)
         return 0.0
 
-    def _bury(self, job: Job, reason: str) -> None:
-        self.spool.bury(job, reason)
-        self.metrics.add("unmetal_series_total", outcome="dead")
+    def _dead_letter(self, job: Job, reason: str) -> None:
+        self.spool.dead_letter(job, reason)
+        self.metrics.series.labels("dead").inc()
         self.log("dead letter", series=job.series, folder=f"dead/{job.name}")

@@ -1,1 +1,1 @@
-"""The queue on disk; knows nothing of networks or methods."""
+"""The queue on disk; knows nothing of networks or methods. Public: `Spool`, `Arrivals`, `Job`."""

@@ -1,4 +1,4 @@
-"""Images that come in: each on disk before anybody is told so, and the wait for the rest."""
+"""Received images, written to the spool, and when the series that they belong to is complete."""
 
 from __future__ import annotations
 
@@ -14,121 +14,127 @@ from unmetal.node.queue.spool import Spool
 
 
 @dataclass(frozen=True)
-class Open:
-    """A series that is being received."""
+class Instance:
+    """One received image."""
 
-    last: float
-    """When its last image came, in seconds of the clock."""
+    series: str
+    """Hash of its study and series UID: the name of the series in the spool and in the log."""
+
+    name: str
+    """Hash of its SOP Instance UID: its file name in the spool."""
+
+    content: bytes
+    """A DICOM file (PS3.10)."""
+
+    expected: int | None
+    """Number of images in its series, where the sender states it."""
+
+
+@dataclass(frozen=True)
+class ReceivingSeries:
+    """A series of which images are here and more may come."""
+
+    last_arrival: float
+    """Time of the last image, in seconds of the clock."""
 
     expected: int | None = None
-    """Images it has, where a sender said so."""
+    """Number of its images, where a sender states it."""
 
-    broken: bool = False
-    """Whether a sender's connection broke since."""
+    broken_off: bool = False
+    """Whether a sender's connection broke and nothing came since."""
 
 
 class Arrivals:
-    """The way into the spool."""
+    """Writes images to `receiving/`, and moves complete series on to `waiting/`."""
 
     def __init__(
         self, spool: Spool, quiet_time: float, clock: Callable[[], float] = time.monotonic
     ) -> None:
-        """Series that were open when the last node died are open again, and wait anew."""
+        """quiet_time: seconds without a new image after which a series counts as complete.
+
+        Series that the last process left in `receiving/` wait for the whole quiet time again.
+        """
         self.spool, self.quiet_time, self.clock = spool, quiet_time, clock
         self.folder = spool.folder / "receiving"
-        self.open = {path.name: Open(clock()) for path in self.folder.iterdir()}
+        self.receiving = {path.name: ReceivingSeries(clock()) for path in self.folder.iterdir()}
 
-    def keep(self, instance: Instance) -> bool:
-        """Put an image on the disk; False where it was there or is dealt with, and only then may
-        its content differ. An OSError leaves nothing behind."""
+    def store(self, instance: Instance) -> bool:
+        """Write an image to the disk, synced; False for a copy of one that is here or was dealt
+        with, whose content is not compared. Raises OSError, and then leaves nothing behind."""
         if self._is_copy(instance):
             return False
         part = self.spool.folder / "arriving" / uuid.uuid4().hex
         try:
-            durable.write_aside(part, instance.content)
+            durable.write_synced(part, instance.content)
             with self.spool.lock:
                 if self._is_copy(instance):
                     return False
                 images = self.folder / instance.series / "images"
-                durable.make(images)
+                durable.mkdir(images)
                 durable.publish(part, images / instance.name)
                 self._note(instance)
         finally:
             part.unlink(missing_ok=True)
         return True
 
-    def is_open(self, series: str) -> bool:
-        """Whether images of it are here and more may come."""
-        return series in self.open
+    def is_receiving(self, series: str) -> bool:
+        """Whether images of a series are here and more may come."""
+        return series in self.receiving
 
-    def broke_off(self, series: set[str]) -> None:
-        """A connection that brought images of these ended without a release."""
+    def mark_broken_off(self, series: set[str]) -> None:
+        """Note that a connection which brought images of these ended without a release."""
         with self.spool.lock:
-            for name in series & self.open.keys():
-                self.open[name] = replace(self.open[name], broken=True)
+            for name in series & self.receiving.keys():
+                self.receiving[name] = replace(self.receiving[name], broken_off=True)
 
     def complete(self) -> list[Job]:
-        """Move every series that is complete on, and say which."""
+        """Move every complete series to `waiting/`, and return their jobs."""
         with self.spool.lock:
-            return [self._close(name) for name in list(self.open) if self._wait(name) <= 0]
+            complete = [name for name in self.receiving if self._seconds_left(name) <= 0]
+            return [self._complete(name) for name in complete]
 
-    def wait(self) -> float:
-        """Seconds until the next series may be complete."""
+    def seconds_left(self) -> float:
+        """Until the next series is complete, if no image comes."""
         with self.spool.lock:
-            return min((self._wait(name) for name in self.open), default=self.quiet_time)
+            return min(map(self._seconds_left, self.receiving), default=self.quiet_time)
 
     def _is_copy(self, instance: Instance) -> bool:
         with self.spool.lock:
-            known = self.spool.has(instance.series, instance.name)
-            if known and instance.series in self.open:
+            known = self.spool.has_image(instance.series, instance.name)
+            if known and instance.series in self.receiving:
                 self._note(instance)
             return known
 
     def _note(self, instance: Instance) -> None:
-        before = self.open.get(instance.series, Open(0.0))
-        self.open[instance.series] = Open(self.clock(), instance.expected or before.expected)
+        before = self.receiving.get(instance.series, ReceivingSeries(0.0))
+        expected = instance.expected or before.expected
+        self.receiving[instance.series] = ReceivingSeries(self.clock(), expected)
 
-    def _wait(self, name: str) -> float:
-        series = self.open[name]
+    def _seconds_left(self, name: str) -> float:
+        series = self.receiving[name]
         if series.expected is not None and self._count(name) >= series.expected:
             return 0.0
-        return series.last + self.quiet_time - self.clock()
+        return series.last_arrival + self.quiet_time - self.clock()
 
     def _count(self, name: str) -> int:
         return sum(1 for _ in (self.folder / name / "images").iterdir())
 
-    def _close(self, name: str) -> Job:
-        series, count = self.open[name], self._count(name)
+    def _complete(self, name: str) -> Job:
+        series, count = self.receiving[name], self._count(name)
         warnings = []
         if series.expected is not None and count < series.expected:
             warnings.append(f"incomplete: {count} of {series.expected} images came")
-        if series.broken:
+        if series.broken_off:
             warnings.append("broken off: the sender's connection ended without a release")
         job = self.spool.complete(name, *warnings)
-        del self.open[name]
+        del self.receiving[name]
         return job
 
 
-@dataclass(frozen=True)
-class Instance:
-    """One image."""
+def uid_hash(*uids: str) -> str:
+    """Half a SHA-256 of UIDs, in hexadecimal.
 
-    series: str
-    """Hash of study and series: the name of its folder in the spool, and in the log."""
-
-    name: str
-    """Hash of its own UID: the name of its file."""
-
-    content: bytes
-    """A DICOM file (PS3.10)."""
-
-    expected: int | None
-    """Images in its series, where the sender says so."""
-
-
-def key(*uids: str) -> str:
-    """A name for UIDs that says nothing: half a SHA-256, in hexadecimal.
-
-    It makes file names of what strangers send, so it may hold nothing of theirs.
+    File names are made of it: a UID that a stranger sends may be a path, and names a patient's
+    examination.
     """
     return hashlib.sha256("\n".join(str(uid) for uid in uids).encode()).hexdigest()[:32]

@@ -1,7 +1,7 @@
-"""Files that are still there after a power cut: written, synced, and renamed into place.
+"""Changes to the disk that survive a power cut.
 
-POSIX promises that a rename is seen whole or not at all; that it outlives a crash needs an fsync
-of the file before it, and of the folders after it.
+POSIX promises that a rename is atomic. It is permanent only once the file was fsynced before it
+and its folder after it; making and deleting files needs an fsync of the folder, too.
 """
 
 from __future__ import annotations
@@ -10,70 +10,61 @@ import os
 import shutil
 from pathlib import Path
 
+from unmetal.files.staging import fsync, replacing
+
 
 def write(path: Path, content: bytes) -> None:
-    """Create or replace a file."""
-    part = path.with_name(f".{path.name}.part")
-    try:
-        write_aside(part, content)
-        publish(part, path)
-    except OSError:
-        part.unlink(missing_ok=True)
-        raise
+    """Create or replace a file, atomically."""
+    with replacing(path, sync=True) as partial:
+        partial.write_bytes(content)
 
 
-def write_aside(path: Path, content: bytes) -> None:
-    """Create a file that nobody looks for until it is published."""
+def write_synced(path: Path, content: bytes) -> None:
+    """Write and fsync a temporary file; its folder is not synced, `publish` it then."""
     with path.open("wb") as file:
         file.write(content)
         file.flush()
         os.fsync(file.fileno())
 
 
-def publish(path: Path, target: Path) -> None:
-    """Give a file its name. Should its old name reappear after a power cut, nobody minds."""
-    path.rename(target)
-    sync(target.parent)
+def publish(part: Path, target: Path) -> None:
+    """Rename into place and fsync the target folder; the source folder is not synced.
+
+    After a power cut the temporary file may be there again, for `Spool.recover` to delete.
+    """
+    part.rename(target)
+    fsync(target.parent)
 
 
-def move(path: Path, target: Path) -> None:
+def rename(path: Path, target: Path) -> None:
     """Rename a file or folder; a target that exists and is not empty is an OSError."""
     path.rename(target)
-    sync(target.parent)
+    fsync(target.parent)
     if path.parent != target.parent:
-        sync(path.parent)
+        fsync(path.parent)
 
 
-def remove(path: Path) -> None:
+def unlink(path: Path) -> None:
     """Delete a file."""
     path.unlink()
-    sync(path.parent)
+    fsync(path.parent)
 
 
-def make(folder: Path) -> None:
-    """Make a folder, with its parents, where it does not exist; for this user alone."""
+def mkdir(folder: Path) -> None:
+    """Make a folder and its parents where they do not exist, readable by this user alone."""
     if not folder.is_dir():
-        make(folder.parent)
+        mkdir(folder.parent)
         folder.mkdir(mode=0o700, exist_ok=True)
-        sync(folder.parent)
+        fsync(folder.parent)
 
 
-def settle(folder: Path) -> None:
-    """Sync what another program wrote below a folder."""
+def fsync_tree(folder: Path) -> None:
+    """Fsync everything in a folder, for what was written by other code."""
     for inside in folder.rglob("*"):
-        sync(inside)
-    sync(folder)
+        fsync(inside)
+    fsync(folder)
 
 
-def sync(path: Path) -> None:
-    """Wait until a file or folder is on the disk."""
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
-
-
-def discard(folder: Path) -> None:
-    """Delete a folder that nobody needs; what cannot be deleted stays for the next time."""
+def rmtree(folder: Path) -> None:
+    """Delete a folder; what cannot be deleted stays, and `Spool.recover` tries again."""
     shutil.rmtree(folder, ignore_errors=True)

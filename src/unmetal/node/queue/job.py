@@ -1,4 +1,4 @@
-"""A series that is complete: a folder with its images, what was made of them, and who lacks it."""
+"""A complete series in the spool: its images, what was derived from them, what is still to send."""
 
 from __future__ import annotations
 
@@ -9,122 +9,123 @@ from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import quote, unquote
 
+from unmetal.files.staging import fsync
 from unmetal.node.queue import durable
 
-STAMP = "%Y%m%dT%H%M%S%f"
-"""UTC, so that names sort by age."""
+TIME_FORMAT = "%Y%m%dT%H%M%S%f"
+"""UTC; names of jobs sort by age."""
+
+STATE_FILE = "state.json"
 
 
 @dataclass(frozen=True)
 class Job:
-    """A complete series, on its way; the folder that `folder` lies in is its state."""
+    """The folder of one complete series; its parent folder is the stage that it has reached."""
 
     folder: Path
 
     @property
     def name(self) -> str:
-        """Time and series."""
+        """`TIME-SERIES`."""
         return self.folder.name
 
     @property
     def series(self) -> str:
-        """Hash of its UIDs."""
+        """Hash of its study and series UID; see `Instance.series`."""
         return self.name.rpartition("-")[2]
 
     @property
-    def since(self) -> datetime:
-        """When it was complete."""
-        return datetime.strptime(self.name.partition("-")[0], STAMP).replace(tzinfo=UTC)
+    def completed_at(self) -> datetime:
+        """When the series was complete."""
+        return datetime.strptime(self.name.partition("-")[0], TIME_FORMAT).replace(tzinfo=UTC)
 
     @property
     def images(self) -> Path:
-        """What came."""
+        """Folder of the received DICOM files."""
         return self.folder / "images"
 
     @property
     def derived(self) -> Path:
-        """What was made of it: in it `series/`, with files of the same names, and what else."""
+        """Folder of the results: the derived series in `series/`, under the file names of its
+        source images, and beside it the difference and the metal, where these are asked for."""
         return self.folder / "derived"
 
     @property
-    def record(self) -> Record:
-        """What else is known."""
-        return load(self.folder)
+    def state(self) -> JobState:
+        """What else is remembered about it, read from the disk."""
+        return JobState.load(self.folder)
 
-    def names(self) -> list[str]:
-        """The files of its images."""
+    def image_names(self) -> list[str]:
+        """File names in `images`."""
         return sorted(os.listdir(self.images))
 
-    def made(self) -> list[str]:
-        """The files derived from them, relative to `derived`."""
+    def derived_names(self) -> list[str]:
+        """Paths of all derived files, relative to `derived`."""
         files = (path for path in self.derived.rglob("*") if path.is_file())
         return sorted(path.relative_to(self.derived).as_posix() for path in files)
 
-    def address(self, names: list[str], destinations: tuple[str, ...]) -> None:
-        """Note that every destination lacks these derived files: an empty file for each."""
+    def enqueue(self, names: list[str], destinations: tuple[str, ...]) -> None:
+        """Note that these derived files are to go to every destination: an empty file for each."""
         for destination in destinations:
-            folder = self.to(destination)
+            folder = self.outbox(destination)
             folder.mkdir(parents=True)
             for name in names:
                 (folder / quote(name, safe="")).touch()
-            durable.sync(folder)
-            durable.sync(folder.parent)
+            fsync(folder)
+            fsync(folder.parent)
 
     def unsent(self, destination: str) -> list[Path]:
         """The derived files that this destination has not confirmed."""
-        folder = self.to(destination)
+        folder = self.outbox(destination)
         if not folder.is_dir():
             return []
         return [self.derived / unquote(name) for name in sorted(os.listdir(folder))]
 
     def confirm(self, destination: str, image: Path) -> None:
-        """The destination has it: never send it there again.
+        """Note that the destination has a derived file, so that it is never sent there again.
 
-        Deleting an empty file needs no space, so it works on a full disk too.
+        Deleting an empty file needs no space, so this works on a full disk, too.
         """
         name = image.relative_to(self.derived).as_posix()
-        durable.remove(self.to(destination) / quote(name, safe=""))
+        durable.unlink(self.outbox(destination) / quote(name, safe=""))
 
-    def destinations(self) -> list[str]:
-        """Those that lack something."""
+    def pending_destinations(self) -> list[str]:
+        """The destinations that have not confirmed every file."""
         folders = (self.folder / "to").glob("*/")
         return sorted(unquote(path.name) for path in folders if any(path.iterdir()))
 
-    def to(self, destination: str, state: str = "to") -> Path:
-        """The folder of what a destination lacks; `state` is `failed` when it was given up."""
-        return self.folder / state / quote(destination, safe="@:")
-
-
-FILE = "record.json"
+    def outbox(self, destination: str, kind: str = "to") -> Path:
+        """Folder of what a destination has not confirmed; of kind `failed` once it was given up."""
+        return self.folder / kind / quote(destination, safe="@:")
 
 
 @dataclass(frozen=True)
-class Record:
-    """Survives a crash; replaced as a whole."""
+class JobState:
+    """What is remembered about a series across crashes, in one file that is replaced as a whole."""
 
     attempts: int = 0
-    """Reductions begun. One that kills its process is not tried for ever."""
+    """Reductions begun; a series that kills its process each time is given up after some."""
 
     warnings: tuple[str, ...] = ()
-    """Named warnings, in order."""
+    """Each `name: sentence`."""
 
     seconds: float = 0.0
-    """What the reduction took."""
+    """Duration of the reduction."""
 
-    def warned(self, *warnings: str) -> Record:
+    def with_warnings(self, *warnings: str) -> JobState:
         """With further warnings, each once."""
         return replace(self, warnings=tuple(dict.fromkeys((*self.warnings, *warnings))))
 
     def save(self, folder: Path) -> None:
-        """Keep it in a series' folder."""
-        durable.write(folder / FILE, json.dumps(asdict(self), indent=1).encode())
+        """Write it into the folder of a series."""
+        durable.write(folder / STATE_FILE, json.dumps(asdict(self), indent=1).encode())
 
-
-def load(folder: Path) -> Record:
-    """The record of a series' folder; a new one where there is none, or a damaged one."""
-    try:
-        held = json.loads((folder / FILE).read_text())
-        known = {field.name: held[field.name] for field in fields(Record) if field.name in held}
-        return Record(**known | {"warnings": tuple(known.get("warnings", ()))})
-    except (OSError, ValueError, TypeError):
-        return Record()
+    @classmethod
+    def load(cls, folder: Path) -> JobState:
+        """Read it; a new one where there is none, or a damaged one."""
+        try:
+            held = json.loads((folder / STATE_FILE).read_text())
+            known = {field.name: held[field.name] for field in fields(cls) if field.name in held}
+            return cls(**known | {"warnings": tuple(known.get("warnings", ()))})
+        except (OSError, ValueError, TypeError):
+            return cls()

@@ -1,231 +1,229 @@
-"""The queue on disk: a folder for each state, in it a folder for each series; a step is a rename.
+"""The queue on disk: a folder for each stage, in it a folder for each series; a step is a rename.
 
     receiving/SERIES/      images of a series that is not complete
     waiting/JOB/           complete, not begun
-    reducing/JOB/          in the hands of the worker
+    reducing/JOB/          being reduced
     sending/JOB/           reduced; `to/DESTINATION/` holds an empty file for each image to send
-    done/SERIES/JOB.json   what came of it, and which images are done with
+    done/SERIES/JOB.json   the outcome, and the names of the images
     dead/JOB/              given up, with the reason in `reason.txt`
 
-A job is in exactly one state at any moment, whenever the process dies; `recover` undoes every step
-that was begun and not finished.
+    arriving/              files that are being written
+    trash/                 folders that are being deleted
+    .lock                  held by the one node that uses the spool
+
+A job is in exactly one stage whenever the process dies; `Spool.recover` undoes a step that was
+begun and not finished.
 """
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import threading
 import time
+from contextlib import ExitStack
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import IO
 
 from unmetal.errors import InputError
+from unmetal.files.staging import alone
 from unmetal.node.queue import durable
-from unmetal.node.queue.job import STAMP, Job, Record
+from unmetal.node.queue.job import TIME_FORMAT, Job, JobState
 
-STATES = ("receiving", "waiting", "reducing", "sending", "dead")
-"""What is in one of these is still to be dealt with, by the node or by a person."""
+STAGES = ("receiving", "waiting", "reducing", "sending", "dead")
+"""Series in one of these are still to be dealt with, by the node or by a person."""
+
+REMEMBER_S = 30 * 24 * 3600.0
+"""How long the images of a finished series are known: nobody repeats one by mistake later."""
 
 
 class Spool:
-    """The folder, and every step that a series can make in it."""
+    """The folder, and every step of a series from one stage to another."""
 
     def __init__(self, folder: Path) -> None:
-        """Open it, and clear up after a crash; raises `InputError` if another node has it."""
+        """Open it, and clear up after a crash; raises `InputError` if another node uses it."""
         self.folder = folder
         self.lock = threading.RLock()
-        """Held for every step: whoever looks sees each series in exactly one place."""
-        self.ledger = Ledger(folder / "done")
-        self._held: IO[str] | None = None
+        """Held for every step: each thread sees a series in exactly one place."""
+        self.history = History(folder / "done")
+        self._held = ExitStack()
         try:
-            for name in (*STATES, "arriving", "trash", "done"):
-                durable.make(folder / name)
-            self._hold()
+            for name in (*STAGES, "arriving", "trash", "done"):
+                durable.mkdir(folder / name)
+            self._held.enter_context(alone(folder))
             self.recover()
         except BaseException as error:
             self.close()
+            if isinstance(error, InputError):
+                raise InputError(f"{folder}: another node uses this spool") from error
             if isinstance(error, OSError):
                 raise InputError(f"{folder}: cannot be the spool: {error.strerror}") from error
             raise
 
     def close(self) -> None:
-        """Let another node have it."""
-        if self._held is not None:
-            self._held.close()
+        """Let another node use it; the end of the process does so, too."""
+        self._held.close()
 
     def recover(self) -> None:
-        """Undo every step that was begun and not finished; doing so twice changes nothing."""
+        """Undo every step that was begun and not finished; to do so twice changes nothing."""
         for part in (self.folder / "arriving").iterdir():
             part.unlink()
         for folder in (self.folder / "trash").iterdir():
-            durable.discard(folder)
+            durable.rmtree(folder)
         for folder in (self.folder / "receiving").iterdir():
             if not any((folder / "images").glob("*.dcm")):
-                durable.discard(folder)
+                durable.rmtree(folder)
         for job in self.jobs("reducing"):
-            self._step(job, "waiting")
+            self._move(job, "waiting")
         for job in self.jobs("sending"):
-            self.settle(job)
+            self.finish_if_delivered(job)
 
-    def jobs(self, state: str) -> list[Job]:
-        """Oldest first."""
-        return [Job(path) for path in sorted((self.folder / state).iterdir()) if path.is_dir()]
+    def jobs(self, stage: str) -> list[Job]:
+        """The jobs of a stage, oldest first."""
+        return [Job(path) for path in sorted((self.folder / stage).iterdir()) if path.is_dir()]
 
     def counts(self) -> dict[str, int]:
-        """Series in each state."""
+        """Number of series in each stage."""
         with self.lock:
-            return {state: len(os.listdir(self.folder / state)) for state in STATES}
+            return {stage: len(os.listdir(self.folder / stage)) for stage in STAGES}
 
-    def has(self, series: str, image: str) -> bool:
-        """Whether an image is here, or was dealt with. Dead letters do not count, so that sending
+    def has_image(self, series: str, image: str) -> bool:
+        """Whether an image is here or was dealt with. Dead letters do not count, so that sending
         a series again revives it."""
         with self.lock:
-            places = [self.folder / "receiving" / series]
-            for state in ("waiting", "reducing", "sending"):
-                places += [job.folder for job in self.jobs(state) if job.series == series]
-            there = any((place / "images" / image).exists() for place in places)
-            return there or image in self.ledger.images(series)
+            folders = self._image_folders(series, ("waiting", "reducing", "sending"))
+            here = any((folder / image).exists() for folder in folders)
+            return here or image in self.history.images(series)
 
-    def known(self, series: str) -> set[str]:
-        """The images of a series that are or were anywhere, dead letters too."""
+    def known_images(self, series: str) -> set[str]:
+        """Names of a series' images that are or were here, those of dead letters included."""
         with self.lock:
-            places = [self.folder / "receiving" / series]
-            for state in STATES[1:]:
-                places += [job.folder for job in self.jobs(state) if job.series == series]
-            here = {path.name for place in places for path in (place / "images").glob("*.dcm")}
-            return here | self.ledger.images(series)
+            folders = self._image_folders(series, STAGES[1:])
+            here = {path.name for folder in folders for path in folder.glob("*.dcm")}
+            return here | self.history.images(series)
+
+    def _image_folders(self, series: str, stages: tuple[str, ...]) -> list[Path]:
+        jobs = [job for stage in stages for job in self.jobs(stage) if job.series == series]
+        return [self.folder / "receiving" / series / "images", *(job.images for job in jobs)]
 
     def complete(self, series: str, *warnings: str) -> Job:
         """receiving -> waiting."""
         with self.lock:
             folder = self.folder / "receiving" / series
             if warnings:
-                Record().warned(*warnings).save(folder)
-            stamp = datetime.now(UTC).strftime(STAMP)
-            return self._step(Job(folder), "waiting", f"{stamp}-{series}")
+                JobState().with_warnings(*warnings).save(folder)
+            stamp = datetime.now(UTC).strftime(TIME_FORMAT)
+            return self._move(Job(folder), "waiting", f"{stamp}-{series}")
 
-    def begin(self, job: Job) -> Job:
-        """waiting -> reducing, with one attempt more."""
+    def start_reducing(self, job: Job) -> Job:
+        """waiting -> reducing, and count the attempt."""
         with self.lock:
-            held = job.record
-            replace(held, attempts=held.attempts + 1).save(job.folder)
+            state = job.state
+            replace(state, attempts=state.attempts + 1).save(job.folder)
             for left in ("derived", "to"):
-                durable.discard(job.folder / left)
-            return self._step(job, "reducing")
+                durable.rmtree(job.folder / left)
+            return self._move(job, "reducing")
 
-    def give_back(self, job: Job, *, counted: bool) -> None:
-        """reducing -> waiting; `counted` if it was the series' own fault, as far as one knows."""
+    def requeue(self, job: Job, *, count_attempt: bool) -> None:
+        """reducing -> waiting; the attempt counts if the series may have been its failure."""
         with self.lock:
-            if not counted:
-                held = job.record
-                replace(held, attempts=held.attempts - 1).save(job.folder)
-            self._step(job, "waiting")
+            if not count_attempt:
+                state = job.state
+                replace(state, attempts=state.attempts - 1).save(job.folder)
+            self._move(job, "waiting")
 
-    def reduced(self, job: Job, destinations: tuple[str, ...]) -> Job:
-        """reducing -> sending. What an earlier round sent is not sent again, nor does an object
-        about the whole series follow one that is out already: it would have the same UID."""
-        durable.settle(job.derived)
-        gone, came = self.ledger.images(job.series), set(job.names())
-        fresh = came - gone if gone else {name.rpartition("/")[2] for name in job.made()}
-        names = [name for name in job.made() if name.rpartition("/")[2] in fresh]
-        job.address(names, destinations)
+    def start_sending(self, job: Job, destinations: tuple[str, ...]) -> Job:
+        """reducing -> sending.
+
+        Where some images of the series were dealt with before (these are late ones), only files
+        of new images are sent: an object about the whole series would have the UID of the first.
+        """
+        durable.fsync_tree(job.derived)
+        before, now = self.history.images(job.series), set(job.image_names())
+        names = job.derived_names()
+        if before:
+            names = [name for name in names if name.rpartition("/")[2] in now - before]
+        job.enqueue(names, destinations)
         with self.lock:
-            job = self._step(job, "sending")
-            self.settle(job)
+            job = self._move(job, "sending")
+            self.finish_if_delivered(job)
             return job
 
-    def settle(self, job: Job) -> bool:
-        """sending -> done if no destination lacks anything, -> dead if one was given up; whether
-        it made one of these steps."""
+    def finish_if_delivered(self, job: Job) -> bool:
+        """sending -> done when every destination has everything, or -> dead if one of them was
+        given up; False while something is still to be sent."""
         with self.lock:
             failed = job.folder / "failed"
-            if not job.folder.exists() or job.destinations():
+            if not job.folder.exists() or job.pending_destinations():
                 return False
             if failed.exists():
-                durable.discard(job.folder / "to")
-                durable.move(failed, job.folder / "to")
-                self.bury(job, "could not be sent to " + ", ".join(job.destinations()))
+                durable.rmtree(job.folder / "to")
+                durable.rename(failed, job.folder / "to")
+                names = ", ".join(job.pending_destinations())
+                self.dead_letter(job, f"could not be sent to {names}")
             else:
                 self.finish(job, "sent")
             return True
 
-    def fail(self, job: Job, destination: str) -> None:
-        """Give a destination up; the others still get theirs."""
+    def give_up(self, job: Job, destination: str) -> None:
+        """Send no more to one destination; the others still get theirs."""
         with self.lock:
-            durable.make(job.folder / "failed")
-            durable.move(job.to(destination), job.to(destination, "failed"))
-            self.settle(job)
+            durable.mkdir(job.folder / "failed")
+            durable.rename(job.outbox(destination), job.outbox(destination, "failed"))
+            self.finish_if_delivered(job)
 
     def finish(self, job: Job, outcome: str) -> None:
-        """-> done: from here on its images are known, and nothing else of it is kept."""
+        """-> done: only the outcome and the names of the images are kept."""
         with self.lock:
-            self.ledger.enter(job.series, job.name, outcome, job.names(), job.record)
-            durable.discard(self._step(job, "trash").folder)
+            self.history.add(job, outcome)
+            durable.rmtree(self._move(job, "trash").folder)
 
-    def bury(self, job: Job, reason: str) -> None:
+    def dead_letter(self, job: Job, reason: str) -> None:
         """-> dead. Its attempts are forgotten: a person may move it back with `mv`."""
         with self.lock:
             durable.write(job.folder / "reason.txt", f"{reason}\n".encode())
-            replace(job.record, attempts=0).save(job.folder)
-            self._step(job, "dead")
+            replace(job.state, attempts=0).save(job.folder)
+            self._move(job, "dead")
 
-    def _step(self, job: Job, state: str, name: str | None = None) -> Job:
-        target = self.folder / state / (name or job.name)
-        durable.move(job.folder, target)
+    def _move(self, job: Job, stage: str, name: str | None = None) -> Job:
+        target = self.folder / stage / (name or job.name)
+        durable.rename(job.folder, target)
         return Job(target)
 
-    def _hold(self) -> None:
-        """One node a spool; the system lets go when the process ends, however it ends."""
-        self._held = (self.folder / "lock").open("w")
-        try:
-            fcntl.flock(self._held, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise InputError(f"{self.folder}: another node uses this spool") from error
 
-
-REMEMBERED = 30 * 24 * 3600.0
-"""Seconds: after this long nobody sends the same image again by mistake."""
-
-
-class Ledger:
-    """The folder `done/` of the spool."""
+class History:
+    """What became of finished series: the folder `done/` of the spool."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
-    def enter(self, series: str, job: str, outcome: str, images: list[str], record: Record) -> None:
-        """Note what came of a job; entering it again replaces the note."""
+    def add(self, job: Job, outcome: str) -> None:
+        """Note the outcome of a job; adding it again replaces the note."""
+        state = job.state
         note = {
             "outcome": outcome,
-            "warnings": record.warnings,
-            "seconds": record.seconds,
-            "images": images,
+            "warnings": state.warnings,
+            "seconds": state.seconds,
+            "images": job.image_names(),
         }
-        durable.make(self.folder / series)
-        durable.write(self.folder / series / f"{job}.json", json.dumps(note, indent=1).encode())
+        folder = self.folder / job.series
+        durable.mkdir(folder)
+        durable.write(folder / f"{job.name}.json", json.dumps(note, indent=1).encode())
 
     def images(self, series: str) -> set[str]:
-        """The images of a series that were dealt with."""
-        return {image for note in self.notes(series) for image in note["images"]}
+        """Names of the images of a series that were dealt with."""
+        # Not those that begin with a dot: notes whose writing was interrupted.
+        paths = (self.folder / series).glob("[!.]*.json")
+        notes = [json.loads(path.read_text()) for path in paths]
+        return {image for note in notes for image in note["images"]}
 
-    def notes(self, series: str) -> list[dict]:
-        """What came of a series, round by round."""
-        return [json.loads(path.read_text()) for path in sorted(self._of(series))]
-
-    def forget(self) -> None:
-        """Drop what is older than `REMEMBERED`."""
-        limit = time.time() - REMEMBERED
+    def prune(self) -> None:
+        """Drop what is older than `REMEMBER_S`."""
+        limit = time.time() - REMEMBER_S
         for folder in self.folder.iterdir():
             for path in folder.glob("*.json"):
                 if path.stat().st_mtime < limit:
                     path.unlink()
             if not any(folder.iterdir()):
                 folder.rmdir()
-
-    def _of(self, series: str) -> list[Path]:
-        folder = self.folder / series
-        return list(folder.glob("*.json")) if folder.is_dir() else []
