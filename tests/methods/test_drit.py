@@ -117,7 +117,9 @@ def test_random_slices_are_judged_beside_the_second_half():
     method, scan = undecided(), samples(0, 2)
     list(method.training_step(scan))
     x, y = mu_to_network(scan.image), mu_to_network(scan.other)
-    real = {name: discriminator.shown[0][1:] for name, discriminator in method.discriminator.items()}
+    real = {
+        name: discriminator.shown[0][1:] for name, discriminator in method.discriminator.items()
+    }
     assert torch.equal(real["clean"], y[:1])
     assert torch.equal(real["random_clean"], y[1:])
     assert torch.equal(real["affected"], x[:1])
@@ -242,7 +244,9 @@ def test_released_weights_carry_the_mean_attribute(tmp_path):
         method.generator.mean_attribute.update(torch.ones(1, 3))
     state = method.state_dict()
     kept = {name: t.half() for name, t in state.items() if name.startswith("generator.")}
-    checkpoint.save(tmp_path / "drit", kept, {"method": "drit", "method_config": asdict(method.config)})
+    checkpoint.save(
+        tmp_path / "drit", kept, {"method": "drit", "method_config": asdict(method.config)}
+    )
     again = load_method("drit", tmp_path)
     assert torch.equal(again.generator.mean_attribute.value, torch.ones(3))
     torch.testing.assert_close(again.reduce(scan), method.reduce(scan), atol=5e-3, rtol=0)

@@ -88,7 +88,9 @@ def test_each_turn_is_its_players_own():
     steps = method.training_step(samples(0, 2))
     _, judged = next(steps)
     sum(judged.values()).backward()
-    assert reached(method) == {name for name, _ in method.named_parameters() if "discriminator" in name}
+    assert reached(method) == {
+        name for name, _ in method.named_parameters() if "discriminator" in name
+    }
     method.zero_grad(set_to_none=True)
     players, losses = next(steps)
     inputs = [p for player in players for p in method.get_submodule(player).parameters()]
@@ -194,7 +196,9 @@ def test_released_weights_carry_the_mean_style(tmp_path):
         method.generator.mean_style.update(torch.ones(1, 3))
     state = method.state_dict()
     kept = {name: t.half() for name, t in state.items() if name.startswith("generator.")}
-    checkpoint.save(tmp_path / "munit", kept, {"method": "munit", "method_config": asdict(method.config)})
+    checkpoint.save(
+        tmp_path / "munit", kept, {"method": "munit", "method_config": asdict(method.config)}
+    )
     again = load_method("munit", tmp_path)
     assert torch.equal(again.generator.mean_style.value, torch.ones(3))
     torch.testing.assert_close(again.reduce(scan), method.reduce(scan), atol=5e-3, rtol=0)

@@ -4,7 +4,14 @@ import pytest
 import torch
 from counting import macs, parameters
 
-from unmetal.nets.adn import Architecture, ArtifactEncoder, Discriminator, Decoder, Encoder, Generator
+from unmetal.nets.adn import (
+    Architecture,
+    ArtifactEncoder,
+    Discriminator,
+    Decoder,
+    Encoder,
+    Generator,
+)
 
 PAPER = Architecture()
 SMALL = Architecture(width=8)

@@ -34,7 +34,9 @@ def test_one_scale_is_the_plain_formula(slope):
     discriminator, x = MultiScale(3, scales=1, slope=slope), torch.randn(2, 1, 32, 32)
     (found,) = discriminator(x)
     *weights, (last, bias) = [
-        (layer.weight, layer.bias) for layer in discriminator.modules() if isinstance(layer, nn.Conv2d)
+        (layer.weight, layer.bias)
+        for layer in discriminator.modules()
+        if isinstance(layer, nn.Conv2d)
     ]
     assert [len(w) for w, _ in weights] == [3, 6, 12, 24]
     for weight, b in weights:

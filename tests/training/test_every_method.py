@@ -22,8 +22,12 @@ STEPS = 20
 def narrow(method_config):
     """The method's configuration with next to no channels."""
     if "architecture" in {field.name for field in fields(method_config)}:
-        return replace(method_config, architecture=Architecture(width=2, residuals=1, discriminator_width=2))
-    widths = {f.name: 4 for f in fields(method_config) if f.name in {"width", "discriminator_width"}}
+        return replace(
+            method_config, architecture=Architecture(width=2, residuals=1, discriminator_width=2)
+        )
+    widths = {
+        f.name: 4 for f in fields(method_config) if f.name in {"width", "discriminator_width"}
+    }
     return replace(method_config, **widths)
 
 

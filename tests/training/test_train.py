@@ -152,7 +152,9 @@ def test_every_preset_can_be_built_from_its_json(name):
     again = Experiment.of(json.loads(json.dumps(asdict(preset))))
     assert again == preset
     with torch.device("meta"):
-        method = method_from_card({"method": preset.method, "method_config": asdict(preset.method_config)})
+        method = method_from_card(
+            {"method": preset.method, "method_config": asdict(preset.method_config)}
+        )
     assert isinstance(method, method_class(preset.method))
     assert method.config == preset.method_config
 

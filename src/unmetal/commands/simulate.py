@@ -74,6 +74,7 @@ class Simulate:
             arrays = simulate_volume(
                 volume, mask, setting, pixel, self.metal, self.seed, progress=progress
             )
-        write_simulated(volume, arrays, self.output, force=self.force)
+        how = f"protocol {self.protocol}, metal {self.metal}, seed {self.seed}"
+        write_simulated(volume, arrays, self.output, how=how, force=self.force)
         log.info("%s, %s: %s", self.protocol, arrays["settings"], ", ".join(arrays["implants"]))
         log.info("%s: %d slices of %d x %d", self.output, len(volume.hu), height, width)

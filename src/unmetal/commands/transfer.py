@@ -40,6 +40,7 @@ class Transfer:
         """Read, transfer, write; raises `InputError`."""
         from unmetal import files  # noqa: PLC0415
         from unmetal.device import choose_device  # noqa: PLC0415
+        from unmetal.simulation.simulated_files import simulated  # noqa: PLC0415
         from unmetal.simulation.transfer import transfer_volume  # noqa: PLC0415
         from unmetal.weights.load import load_method  # noqa: PLC0415
 
@@ -47,8 +48,7 @@ class Transfer:
         method = load_method(self.weights).to(choose_device(self.device))
         affected, clean = files.read(self.artifact), files.read(self.clean)
         files.check_output(clean, self.output, force=self.force)
-        spoilt = transfer_volume(affected, clean, method)
-        said = "metal artifact transferred from another series, simulated image"
-        done = files.Derivation("ADN", said, "SIMULATED")
-        files.write(spoilt, self.output, force=self.force, derivation=done)
-        logging.getLogger("unmetal").info("%s: %d slices", self.output, len(spoilt.hu))
+        result = transfer_volume(affected, clean, method)
+        done = simulated("ADN transfer", "that of another series, put in by ADN", result.hu)
+        files.write(result, self.output, force=self.force, derivation=done)
+        logging.getLogger("unmetal").info("%s: %d slices", self.output, len(result.hu))

@@ -1,6 +1,6 @@
 """What was done to a series, for formats whose header can say so."""
 
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 from typing import Literal
 
 from unmetal.software import SOFTWARE
@@ -25,11 +25,14 @@ class Derivation:
     """What is done with which options, for DerivationDescription (1024 characters with the
     outcome)."""
 
+    _: KW_ONLY
+
     outcome: str = ""
     """What came of it, for the end of DerivationDescription."""
 
     kind: str = "MAR"
-    """Value 4 of ImageType: `MAR`, `MAR_DIFFERENCE`, `MAR_METAL` or `SIMULATED`."""
+    """Value 4 of ImageType: `MAR`, `MAR_DIFFERENCE`, `MAR_METAL`; `SIMULATED` where an artifact was
+    put in, not taken out."""
 
     weights: str = ""
     """sha256 of the weights; empty for a method that learned nothing."""

@@ -65,7 +65,10 @@ class ADN(Method):
         self.input_size = config.size
         self.generator = Generator(config.architecture)
         self.discriminator = nn.ModuleDict(
-            {name: Discriminator(config.architecture.discriminator_width) for name in ("clean", "affected")}
+            {
+                name: Discriminator(config.architecture.discriminator_width)
+                for name in ("clean", "affected")
+            }
         )
 
     def reduce(self, scan: Scan) -> Tensor:
@@ -86,7 +89,10 @@ class ADN(Method):
         PyTorch has refused since 1.5; here both sides answer the other's previous weights.
         """
         assert scan.other is not None
-        x, y = add_noise_to_flat(mu_to_network(scan.image)), add_noise_to_flat(mu_to_network(scan.other))
+        x, y = (
+            add_noise_to_flat(mu_to_network(scan.image)),
+            add_noise_to_flat(mu_to_network(scan.other)),
+        )
         w = self.config
         artifact = self.generator.encode_artifact(x)
         x_again, x_clean = self.generator.split(x, artifact)
@@ -111,6 +117,8 @@ class ADN(Method):
             "discriminator",
             {
                 "clean": discriminator_loss(self.discriminator["clean"], x_clean, y, w.adversarial),
-                "affected": discriminator_loss(self.discriminator["affected"], y_affected, x, w.adversarial),
+                "affected": discriminator_loss(
+                    self.discriminator["affected"], y_affected, x, w.adversarial
+                ),
             },
         )

@@ -88,7 +88,10 @@ class CGANMAR(Method):
         x, y = add_noise_to_flat(self.shown(scan.image)), mu_to_network(scan.clean)
         made = self.answer(x)
         fakes, reals = torch.cat([x, made], dim=1), torch.cat([x, y], dim=1)
-        yield "discriminator", {"judge": discriminator_loss(self.discriminator, fakes, reals, "log", apart=True)}
+        yield (
+            "discriminator",
+            {"judge": discriminator_loss(self.discriminator, fakes, reals, "log", apart=True)},
+        )
         yield (
             "generator",
             {

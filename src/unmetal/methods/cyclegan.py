@@ -87,7 +87,10 @@ class CycleGAN(Method):
         """One turn of both generators, then one of both critics, on some of the earlier fakes."""
         assert scan.other is not None
         w = self.config
-        x, y = add_noise_to_flat(mu_to_network(scan.image)), add_noise_to_flat(mu_to_network(scan.other))
+        x, y = (
+            add_noise_to_flat(mu_to_network(scan.image)),
+            add_noise_to_flat(mu_to_network(scan.other)),
+        )
         x_clean, y_affected = self.clean(x), self.spoil(y)
         losses = {
             "adv_clean": real(self.discriminator.clean(x_clean)),

@@ -13,7 +13,14 @@ from typing import ClassVar, Literal
 import torch
 from torch import Tensor, nn
 
-from unmetal.methods.adversarial import fake, multiscale_discriminator_loss, l1, real, real_at_scales, unsure
+from unmetal.methods.adversarial import (
+    fake,
+    multiscale_discriminator_loss,
+    l1,
+    real,
+    real_at_scales,
+    unsure,
+)
 from unmetal.methods.method import Losses, Method, OptimizerStep
 from unmetal.nets.blocks import add_noise_to_flat, pad_to_stride
 from unmetal.nets.drit import (
@@ -140,7 +147,10 @@ class DRIT(Method):
         ones fewer groups, and a batch of one is judged beside itself.
         """
         assert scan.other is not None
-        x, y = add_noise_to_flat(mu_to_network(scan.image)), add_noise_to_flat(mu_to_network(scan.other))
+        x, y = (
+            add_noise_to_flat(mu_to_network(scan.image)),
+            add_noise_to_flat(mu_to_network(scan.other)),
+        )
         *early, last = zip(in_groups(x), in_groups(y), strict=True)
         for x_group, y_group in early:
             with torch.no_grad():
@@ -193,7 +203,9 @@ class DRIT(Method):
     def judged(self, discriminator: str, fakes: Sequence[Tensor], reals: Tensor) -> Tensor:
         """A critic's loss, a scalar, over some batches of fakes; `[B 1 H W]` all."""
         critic_of_images = self.discriminator[discriminator]
-        losses = [multiscale_discriminator_loss(critic_of_images, some, reals, "log") for some in fakes]
+        losses = [
+            multiscale_discriminator_loss(critic_of_images, some, reals, "log") for some in fakes
+        ]
         return torch.stack(losses).sum()
 
     def believed(self, discriminator: str, fakes: Sequence[Tensor]) -> Tensor:

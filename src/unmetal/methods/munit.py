@@ -84,7 +84,9 @@ class MUNIT(Method):
         self.generator = Translator(c.width, c.style_size)  # encodes affected, decodes clean slices
         self.inverse = Translator(c.width, c.style_size)  # encodes clean, decodes affected slices
         self.style = nn.ModuleDict({d: StyleEncoder(c.width, c.style_size) for d in domains})
-        self.discriminator = nn.ModuleDict({d: MultiScale(c.discriminator_width, c.scales) for d in domains})
+        self.discriminator = nn.ModuleDict(
+            {d: MultiScale(c.discriminator_width, c.scales) for d in domains}
+        )
         init_weights(self.discriminator)
 
     def reduce(self, scan: Scan) -> Tensor:
@@ -110,7 +112,10 @@ class MUNIT(Method):
         Styles are drawn for each turn anew.
         """
         assert scan.other is not None
-        x, y = add_noise_to_flat(mu_to_network(scan.image)), add_noise_to_flat(mu_to_network(scan.other))
+        x, y = (
+            add_noise_to_flat(mu_to_network(scan.image)),
+            add_noise_to_flat(mu_to_network(scan.other)),
+        )
         yield "discriminator", self.judged(x, y)
         yield ("generator", "inverse", "style"), self.translated(x, y)
 
@@ -121,7 +126,9 @@ class MUNIT(Method):
             y_affected = self.inverse.decode(self.inverse.encode(y), self.random_style(x))
         return {
             "clean": multiscale_discriminator_loss(self.discriminator["clean"], x_clean, y),
-            "affected": multiscale_discriminator_loss(self.discriminator["affected"], y_affected, x),
+            "affected": multiscale_discriminator_loss(
+                self.discriminator["affected"], y_affected, x
+            ),
         }
 
     def translated(self, x: Tensor, y: Tensor) -> Losses:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -13,6 +14,7 @@ from unmetal.errors import InputError, short_error
 from unmetal.files import Derivation, check_output, write
 from unmetal.files.staging import refuse_to_lose, staged
 from unmetal.scan import Volume
+from unmetal.software import SOFTWARE
 
 
 def check_simulated(volume: Volume, path: Path, size: tuple[int, int], *, force: bool) -> None:
@@ -28,18 +30,30 @@ def check_simulated(volume: Volume, path: Path, size: tuple[int, int], *, force:
         check_output(like, path, force=force)
 
 
+def simulated(method: str, how: str, image: np.ndarray) -> Derivation:
+    """What the header of a series with an artifact put into it says.
+
+    The description ends with a hash of the image, HU `[slices H W]`, and UIDs follow from it:
+    another seed, mask or affected series makes other objects.
+    """
+    pixels = hashlib.sha256(np.ascontiguousarray(image)).hexdigest()[:12]
+    said = f"SIMULATED metal artifact, not the patient's: {how}, by {SOFTWARE}, pixels {pixels}"
+    return Derivation(method, f"{said}. RESEARCH USE ONLY.", kind="SIMULATED")
+
+
 def write_simulated(
-    volume: Volume, arrays: Mapping[str, np.ndarray], path: Path, *, force: bool
+    volume: Volume, arrays: Mapping[str, np.ndarray], path: Path, *, how: str, force: bool
 ) -> None:
     """Write `arrays["image"]` (HU `[slices H W]`) as a series, or all of them as `.npz`.
+
+    how: protocol, metal and seed in words, for the header.
 
     Raises:
         InputError: as `check_simulated`.
     """
     image = arrays["image"].astype(np.float32)
     if path.suffix.lower() != ".npz":
-        what = "Simulated metal artifacts, not a patient's"
-        done = Derivation("SIMULATED", what, "SIMULATED")
+        done = simulated("simulate", how, image)
         write(_resized(volume, image), path, force=force, derivation=done)
         return
     refuse_to_lose(path, folder=False, source=volume.path, force=force)

@@ -36,7 +36,9 @@ class Experiment:
     def of(cls, values: Mapping[str, Any]) -> Experiment:
         """The experiment that a run's config.json holds."""
         kinds = samples.Config if "protocol" in values["data"] else unpaired.Config
-        return from_dict(cls, values, {"method_config": config_class(values["method"]), "data": kinds})
+        return from_dict(
+            cls, values, {"method_config": config_class(values["method"]), "data": kinds}
+        )
 
     def build(self) -> Method:
         """The method, with fresh weights."""

@@ -120,7 +120,9 @@ class Training:
     def set_lr(self) -> None:
         """The learning rate at this point of the run."""
         left = 1 - self.seen / self.config.samples
-        factor = min(1.0, left / self.config.lr_decay_fraction) if self.config.lr_decay_fraction else 1.0
+        factor = (
+            min(1.0, left / self.config.lr_decay_fraction) if self.config.lr_decay_fraction else 1.0
+        )
         if self.config.lr_halve_every:
             factor *= 0.5 ** (self.seen // self.config.lr_halve_every)
         for player, optimizer in self.optimizers.items():
@@ -135,9 +137,7 @@ class Training:
         # In the first steps a long mean would be of nothing but the start.
         steps = self.seen / self.config.batch
         keep = min(self.config.ema_decay, (1 + steps) / (10 + steps))
-        torch._foreach_lerp_(
-            list(self.ema.parameters()), list(self.method.parameters()), 1 - keep
-        )
+        torch._foreach_lerp_(list(self.ema.parameters()), list(self.method.parameters()), 1 - keep)
         for mean, present in zip(self.ema.buffers(), self.method.buffers(), strict=True):
             mean.copy_(present)
 
@@ -210,7 +210,9 @@ def optimizer(
     )
 
 
-def next_turn(steps: Iterator[OptimizerStep], precision: AbstractContextManager) -> OptimizerStep | None:
+def next_turn(
+    steps: Iterator[OptimizerStep], precision: AbstractContextManager
+) -> OptimizerStep | None:
     """The next player and its losses, computed in mixed precision; None when all have moved."""
     with precision:
         return next(steps, None)

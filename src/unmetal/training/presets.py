@@ -72,7 +72,9 @@ LIKE_DRIT = loop.Config(
 )
 """DRIT's: the content critic moves on all three pairs of a batch, everybody on the last."""
 
-FALLING = loop.Config(samples=SLOT, batch=8, lr=1e-3, betas=(0.9, 0.999), weight_decay=0, lr_decay_fraction=1)
+FALLING = loop.Config(
+    samples=SLOT, batch=8, lr=1e-3, betas=(0.9, 0.999), weight_decay=0, lr_decay_fraction=1
+)
 """For plain convolutions without norms."""
 
 SGD = loop.Config(

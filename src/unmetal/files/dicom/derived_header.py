@@ -24,6 +24,9 @@ from pydicom.uid import (
 from unmetal.files.derivation import Derivation
 from unmetal.files.dicom.provenance import derived_uid, sign
 
+SUFFIXES = {"MAR_DIFFERENCE": " difference", "MAR_METAL": " metal", "SIMULATED": " SIMULATED"}
+"""What stands behind the method in SeriesDescription, by value 4 of ImageType."""
+
 STEPS = {"MAR_DIFFERENCE": 2, "MAR_METAL": 3}
 """How many times the offset is added to SeriesNumber, where not once."""
 
@@ -81,7 +84,7 @@ def derived(source: Dataset, derivation: Derivation, instance: str) -> Dataset:
 def title(text: str, derivation: Derivation) -> str:
     """SeriesDescription: the source's as far as 64 characters let it, what made this one, and
     the warnings that fit, `!size,flips,+1`."""
-    suffix = f" [unmetal {derivation.method[:24]}{_what(derivation)} - research]"
+    suffix = f" [unmetal {derivation.method[:24]}{SUFFIXES.get(derivation.kind, '')} - research]"
     room = 64 - len(suffix)
     warned = _listed(derivation.warnings, room - min(len(text), TITLE))
     return (text[: room - len(warned)].rstrip() + suffix + warned).strip()
@@ -91,10 +94,6 @@ def series_number(source: Dataset, derivation: Derivation) -> int:
     """Within the 12 characters and 31 bits of an IS."""
     before = int(source.get("SeriesNumber") or 0)
     return min(before + derivation.series_offset * STEPS.get(derivation.kind, 1), 2**31 - 1)
-
-
-def _what(derivation: Derivation) -> str:
-    return {"MAR_DIFFERENCE": " difference", "MAR_METAL": " metal"}.get(derivation.kind, "")
 
 
 def _listed(keys: tuple[str, ...], room: int) -> str:
