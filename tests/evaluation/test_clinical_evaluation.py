@@ -68,7 +68,7 @@ def test_a_machine_is_drawn_for_each_case_and_the_seed_decides(machine) -> None:
     text = page(caption(PATIENTS, setting, rows), rows, {}, "li")
     assert f"drawn `{machine}` machine" in text
     assert "at kvp" in text
-    assert "2 patients, with 95 % t intervals: two say next to nothing" in text
+    assert "2 patients' means, with 95 % t intervals; of two they are wide" in text
 
 
 @pytest.mark.recipe

@@ -106,11 +106,11 @@ def caption(cases: Cases, setting: Setting, rows: Sequence[Row]) -> str:
 
 def interval(groups: int, unit: str) -> str:
     """What a caption says of means and intervals over so many patients or slices."""
-    known = "" if unit == "patient" else "; their patients are not known"
+    known = "" if unit == "patient" else " (whose patients are not known)"
     if groups == 1:
-        return f"No intervals: one {unit} says nothing about others{known}."
-    few = ": two say next to nothing, so they are wide" if groups == 2 else ""
-    return f"Means of the means of {groups} {unit}s, with 95 % t intervals{few}{known}."
+        return f"No intervals: one {unit} says nothing about others."
+    few = "; of two they are wide, for two say next to nothing" if groups == 2 else ""
+    return f"Means of {groups} {unit}s' means{known}, with 95 % t intervals{few}."
 
 
 def averaged(factor: int) -> str:
