@@ -1,4 +1,4 @@
-"""What a node bears: series per minute and memory over 200 received series of a real header.
+"""Load on a node: series a minute and memory over 200 received series with a real header.
 
 Three slices of the chest port at a quarter of their size, again and again under new UIDs, by two
 scanners at the same time; the node reduces them with LI and sends them to an archive in this

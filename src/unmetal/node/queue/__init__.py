@@ -1,1 +1,1 @@
-"""The queue on disk; knows nothing of networks or methods. Public: `Spool`, `Arrivals`, `Job`."""
+"""The queue on disk: a `Spool`, `Arrivals` into it and `Job`s in it; knows nothing of methods."""
