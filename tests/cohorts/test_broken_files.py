@@ -108,7 +108,7 @@ BROKEN: dict[str, tuple[Callable[[Path], object], str]] = {
         "not a complete",
     ),
     "cut.nii.gz": (short_volume, ""),
-    "bytes.nii.gz": (lambda p: volume(p, np.zeros((2, 9, 9), np.uint8)), "8-bit"),
+    "bytes.nii.gz": (lambda p: volume(p, np.zeros((2, 9, 9), np.uint8)), "8 bits"),
     "voxels.mhd": (without_voxels, "not a complete .mhd image"),
     "folder.dcm": (lambda p: p.mkdir(), "a folder, named as a file"),
     "gone.dcm": (lambda p: p.symlink_to("/nowhere/at/all"), "a link to nothing"),

@@ -166,7 +166,7 @@ def test_a_result_says_in_its_header_who_made_it_and_a_simulation_does_not(
         write(volume, path, derivation=Derivation("ADN", kind=kind))
         again = read(path)
         assert again.meta["made_by_unmetal"] == (kind == "MAR")
-        assert "unmetal: ADN, research only; scanner 7" in again.source.texts["ITK_FileNotes"]
+        assert "unmetal: ADN, research only; scanner 7" in again.source.note
     assert not volume.meta["made_by_unmetal"]
 
 

@@ -1,4 +1,4 @@
-"""Files in, `Volume` out, and back again in the same form, geometry, type and order.
+"""Files in, `Volume` out, and back again in the same format, geometry, type and order.
 
 Each format is one module with `read(path, spacing)` and `write(volume, path, derivation)`; none is
 imported before a file needs it, so training runs where pydicom and SimpleITK are not installed.
@@ -65,15 +65,15 @@ def read(
     """
     if spacing is not None and not 0 < spacing < float("inf"):
         raise InputError(f"spacing {spacing}: the pixel size must be a positive length in mm")
-    form = detect_format(path)
+    format = detect_format(path)
     chosen = {} if only is None else {"only": only}
     try:
-        volume = format_module(form).read(path, spacing, **chosen)
+        volume = format_module(format, path).read(path, spacing, **chosen)
     except OSError as error:
         raise InputError(f"{path}: cannot be read: {short_error(error)}") from error
     except MemoryError as error:
         raise InputError(f"{path}: does not fit into memory") from error
-    volume = _checked(replace(volume, path=path), form)
+    volume = _checked(replace(volume, path=path), format)
     if log_warnings:
         for warning in volume.meta["warnings"]:
             log.warning("%s: %s", path, warning)
@@ -87,7 +87,7 @@ def write(
     force: bool = False,
     derivation: Derivation | None = None,
 ) -> None:
-    """Give a volume back in the form it was read from; one made in memory goes by the suffix.
+    """Give a volume back in the format it was read from; one made in memory goes by the suffix.
 
     All or nothing: files appear under their names when every one of them is complete. A pixel
     whose HU did not change keeps its stored value bit for bit.
@@ -113,7 +113,7 @@ def as_stored(volume: Volume) -> tuple[Volume, np.ndarray]:
     return volume.with_hu(hu), clipped
 
 
-def _checked(volume: Volume, form: str) -> Volume:
+def _checked(volume: Volume, format: str) -> Volume:
     """Add the padding no header declares, and refuse values that cannot be HU."""
     require_finite(volume.hu, str(volume.path))
     if volume.spacing_known:
@@ -121,5 +121,5 @@ def _checked(volume: Volume, form: str) -> Volume:
     masks = [m for m in (volume.padding, detect_padding(volume.hu)) if m is not None and m.any()]
     padding = np.logical_or.reduce(masks) if masks else None
     warnings = list(volume.meta.get("warnings", ()))
-    warnings += check_hu_range(volume.hu, padding, form, str(volume.path))
+    warnings += check_hu_range(volume.hu, padding, format, str(volume.path))
     return replace(volume, padding=padding, meta=volume.meta | {"warnings": tuple(warnings)})

@@ -7,8 +7,8 @@ from pathlib import Path
 from unmetal.errors import InputError, short_error
 
 SUFFIXES = {
-    ".nii.gz": "itk",
-    ".nii": "itk",
+    ".nii.gz": "nifti",
+    ".nii": "nifti",
     ".mha": "itk",
     ".mhd": "itk",
     ".nrrd": "itk",
@@ -18,6 +18,9 @@ SUFFIXES = {
     ".zip": "dicom",
 }
 """Suffix -> the module of `unmetal.files` that reads and writes it."""
+
+GRIDS = {"nifti", "itk"}
+"""Modules that write what the other one read."""
 
 SIGNATURES = (
     (128, b"DICM", "dicom"),
@@ -50,9 +53,9 @@ def detect_format(path: Path) -> str:
         raise InputError(f"{path}: there is no such file or folder") from error
     except OSError as error:
         raise InputError(f"{path}: cannot be read: {short_error(error)}") from error
-    for offset, mark, form in SIGNATURES:
+    for offset, mark, format in SIGNATURES:
         if head[offset:].startswith(mark):
-            return form
+            return format
     if suffix_of(path):
         return SUFFIXES[suffix_of(path)]
     raise InputError(f"{path}: not a format that is read here: give {KNOWN}")
@@ -63,7 +66,7 @@ def output_format(path: Path, held: str | None) -> str:
 
     Args:
         path: the output.
-        held: form of the volume's source; None for one made in memory.
+        held: format of the volume's source; None for one made in memory.
 
     Raises:
         InputError: the suffix asks for another format, or nothing says which.
@@ -71,8 +74,10 @@ def output_format(path: Path, held: str | None) -> str:
     wanted = SUFFIXES.get(suffix_of(path))
     if held is None and wanted is None:
         raise InputError(f"{path}: say the format by the suffix: {', '.join(SUFFIXES)}")
+    if wanted is not None and {wanted, held} <= GRIDS:
+        return wanted
     if held is not None and wanted not in {None, held}:
-        fitting = " or ".join(s for s, form in SUFFIXES.items() if form == held)
+        fitting = " or ".join(s for s, format in SUFFIXES.items() if format == held)
         folder = "a folder, " if held == "dicom" else ""
         raise InputError(
             f"{path}: the output has the format of the input; give {folder}{fitting} as output"

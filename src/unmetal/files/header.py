@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from unmetal.files.formats import GRIDS
 from unmetal.scan import Volume
 
 IDENTIFIERS = {
@@ -30,7 +31,7 @@ def identifiers(volume: Volume) -> dict[str, str]:
 
 def orientation(volume: Volume) -> tuple[float, ...] | None:
     """Direction cosines of a row and of a column, LPS (6 numbers); None where nothing says so."""
-    if volume.source is not None and volume.source.form == "itk":
+    if volume.source is not None and volume.source.format in GRIDS:
         by_axis = volume.source.direction
         if len(by_axis) == 9:
             return (*by_axis[0::3], *by_axis[1::3])
@@ -50,13 +51,13 @@ def images(volume: Volume) -> list[str]:
 
 def _headers(volume: Volume) -> list:
     """The DICOM headers of the slices in order; none for other formats."""
-    if volume.source is None or volume.source.form != "dicom":
+    if volume.source is None or volume.source.format != "dicom":
         return []
     return [one.header for one in volume.source.slices]
 
 
 def header(volume: Volume, keyword: str, place: int = 0) -> str:
     """What the DICOM header of a slice says; empty where it does not, or there is none."""
-    if volume.source is None or volume.source.form != "dicom":
+    if volume.source is None or volume.source.format != "dicom":
         return ""
     return str(volume.source.slices[place].header.get(keyword) or "").strip()

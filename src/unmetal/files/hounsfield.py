@@ -115,13 +115,15 @@ def detect_padding(hu: np.ndarray) -> np.ndarray | None:
     return (hu == value[:, :, None]) & filled[:, None, None]
 
 
-def check_hu_range(hu: np.ndarray, padding: np.ndarray | None, form: str, where: str) -> list[str]:
+def check_hu_range(
+    hu: np.ndarray, padding: np.ndarray | None, format: str, where: str
+) -> list[str]:
     """Raise InputError for values that cannot be HU; return warnings for those that are odd.
 
     Args:
         hu: `[slices H W]`, finite.
         padding: bool of that shape: pixels that do not count.
-        form: the format; the header of `dicom` says itself that its values are HU.
+        format: the header of `dicom` says itself that its values are HU.
         where: the file, for the message.
     """
     inside = hu if padding is None else hu[~padding]
@@ -129,11 +131,11 @@ def check_hu_range(hu: np.ndarray, padding: np.ndarray | None, form: str, where:
         raise InputError(f"{where}: holds nothing but padding below -1024 HU")
     low, high = float(inside.min()), float(inside.max())
     found = f"{where}: values from {low:g} to {high:g} are not HU"
-    if high < BELOW_AIR and form == "png":
+    if high < BELOW_AIR and format == "png":
         raise InputError(f"{found}: a 16-bit .png must store HU + 32768, as DeepLesion does")
     if high < BELOW_AIR or high > 1e6:
         raise InputError(f"{found}: air should be -1000 and water 0")
-    if form == "dicom" or low == high:
+    if format == "dicom" or low == high:
         return []
     if low >= -2 and high <= 20:
         raise InputError(f"{found}: is it attenuation in 1/cm or a normalised image? give HU")

@@ -21,7 +21,7 @@ class Array:
     shape: tuple[int, ...]
     """`(H, W)` or `(slices, H, W)`."""
 
-    form: ClassVar[str] = "npy"
+    format: ClassVar[str] = "npy"
 
     def read_back(self, hu: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """See `unmetal.files.as_stored`: floats hold everything."""

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from unmetal.errors import InputError, short_error
+from unmetal.errors import InputError, install_extra, short_error
 from unmetal.files.derivation import Derivation
 from unmetal.files.formats import output_format, suffix_of
 from unmetal.files.hounsfield import require_finite
@@ -47,24 +47,26 @@ def write_all(outputs: Sequence[Output], *, force: bool = False) -> None:
         require_finite(output.volume.hu, "the values to write")
     try:
         with ExitStack() as stages:
-            for output, form in zip(outputs, forms, strict=True):
+            for output, format in zip(outputs, forms, strict=True):
                 target = stages.enter_context(staged(output.path, force=force))
-                _put(output, target, format_module(form))
+                _put(output, target, format_module(format, output.path))
     except OSError as error:
         raise InputError(f"{outputs[0].path}: cannot be written: {short_error(error)}") from error
 
 
 def check_output(volume: Volume, path: Path, *, force: bool = False) -> str:
-    """Refuse an output that `write_all` would refuse, before an hour of computing; names its form.
+    """Refuse an output that `write_all` would refuse, before an hour of computing; returns its
+    format.
 
     Raises:
         InputError: another format than the input's, a path that exists, or the input itself.
     """
-    form = output_format(path, None if volume.source is None else volume.source.form)
-    layout = volume.source.layout if form == "dicom" and volume.source is not None else "file"
+    format = output_format(path, None if volume.source is None else volume.source.format)
+    layout = volume.source.layout if format == "dicom" and volume.source is not None else "file"
     folder = layout == "folder" and not suffix_of(path)
     refuse_to_lose(path, folder=folder, source=volume.path, force=force)
-    return form
+    format_module(format, path)
+    return format
 
 
 def check_mask(volume: Volume) -> None:
@@ -73,13 +75,22 @@ def check_mask(volume: Volume) -> None:
     Raises:
         InputError: the extra `dicom` is not installed, or the header lacks what a mask needs.
     """
-    if volume.source is not None and volume.source.form == "dicom":
-        format_module("dicom").check_mask(volume)
+    if volume.source is not None and volume.source.format == "dicom":
+        format_module("dicom", volume.path).check_mask(volume)
 
 
-def format_module(form: str) -> Any:
-    """The module that reads and writes a form; imported when a file needs it."""
-    return import_module(f"unmetal.files.{form}")
+def format_module(format: str, path: Path | None) -> Any:
+    """The module that reads and writes a format, for `path`; imported when a file needs it.
+
+    Raises:
+        InputError: SimpleITK is not installed.
+    """
+    try:
+        return import_module(f"unmetal.files.{format}")
+    except ModuleNotFoundError as error:
+        if error.name != "SimpleITK":
+            raise
+        raise InputError(f"{path}: {install_extra('SimpleITK', 'itk')}") from error
 
 
 def beside(path: Path, what: str, volume: Volume) -> Path:
@@ -89,7 +100,7 @@ def beside(path: Path, what: str, volume: Volume) -> Path:
     """
     suffix = suffix_of(path)
     stem = path.name[: len(path.name) - len(suffix)]
-    if what == "metal" and volume.source is not None and volume.source.form == "dicom":
+    if what == "metal" and volume.source is not None and volume.source.format == "dicom":
         suffix = ".dcm"
     return path.with_name(f"{stem}-{what}{suffix}")
 
@@ -98,7 +109,7 @@ def difference(before: Volume, after: Volume) -> Volume:
     """What was changed, in HU, on the same grid; what it is written as follows from the source."""
     source = before.source
     if source is not None:
-        source = format_module(source.form).blank(source)
+        source = format_module(source.format, before.path).blank(source)
     return replace(before, hu=after.hu - before.hu, source=source, padding=None)
 
 

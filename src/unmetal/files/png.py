@@ -1,4 +1,4 @@
-"""16-bit grey .png in the form of DeepLesion: the stored number is HU + 32768.
+"""16-bit grey .png as DeepLesion has them: the stored number is HU + 32768.
 
 Source: K. Yan et al., DeepLesion, J. Med. Imaging 5(3), 2018, and the data set's own notes.
 """
@@ -31,7 +31,7 @@ class Picture:
     stored: np.ndarray
     """uint16 `[H W]`."""
 
-    form: ClassVar[str] = "png"
+    format: ClassVar[str] = "png"
 
     def read_back(self, hu: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """See `unmetal.files.as_stored`."""

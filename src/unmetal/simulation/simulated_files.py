@@ -75,7 +75,7 @@ def _resized(volume: Volume, image: np.ndarray) -> Volume:
     """The volume with other values; one of another matrix has no header to return to."""
     if image.shape == volume.hu.shape:
         return volume.with_hu(image)
-    if volume.source is not None and volume.source.form == "dicom":
+    if volume.source is not None and volume.source.format == "dicom":
         raise InputError(
             f"{volume.path}: a DICOM series keeps its matrix: add --native, or write an .npz"
         )

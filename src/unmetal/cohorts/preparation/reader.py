@@ -141,7 +141,7 @@ def unfit(volume: Volume) -> str:
         return "slices are not axial"
     if str(volume.meta.get("burned_in", "")).upper() == "YES":
         return "text burned into the image, which may say whose it is"
-    if volume.source is not None and volume.source.form == "dicom" and not volume.spacing_known:
+    if volume.source is not None and volume.source.format == "dicom" and not volume.spacing_known:
         return "the header states no pixel size"
     _, row, column = volume.spacing
     return "pixels are not square" if abs(row - column) > 1e-3 * column else ""

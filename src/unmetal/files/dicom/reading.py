@@ -72,7 +72,7 @@ class Series:
     slices: tuple[Slice, ...]
     layout: Layout
 
-    form: ClassVar[str] = "dicom"
+    format: ClassVar[str] = "dicom"
 
     def read_back(self, hu: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """See `unmetal.files.as_stored`."""
