@@ -4,6 +4,8 @@ BIN := .venv/bin
 # One thread per process: two test processes with two threads each fight over the cores.
 TEST := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist worksteal
 
+INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+
 .PHONY: demo test test-all lint benchmarks clean
 
 demo: .venv/installed
@@ -28,12 +30,12 @@ benchmarks: .venv/developed
 .venv/bin/python:
 	$(PYTHON) -m venv .venv
 
-.venv/installed: .venv/bin/python pyproject.toml
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable .
+.venv/installed: .venv/bin/python pyproject.toml constraints.txt
+	$(INSTALL) --editable .
 	touch $@
 
-.venv/developed: .venv/bin/python pyproject.toml
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[dev]"
+.venv/developed: .venv/bin/python pyproject.toml constraints.txt
+	$(INSTALL) --editable ".[dev]"
 	touch .venv/installed $@
 
 clean:

@@ -6,7 +6,6 @@
 
 import sys
 from importlib import import_module
-from importlib.metadata import version
 
 from unmetal.commands import COMMANDS
 from unmetal.errors import InputError
@@ -20,7 +19,9 @@ def main(arguments: list[str] | None = None) -> int:
         return 0 if arguments else 2
     name, *rest = arguments
     if name == "--version":
-        print(f"unmetal {version('unmetal')}")
+        from unmetal.software import software  # noqa: PLC0415  (git, once)
+
+        print(software())
         return 0
     if name not in COMMANDS:
         print(f"unmetal: there is no command {name!r}; see unmetal --help", file=sys.stderr)

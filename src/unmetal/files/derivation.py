@@ -3,7 +3,7 @@
 from dataclasses import KW_ONLY, dataclass
 from typing import Literal
 
-from unmetal.software import SOFTWARE
+from unmetal.software import software
 
 Compression = Literal["rle", "jpegls", "j2k"]
 """Lossless encodings of DICOM pixels: RLE, JPEG-LS, JPEG 2000."""
@@ -62,5 +62,5 @@ class Derivation:
     @property
     def entropy(self) -> list[str]:
         """All that decides what a derived object holds, for its UID."""
-        what = (self.method, self.description, self.kind, self.weights, SOFTWARE)
+        what = (self.method, self.description, self.kind, self.weights, software())
         return [*what, self.equipment, self.private, str(self.series_offset)]

@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from importlib.metadata import version
 from pathlib import Path
 
 from prometheus_client import CollectorRegistry, Counter, disable_created_metrics, generate_latest
@@ -20,6 +19,7 @@ from prometheus_client.registry import Collector
 
 from unmetal.errors import InputError
 from unmetal.node.queue.spool import Spool
+from unmetal.software import version
 
 LOOPBACK = "127.0.0.1"
 
@@ -55,7 +55,7 @@ class Health:
             "worrying": self.worrying,
             "series": self.series,
             "free_bytes": self.free_bytes,
-            "version": version("unmetal"),
+            "version": version(),
         }
         return json.dumps(shown) + "\n"
 

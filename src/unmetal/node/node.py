@@ -6,7 +6,6 @@ import signal
 import threading
 import time
 from contextlib import ExitStack
-from importlib.metadata import version
 
 from unmetal.files.dicom.reading import tolerant
 from unmetal.node.c_store import CStore
@@ -25,6 +24,7 @@ from unmetal.node.reducer import ReducerProcess
 from unmetal.node.sender import Sender, Transport
 from unmetal.node.thread import BackgroundLoop
 from unmetal.node.worker import Worker
+from unmetal.software import version
 
 DAY_S = 24 * 3600.0
 
@@ -90,7 +90,7 @@ class Node:
             to=[sender.destination for sender in self.senders],
             spool=str(self.spool.folder),
             series=self.spool.counts(),
-            version=version("unmetal"),
+            version=version(),
         )
 
     def stop(self) -> None:

@@ -19,7 +19,7 @@ from unmetal.methods.method import Method
 from unmetal.reduction.reduce_volume import Reduced, reduce_volume
 from unmetal.reduction.settings import Settings
 from unmetal.scan import Progress, Volume
-from unmetal.software import SOFTWARE
+from unmetal.software import software
 from unmetal.weights import checkpoint
 from unmetal.weights.load import found, load_method
 
@@ -137,7 +137,7 @@ def derivation(tool: Tool, settings: Settings) -> Derivation:
     size = f", pixels of {settings.spacing:g} mm" if settings.spacing else ""
     return Derivation(
         method=tool.name,
-        description=f"{tool.name} by {SOFTWARE}{weights}{size}{flips}, metal above "
+        description=f"{tool.name} by {software()}{weights}{size}{flips}, metal above "
         f"{settings.metal_hu:g} HU, in the image domain. RESEARCH USE ONLY.",
         weights=tool.sha256,
         compress=settings.compress,

@@ -14,7 +14,7 @@ from unmetal.errors import InputError, short_error
 from unmetal.files import Derivation, check_output, write
 from unmetal.files.staging import refuse_to_lose, staged
 from unmetal.scan import Volume
-from unmetal.software import SOFTWARE
+from unmetal.software import software
 
 
 def check_simulated(volume: Volume, path: Path, size: tuple[int, int], *, force: bool) -> None:
@@ -37,7 +37,7 @@ def simulated(method: str, how: str, image: np.ndarray) -> Derivation:
     another seed, mask or affected series makes other objects.
     """
     pixels = hashlib.sha256(np.ascontiguousarray(image)).hexdigest()[:12]
-    said = f"SIMULATED metal artifact, not the patient's: {how}, by {SOFTWARE}, pixels {pixels}"
+    said = f"SIMULATED metal artifact, not the patient's: {how}, by {software()}, pixels {pixels}"
     return Derivation(method, f"{said}. RESEARCH USE ONLY.", kind="SIMULATED")
 
 

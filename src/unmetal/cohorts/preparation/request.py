@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +18,7 @@ from unmetal.cohorts.preparation.selection import (
     without_metal,
 )
 from unmetal.errors import InputError
+from unmetal.software import software
 
 RULES: dict[Kind, Rule] = {
     "deeplesion": without_metal,
@@ -74,7 +74,7 @@ class Request:
     def about(self) -> dict[str, Any]:
         """How the cohort was made, in words that tell nothing about the archive's names."""
         return {
-            "made_by": f"unmetal {version('unmetal')}",
+            "made_by": software(),
             "kind": self.kind,
             "rule": RULES[self.kind].__name__,
             **asdict(self.limits),

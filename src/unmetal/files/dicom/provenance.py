@@ -13,7 +13,7 @@ from pydicom.sequence import Sequence
 from pydicom.uid import UID, CTImageStorage, generate_uid
 
 from unmetal.files.derivation import Derivation
-from unmetal.software import SOFTWARE
+from unmetal.software import software
 
 MAKER = "unmetal"
 
@@ -107,7 +107,7 @@ def equipment(derivation: Derivation) -> Dataset:
     item.PurposeOfReferenceCodeSequence = Sequence([code(*PROCESSING)])
     item.Manufacturer = MAKER
     item.ManufacturerModelName = model_name(derivation)
-    item.SoftwareVersions = SOFTWARE
+    item.SoftwareVersions = software()
     item.DeviceUID = device_uid(derivation)
     item.ContributionDescription = f"{MEANINGS.get(derivation.kind, 'MAR')}. RESEARCH USE ONLY"
     return item
@@ -120,7 +120,7 @@ def model_name(derivation: Derivation) -> str:
 
 def device_uid(derivation: Derivation) -> UID:
     """Changes with each trained model; without weights, with the method and its version."""
-    return generate_uid(entropy_srcs=[derivation.weights or f"{SOFTWARE} {derivation.method}"])
+    return generate_uid(entropy_srcs=[derivation.weights or f"{software()} {derivation.method}"])
 
 
 def scanner(source: Dataset) -> Dataset:
@@ -163,4 +163,4 @@ def _replace_equipment(image: Dataset, derivation: Derivation) -> None:
             delattr(image, keyword)
     image.Manufacturer = MAKER
     image.ManufacturerModelName = model_name(derivation)
-    image.SoftwareVersions = SOFTWARE
+    image.SoftwareVersions = software()

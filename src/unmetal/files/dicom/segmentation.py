@@ -19,7 +19,7 @@ from unmetal.files.dicom.derived_header import series_number, title
 from unmetal.files.dicom.reading import tolerant
 from unmetal.files.dicom.writing import series_of
 from unmetal.scan import Volume
-from unmetal.software import SOFTWARE
+from unmetal.software import software
 
 TYPE_2 = (
     "AccessionNumber",
@@ -108,7 +108,7 @@ def _segmentation(headers: list[Dataset], mask: np.ndarray, derivation: Derivati
             instance_number=1,
             manufacturer=provenance.MAKER,
             manufacturer_model_name=provenance.model_name(derivation),
-            software_versions=SOFTWARE,
+            software_versions=software(),
             device_serial_number=derivation.weights[:16] or "0",
             content_label="METAL",
             content_description="Metal, found by a threshold. RESEARCH USE ONLY",
@@ -126,7 +126,7 @@ def _segment(derivation: Derivation) -> Any:
         segmented_property_type=codes.SCT.Implant,
         algorithm_type=seg.SegmentAlgorithmTypeValues.AUTOMATIC,
         algorithm_identification=AlgorithmIdentificationSequence(
-            name="metal threshold", version=SOFTWARE, family=codes.DCM.ImageProcessing
+            name="metal threshold", version=software(), family=codes.DCM.ImageProcessing
         ),
         tracking_uid=provenance.derived_uid("metal", derivation),
         tracking_id="unmetal metal",

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import math
-import platform
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
-from importlib.metadata import version
 from typing import Any
 
 import numpy as np
@@ -20,6 +18,7 @@ from unmetal.reduction.reduce_volume import Reduced
 from unmetal.reduction.report.changes import LEVELS, Changes, SliceChanges, Tally
 from unmetal.reduction.report.findings import checks, doubts
 from unmetal.reduction.settings import Settings
+from unmetal.software import versions
 
 FORMAT = 1
 """Of the JSON; a reader that knows another number should not guess."""
@@ -119,7 +118,6 @@ def _of_weights(made: Made) -> list[dict[str, str]]:
 
 
 def _made(made: Made) -> dict[str, Any]:
-    versions = {name: version(name) for name in ("unmetal", "torch", "numpy")}
     return {
         "method": made.method,
         "weights": made.weights,
@@ -129,7 +127,7 @@ def _made(made: Made) -> dict[str, Any]:
         "device": made.device,
         "seconds": round(made.seconds, 1),
         "date": made.date,
-        "versions": versions | {"python": platform.python_version()},
+        "versions": versions(),
     }
 
 
