@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from unmetal.evaluation.tables.markdown import grid
+from unmetal.evaluation.tables.markdown import markdown_table
 from unmetal.metrics.aapm import aapm
 from unmetal.metrics.faults import METAL_HU, faults
 from unmetal.metrics.lesion import choose_lesion, contrast, detectability
@@ -64,7 +64,7 @@ def shown(some: list[dict[str, dict[str, float]]]) -> str:
         [fault, *(f"{np.nanmean([one[fault][name] for one in some]):.3g}" for name in names)]
         for fault in some[0]
     ]
-    return grid(["fault", *names], lines)
+    return markdown_table(["fault", *names], lines)
 
 
 def phantom(size: int = 256, pixel: float = 1.5) -> tuple[np.ndarray, np.ndarray, float]:

@@ -1,17 +1,17 @@
 #!/bin/sh
 # The paper's ablation: each row adds one loss. The scale is in every row's config.json.
 #
-#   recipes/adn-ablation.sh [--coarser N] SOURCE [BASE] [SAMPLES]
+#   recipes/adn-ablation.sh [--downsample N] SOURCE [BASE] [SAMPLES]
 #
 # BASE     adn-syn (GPU, default) or adn-syn-small (CPU), which learns at half the resolution:
-#          evaluate that with --coarser 2, as it is trained
+#          evaluate that with --downsample 2, as it is trained
 # SAMPLES  for each row; 20,000 by default
 #
 # Interrupted? Run it again: every row goes on where it last validated.
 set -eu
-coarser=1
-if [ "$1" = --coarser ]; then
-    coarser=$2
+downsample=1
+if [ "$1" = --downsample ]; then
+    downsample=$2
     shift 2
 fi
 source=$1
@@ -25,7 +25,7 @@ for row in adversarial reconstruction artifact self-reduction; do
     "$python" -m unmetal train "$base-$row" --data runs/data/syn --out "$here/$row" --samples "$samples"
 done
 "$python" -m unmetal evaluate "$here/adversarial" "$here/reconstruction" "$here/artifact" \
-    "$here/self-reduction" --against self-reduction --coarser "$coarser" \
+    "$here/self-reduction" --against self-reduction --downsample "$downsample" \
     --data "$source" --out "$here/table" --add
 "$python" recipes/learning_curves.py "$here/adversarial" "$here/reconstruction" "$here/artifact" \
     "$here/self-reduction" "$here/learning_curves.png"

@@ -1,6 +1,6 @@
 """How much of the artifact a network leaves, apart from how well it copies a slice.
 
-    python recipes/artifact_left.py SOURCE OUT.md RUN... [--coarser 2] [--draws 2]
+    python recipes/artifact_left.py SOURCE OUT.md RUN... [--downsample 2] [--draws 2]
 
 Small networks copy badly: what they do to a slice without metal already exceeds the artifact, and
 PSNR shows little else. So the network is asked twice, for the scan with metal and for the same scan
@@ -28,8 +28,8 @@ from torch import Tensor
 from torch.nn import functional
 
 from unmetal.evaluation.cases import Clean, load_cases
-from unmetal.evaluation.drawn_machines import SIZE, drawn
-from unmetal.evaluation.results import corrected
+from unmetal.evaluation.drawn_machines import SIZE, random_scene
+from unmetal.evaluation.results import run_method
 from unmetal.methods.method import Method
 from unmetal.metrics.image_quality import hu_protocol
 from unmetal.metrics.intervals import Interval, t_interval
@@ -50,7 +50,7 @@ def main() -> None:
     parser.add_argument("source", type=Path)
     parser.add_argument("out", type=Path)
     parser.add_argument("runs", nargs="+")
-    parser.add_argument("--coarser", type=int, default=1)
+    parser.add_argument("--downsample", type=int, default=1)
     parser.add_argument("--draws", type=int, default=2)
     given = parser.parse_args()
     methods = {Path(run).name: load_method(run).eval() for run in given.runs}
@@ -71,13 +71,13 @@ def rows(
             with torch.inference_mode():
                 done, pixel = scan(name, cases, number, draw)
                 free = replace(done.scan, image=done.free_image)
-                count = measured(done, pixel, given.coarser)
+                count = measured(done, pixel, given.downsample)
                 artifact = count(done.scan.image, free.image)
                 if artifact < ENOUGH_HU:
                     continue
                 for label, method in methods.items():
                     a, b = (
-                        corrected(method, one, given.coarser, pixel).image
+                        run_method(method, one, given.downsample, pixel).image
                         for one in (done.scan, free)
                     )
                     yield label, patient, count(a, b) / artifact, count(b, free.image)
@@ -95,17 +95,17 @@ def scan(name: str, cases: Clean, number: int, draw: int) -> tuple[Simulation, f
         return simulate(clean, metal, ("ti",), protocol, noise), 10 * protocol.scanner.grid.pixel
     assert cases.spacing is not None
     pixel = float(cases.spacing[number]) * cases.hu.shape[-1] / SIZE
-    return drawn(name, clean, pixel, np.random.default_rng([0, number, draw])).scan(), pixel
+    return random_scene(name, clean, pixel, np.random.default_rng([0, number, draw])).scan(), pixel
 
 
-def measured(done: Simulation, pixel: float, coarser: int):
+def measured(done: Simulation, pixel: float, downsample: int):
     """RMSE in HU of two images `[1 1 H W]` in 1/cm, inside the body, 2 px and more from metal, at
     the resolution of the networks."""
     assert done.scan.clean is not None
     assert done.scan.metal is not None
-    truth = mu_to_hu(functional.avg_pool2d(done.scan.clean, coarser))
-    metal = functional.max_pool2d(done.scan.metal.float(), coarser) > 0
-    body = torch.from_numpy(body_mask(truth[0, 0].numpy(), pixel * coarser))[None, None]
+    truth = mu_to_hu(functional.avg_pool2d(done.scan.clean, downsample))
+    metal = functional.max_pool2d(done.scan.metal.float(), downsample) > 0
+    body = torch.from_numpy(body_mask(truth[0, 0].numpy(), pixel * downsample))[None, None]
 
     def rmse(a: Tensor, b: Tensor) -> float:
         images = [

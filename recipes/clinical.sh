@@ -21,8 +21,8 @@ source=$1
 base=${2:-full}
 [ $# -gt 2 ] && shift 2 || set -- adn-clinical cyclegan-clinical adn-cbct cyclegan-cbct evaluate figures
 case $base in
-    full) suffix="" coarser=1 ;;
-    small) suffix=-small coarser=2 ;;
+    full) suffix="" downsample=1 ;;
+    small) suffix=-small downsample=2 ;;
     *) echo "$0: BASE is full or small, not $base" >&2; exit 2 ;;
 esac
 here=runs/clinical/$base
@@ -46,7 +46,7 @@ evaluate() {
         more="--draws 2 --clinical"
         [ $protocol != adn ] || more=""
         "$python" -m unmetal evaluate li nmar $learned $there --against li --protocol $protocol $more \
-            --data "$source/index.csv" --coarser $coarser --out "$here/$protocol" --add
+            --data "$source/index.csv" --downsample $downsample --out "$here/$protocol" --add
         rows="$rows $protocol=$here/$protocol/rows.csv"
     done
     # Over LI, for a truth that leaves more to gain; over what learned on SYN, for what learning on
@@ -60,7 +60,7 @@ evaluate() {
         "$python" recipes/clinical_drop.py $rows --metric $metric --out "$here/drop_$metric.md"
     done
     # shellcheck disable=SC2046
-    "$python" recipes/artifact_left.py "$source" "$here/left.md" --coarser $coarser --draws 1 \
+    "$python" recipes/artifact_left.py "$source" "$here/left.md" --downsample $downsample --draws 1 \
         $(trained "$syn/unet-syn" "$syn/cganmar-syn" "$syn/cyclegan-syn" "$syn/adn-syn" \
             "$here/adn-clinical" "$here/adn-cbct")
     # shellcheck disable=SC2046,SC2086

@@ -6,15 +6,16 @@ usage: python recipes/clinical_drop.py NAME=ROWS.csv... [--metric psnr] [--over 
 The first NAME is what drops are measured from; ROWS.csv are rows of `unmetal evaluate` on the same
 index.csv:
 
-    unmetal evaluate METHOD... --data DATA/index.csv --coarser 2 --out syn
-    unmetal evaluate METHOD... --data DATA/index.csv --coarser 2 --protocol clinical --out clinical
+    unmetal evaluate METHOD... --data DATA/index.csv --downsample 2 --out syn
+    unmetal evaluate METHOD... --data DATA/index.csv --downsample 2 --protocol clinical \\
+        --out clinical
     python recipes/clinical_drop.py SYN=syn/rows.csv clinical=clinical/rows.csv
 """
 
 import argparse
 from pathlib import Path
 
-from unmetal.evaluation.tables.drop import drop_table, fates
+from unmetal.evaluation.tables.drop import drop_table, method_drops
 from unmetal.evaluation.tables.means import COLUMNS
 from unmetal.evaluation.tables.rows import CEILING, INPUT, read_rows
 
@@ -37,7 +38,7 @@ def main(arguments: list[str] | None = None) -> None:
     data = {name: read_rows(Path(path)) for name, path in paths.items()}
     patients = len({row["group"] for rows in data.values() for row in rows})
     # The ceiling is no method: what a perfect sinogram gains says how much there was to gain.
-    found = sorted(fates(data, column, given.over), key=lambda one: one.method == CEILING)
+    found = sorted(method_drops(data, column, given.over), key=lambda one: one.method == CEILING)
     text = SAYS.format(over=given.over, first=next(iter(data)), patients=patients)
     text += "\n" + drop_table(found, list(data), column)
     print(text)

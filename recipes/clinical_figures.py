@@ -29,9 +29,9 @@ from unmetal.display.look import Window
 from unmetal.errors import InputError
 from unmetal.evaluation.folder import PICTURES, ROWS
 from unmetal.evaluation.gallery import gallery
-from unmetal.evaluation.pictures import Case, Pictures
-from unmetal.evaluation.results import numbers
-from unmetal.evaluation.tables.rows import INPUT, TRUTH, Row, read_rows, write_rows
+from unmetal.evaluation.pictures import Pictures
+from unmetal.evaluation.results import without_nan
+from unmetal.evaluation.tables.rows import INPUT, TRUTH, Case, Row, read_rows, write_rows
 from unmetal.metrics.no_reference import choose_flat, without_truth
 from unmetal.physics.derive import body_mask
 from unmetal.reduction.reduce_volume import find_metal, reduce_volume
@@ -78,8 +78,8 @@ def real(given: argparse.Namespace) -> tuple[Pictures, list[Row], list[str]]:
             both = metal[0], find_metal(volume.with_hu(hu))[0]
             found = without_truth(volume.hu[0], hu[0], both, body, flat, pixel)
             case: Row = {"method": label, "group": name, "slice": name, "mask_px": int(metal.sum())}
-            rows.append(case | numbers(found))
-        pictures.take(Case(name), {k: torch.from_numpy(hu[0]) for k, hu in shown.items()})
+            rows.append(case | without_nan(found))
+        pictures.keep(Case(name), {k: torch.from_numpy(hu[0]) for k, hu in shown.items()})
     if given.measured:
         write_rows(rows, given.measured)
     return pictures, rows, list(pictures.hu)
@@ -98,7 +98,7 @@ def transfer(given: argparse.Namespace) -> tuple[Pictures, list[Row], list[str]]
             shown[Path(name).name] = transfer_volume(affected, clean, load_method(name)).hu
         if given.beside:
             shown[given.called] = one_slice(given.beside[i], given.spacing).hu
-        pictures.take(Case(str(i + 1)), {k: torch.from_numpy(hu[0]) for k, hu in shown.items()})
+        pictures.keep(Case(str(i + 1)), {k: torch.from_numpy(hu[0]) for k, hu in shown.items()})
     return pictures, [], [name for name in pictures.hu if name != INPUT]
 
 

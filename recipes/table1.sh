@@ -23,8 +23,8 @@ source=$1
 base=${2:-full}
 [ $# -gt 2 ] && shift 2 || set -- adn unet cganmar cyclegan munit drit cnnmar rl-arcnn destreaknet evaluate
 case $base in
-    full) suffix="" coarser=1 dip=dip dip_slices=${DIP_SLICES:-10} ;;
-    small) suffix=-small coarser=2 dip=dip-small dip_slices=${DIP_SLICES:-1} ;;
+    full) suffix="" downsample=1 dip=dip dip_slices=${DIP_SLICES:-10} ;;
+    small) suffix=-small downsample=2 dip=dip-small dip_slices=${DIP_SLICES:-1} ;;
     *) echo "$0: BASE is full or small, not $base" >&2; exit 2 ;;
 esac
 here=runs/table1/$base
@@ -43,7 +43,7 @@ evaluate() {
     for name in deeplesion patients; do
         data=$source
         [ $name = patients ] && data=$source/index.csv
-        set -- --data "$data" --out "$here/$name" --coarser $coarser --add
+        set -- --data "$data" --out "$here/$name" --downsample $downsample --add
         [ $name = patients ] || set -- "$@" --costs
         "$python" -m unmetal evaluate $dip --slices "$dip_slices" "$@" > /dev/null
         # shellcheck disable=SC2086  (run folders without spaces)

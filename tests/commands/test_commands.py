@@ -111,3 +111,15 @@ def test_simulate_gives_the_slice_or_everything(tmp_path, capsys):
     assert known["sinogram"].shape == known["trace"].shape == (1, 320, 197)
     assert known["image"].max() > 5000 > known["free"].max()
     assert "256 x 256" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [(None, "no such file"), ("{", "not the config.json of a run"), ("{}", "not the config.json")],
+)
+def test_train_refuses_what_is_no_config_of_a_run(text, why, tmp_path, capsys):
+    path = tmp_path / "config.json"
+    if text is not None:
+        path.write_text(text)
+    assert main(["train", str(path), "--data", "x", "--out", str(tmp_path / "run")]) == 1
+    assert why in capsys.readouterr().err

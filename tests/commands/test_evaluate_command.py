@@ -44,7 +44,7 @@ def test_tables_and_a_figure_are_written_and_added_to(data, tmp_path, capsys):
 
 def test_an_index_is_a_test_set_by_patient(data, tmp_path, capsys):
     index, out = str(data / "index.csv"), str(tmp_path / "out")
-    command = ["evaluate", "li", "--data", index, "--out", out, "--coarser", "2"]
+    command = ["evaluate", "li", "--data", index, "--out", out, "--downsample", "2"]
     assert main([*command, "--device", "cpu"]) == 0
     said = capsys.readouterr().out
     assert "No intervals: one patient says nothing" in said

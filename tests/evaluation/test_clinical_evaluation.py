@@ -6,11 +6,12 @@ from torch import Tensor
 
 from unmetal.errors import InputError
 from unmetal.evaluation.cases import Clean, Pairs, Real
-from unmetal.evaluation.conditions import Setting, caption, fingerprint
+from unmetal.evaluation.conditions import EvalConfig, caption, fingerprint
 from unmetal.evaluation.evaluate import evaluate
-from unmetal.evaluation.pictures import Case, Pictures
+from unmetal.evaluation.pictures import Pictures
 from unmetal.evaluation.tables.markdown import page
-from unmetal.evaluation.tables.means import AAPM, LESION, NEAR
+from unmetal.evaluation.tables.means import AAPM, BY_DISTANCE, LESION
+from unmetal.evaluation.tables.rows import Case
 from unmetal.methods import load
 from unmetal.methods.method import Method
 from unmetal.scan import Scan
@@ -46,10 +47,10 @@ def without_seconds(rows: list) -> list:
 @pytest.mark.recipe
 @pytest.mark.parametrize("machine", ["clinical", "cbct"])
 def test_a_machine_is_drawn_for_each_case_and_the_seed_decides(machine) -> None:
-    setting = Setting(protocol=machine, draws=2, coarser=2)
+    config = EvalConfig(protocol=machine, draws=2, downsample=2)
     pictures = Pictures((Case("0", 1),))
     methods = {"given": Given(), "li": load("li")}
-    rows = list(evaluate(methods, PATIENTS, setting, pictures=pictures))
+    rows = list(evaluate(methods, PATIENTS, config, pictures=pictures))
     assert len(rows) == 4 * 2 * 2
     assert {(row["group"], row["slice"], row["mask"]) for row in rows} == {
         ("a", 0, 0), ("a", 0, 1), ("b", 1, 0), ("b", 1, 1)
@@ -63,9 +64,9 @@ def test_a_machine_is_drawn_for_each_case_and_the_seed_decides(machine) -> None:
         assert by["ceiling", slice_, mask]["psnr"] > affected["psnr"]
     assert pictures.hu["truth"][Case("0", 1)].shape == (128, 128)
     # The same again, and no draw depends on how many there are.
-    one = list(evaluate(methods, PATIENTS, Setting(protocol=machine, coarser=2)))
+    one = list(evaluate(methods, PATIENTS, EvalConfig(protocol=machine, downsample=2)))
     assert without_seconds(one) == without_seconds([row for row in rows if row["mask"] == 0])
-    text = page(caption(PATIENTS, setting, rows), rows, {}, "li")
+    text = page(caption(PATIENTS, config, rows), rows, {}, "li")
     assert f"drawn `{machine}` machine" in text
     assert "at kvp" in text
     assert "2 patients' means, with 95 % t intervals; of two they are wide" in text
@@ -73,16 +74,16 @@ def test_a_machine_is_drawn_for_each_case_and_the_seed_decides(machine) -> None:
 
 @pytest.mark.recipe
 def test_the_clinical_measures_are_those_of_the_result_with_the_metal_put_back() -> None:
-    setting = Setting(protocol="clinical", clinical=True, slices=1)
-    rows = {row["method"]: row for row in evaluate({"given": Given()}, PATIENTS, setting)}
-    names = {column.name for column in (*AAPM, *LESION, *NEAR)}
+    config = EvalConfig(protocol="clinical", clinical=True, slices=1)
+    rows = {row["method"]: row for row in evaluate({"given": Given()}, PATIENTS, config)}
+    names = {column.name for column in (*AAPM, *LESION, *BY_DISTANCE)}
     assert {"aapm_ct_number", "aapm_streak", "aapm_proton", "score_ct_number"} <= set(rows["given"])
     assert names & set(rows["given"]) == names & set(rows["input"])
     for name in names & set(rows["given"]):
         assert rows["given"][name] == pytest.approx(rows["input"][name], rel=1e-3, abs=1e-3)
     assert rows["ceiling"]["aapm_streak"] < rows["input"]["aapm_streak"]
     assert rows["ceiling"]["lesion_contrast"] == pytest.approx(1, abs=0.4)
-    text = page(caption(PATIENTS, setting, list(rows.values())), list(rows.values()), {}, "input")
+    text = page(caption(PATIENTS, config, list(rows.values())), list(rows.values()), {}, "input")
     assert "proton range" in text
     assert "contrast kept" in text
 
@@ -102,8 +103,8 @@ def pairs(size: int = 128) -> Pairs:
 def test_pairs_have_clinical_measures_where_they_are_wanted() -> None:
     found = {row["method"]: row for row in evaluate({"li": load("li")}, pairs())}
     assert not [name for name in found["li"] if name.startswith("aapm")]
-    setting = Setting(clinical=True)
-    found = {row["method"]: row for row in evaluate({"li": load("li")}, pairs(), setting)}
+    config = EvalConfig(clinical=True)
+    found = {row["method"]: row for row in evaluate({"li": load("li")}, pairs(), config)}
     # The streak beside the metal is denser than any tissue there.
     assert 0 < found["input"]["aapm_metal"] < 0.1
     assert found["input"]["aapm_ct_number"] > 10
@@ -130,31 +131,35 @@ def test_real_metal_is_measured_without_a_truth_and_slices_without_metal_are_lef
     assert li["metal_mm2"] == affected["metal_mm2"] == 36 * 9
     assert "psnr" not in li
     assert set(pictures.hu) == {"input", "li"}
-    assert "There is no truth" in caption(REAL, Setting(), rows)
+    assert "There is no truth" in caption(REAL, EvalConfig(), rows)
     with pytest.raises(InputError, match="no slice has metal"):
         list(evaluate({}, Real(REAL.affected[1:], REAL.spacing[1:], ("none",), ("b",))))
 
 
 @pytest.mark.parametrize(
-    ("cases", "setting", "why"),
+    ("cases", "config", "why"),
     [
-        (REAL, Setting(clinical=True), "no truth|needs a truth"),
-        (REAL, Setting(protocol="cbct"), "--protocol"),
-        (PATIENTS, Setting(clinical=True), "true size"),
-        (PATIENTS, Setting(protocol="cbct", draws=0), "at least once"),
-        (Clean(PATIENTS.hu, MASKS, ("a", "b")), Setting(protocol="cbct"), "spacing_mm"),
+        (REAL, EvalConfig(clinical=True), "no truth|needs a truth"),
+        (REAL, EvalConfig(protocol="cbct"), "--protocol"),
+        (PATIENTS, EvalConfig(clinical=True), "true size"),
+        (Clean(PATIENTS.hu, MASKS, ("a", "b")), EvalConfig(protocol="cbct"), "spacing_mm"),
     ],
 )
-def test_settings_that_do_not_fit_are_refused(cases, setting, why) -> None:
+def test_settings_that_do_not_fit_are_refused(cases, config, why) -> None:
     with pytest.raises(InputError, match=why):
-        list(evaluate({}, cases, setting))
+        list(evaluate({}, cases, config))
 
 
-def test_tables_that_are_older_than_a_setting_can_still_be_added_to() -> None:
-    assert Setting().told() == {"metal": "ti", "seed": 0, "coarser": 1}
-    assert Setting(protocol="cbct", draws=2).told()["draws"] == 2
+@pytest.mark.parametrize("option", ["downsample", "slices", "draws"])
+def test_numbers_below_one_are_refused(option) -> None:
+    with pytest.raises(InputError, match=f"--{option} 0: give at least 1"):
+        EvalConfig(**{option: 0})
+
+
+def test_rows_of_other_options_or_cases_are_told_apart_but_not_fewer_slices() -> None:
+    assert EvalConfig().merge_key == EvalConfig(slices=3).merge_key
+    for other in ({"seed": 1}, {"downsample": 2}, {"draws": 2}, {"clinical": True}):
+        assert EvalConfig().merge_key != EvalConfig(**other).merge_key
     known = PATIENTS
     unknown = Clean(known.hu, known.masks, known.groups, known.grouped_by)
-    assert fingerprint(known, Setting()) == fingerprint(unknown, Setting())
-    machine = Setting(protocol="cbct")
-    assert fingerprint(known, machine) != fingerprint(unknown, machine)
+    assert fingerprint(known) != fingerprint(unknown)

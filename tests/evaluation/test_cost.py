@@ -1,4 +1,4 @@
-"""What a method costs: counted exactly, measured apart."""
+"""What a method costs: counted exactly, measure apart."""
 
 import pytest
 import torch
@@ -6,7 +6,7 @@ from torch import nn
 
 from unmetal.device import timed
 from unmetal.evaluation import cost as module
-from unmetal.evaluation.cost import cost, measured
+from unmetal.evaluation.cost import cost, measure
 from unmetal.evaluation.evaluated_methods import card_of, facts
 from unmetal.methods import load
 from unmetal.methods.adn import ADN, Config
@@ -53,7 +53,7 @@ def test_the_card_says_what_weights_have_seen(tmp_path) -> None:
 
 def test_a_slice_is_timed_after_it_was_done_before() -> None:
     method = Hungry()
-    found = measured(method, CPU, 2)
+    found = measure(method, CPU, 2)
     assert method.calls == 3
     assert method.side == 128
     assert found.seconds > 0
@@ -63,7 +63,7 @@ def test_a_slice_is_timed_after_it_was_done_before() -> None:
 def test_what_takes_long_is_done_once(monkeypatch) -> None:
     monkeypatch.setattr(module, "PATIENCE", 0.0)
     method = Hungry()
-    measured(method, CPU)
+    measure(method, CPU)
     assert method.calls == 1
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from unmetal.evaluation.tables.drop import drop_table, fates, gains
+from unmetal.evaluation.tables.drop import drop_table, gains, method_drops
 from unmetal.evaluation.tables.means import Column
 
 PSNR = Column("psnr", "PSNR", "dB")
@@ -31,7 +31,7 @@ DATA = {
 
 
 def test_a_drop_is_the_difference_of_the_gains_however_hard_the_data_are() -> None:
-    found = {one.method: one for one in fates(DATA)}
+    found = {one.method: one for one in method_drops(DATA)}
     assert list(found) == ["unet", "adn", "adn-cl1"]
     assert found["unet"].gains["SYN"].mean == pytest.approx(6, abs=0.1)
     drop = found["unet"].drops["clinical"]
@@ -44,7 +44,7 @@ def test_a_drop_is_the_difference_of_the_gains_however_hard_the_data_are() -> No
 
 
 def test_over_another_method_the_hardness_of_the_data_and_its_own_gain_fall_out() -> None:
-    found = {one.method: one for one in fates(DATA, over="adn")}
+    found = {one.method: one for one in method_drops(DATA, over="adn")}
     assert found["unet"].gains["SYN"].mean == pytest.approx(1, abs=0.1)
     assert found["unet"].drops["clinical"].mean == pytest.approx(4.5, abs=0.1)
     assert "adn" not in found
@@ -54,7 +54,7 @@ def test_only_slices_of_both_count_for_a_drop() -> None:
     few = DATA | {"clinical": rows(22, {"unet": 1.0}, 1, 2, slices=(0, 3))}
     part = dict(few)
     part["SYN"] = [row for row in DATA["SYN"] if row["slice"] in {0, 3}]
-    whole, some = (fates(one)[0].drops["clinical"] for one in (few, part))
+    whole, some = (method_drops(one)[0].drops["clinical"] for one in (few, part))
     assert whole == some
 
 
@@ -71,7 +71,7 @@ def test_less_is_more_where_it_is_and_what_is_infinite_does_not_count() -> None:
 
 
 def test_a_table_has_a_line_for_each_method_and_a_dash_for_what_is_not_known() -> None:
-    text = drop_table(fates(DATA), ["SYN", "clinical"])
+    text = drop_table(method_drops(DATA), ["SYN", "clinical"])
     lines = text.splitlines()
     assert [cell.strip() for cell in lines[0].split("|")[1:-1]] == [
         "method",

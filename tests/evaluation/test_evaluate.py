@@ -8,10 +8,11 @@ from torch.nn import functional
 
 from unmetal.errors import InputError
 from unmetal.evaluation.cases import Clean, Pairs
-from unmetal.evaluation.conditions import Setting, spread
+from unmetal.evaluation.conditions import EvalConfig, evenly_spaced
 from unmetal.evaluation.evaluate import evaluate
 from unmetal.evaluation.given_slices import dice
-from unmetal.evaluation.pictures import Case, Pictures
+from unmetal.evaluation.pictures import Pictures
+from unmetal.evaluation.tables.rows import Case
 from unmetal.methods import load
 from unmetal.methods.method import Method
 from unmetal.scan import Scan
@@ -69,8 +70,8 @@ def test_half_the_resolution_is_given_to_those_who_learned_at_it():
     cases = Clean(phantom(256)[None], MASKS, ("a",))
     image, sinogram, metal = Given(), Given("sinogram"), Given("metal")
     methods = {"image": image, "sinogram": sinogram, "metal": metal}
-    setting, pictures = Setting(coarser=2), Pictures((Case("0", 1),))
-    rows = list(evaluate(methods, cases, setting, pictures=pictures))
+    config, pictures = EvalConfig(downsample=2), Pictures((Case("0", 1),))
+    rows = list(evaluate(methods, cases, config, pictures=pictures))
     assert image.seen[0].image.shape[-1] == metal.seen[0].image.shape[-1] == 128
     assert sinogram.seen[0].image.shape[-1] == 256
     assert image.seen[0].sinogram is None
@@ -89,23 +90,23 @@ def test_half_the_resolution_is_given_to_those_who_learned_at_it():
 @pytest.mark.recipe
 def test_some_slices_have_the_rows_that_they_have_among_all():
     cases = Clean(np.stack([phantom(256)] * 3), MASKS[:1], ("a", "b", "b"))
-    rows, some = (list(evaluate({}, cases, Setting(slices=n))) for n in (None, 2))
+    rows, some = (list(evaluate({}, cases, EvalConfig(slices=n))) for n in (None, 2))
     assert some == [row for row in rows if row["slice"] in {0, 2}]
 
 
 def test_some_are_spread_evenly_over_all():
-    assert spread(100, 4) == [0, 33, 66, 99]
-    assert set(spread(100, 4)) < set(spread(100, 10))
-    assert set(spread(56, 4)) < set(spread(56, 10))
-    assert spread(5, 1) == [0]
-    assert spread(3, None) == spread(3, 8) == [0, 1, 2]
+    assert evenly_spaced(100, 4) == [0, 33, 66, 99]
+    assert set(evenly_spaced(100, 4)) < set(evenly_spaced(100, 10))
+    assert set(evenly_spaced(56, 4)) < set(evenly_spaced(56, 10))
+    assert evenly_spaced(5, 1) == [0]
+    assert evenly_spaced(3, None) == evenly_spaced(3, 8) == [0, 1, 2]
 
 
 def test_pairs_have_a_resolution_of_their_own():
     nothing = np.zeros((1, 8, 8), np.float32)
     cases = Pairs(nothing, nothing, nothing > 0, nothing > 0, np.array([1.0]), ("one",))
-    with pytest.raises(InputError, match="--coarser"):
-        list(evaluate({}, cases, Setting(coarser=2)))
+    with pytest.raises(InputError, match="--downsample"):
+        list(evaluate({}, cases, EvalConfig(downsample=2)))
 
 
 @pytest.mark.recipe

@@ -3,6 +3,7 @@
 import json
 import shutil
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,9 +13,9 @@ from rows_of_methods import CASES, FACTS
 from unmetal.errors import InputError
 from unmetal.evaluation import folder
 from unmetal.evaluation.cases import Clean
-from unmetal.evaluation.conditions import Setting
+from unmetal.evaluation.conditions import EvalConfig
 from unmetal.evaluation.cost import Cost
-from unmetal.evaluation.evaluated_methods import Entrant, entrants
+from unmetal.evaluation.evaluated_methods import EvaluatedMethod, load_methods
 from unmetal.evaluation.folder import FILES, Evaluation
 from unmetal.evaluation.tables.rows import read_rows
 from unmetal.methods import load
@@ -23,8 +24,8 @@ NOTHING = np.zeros((6, 16, 16), np.float32)
 SLICES = Clean(NOTHING, np.eye(16, dtype=bool)[None].repeat(2, 0), tuple("001122"))
 
 
-def begun(out, setting=Setting(), *, add=True, force=False) -> Evaluation:  # noqa: B008
-    return Evaluation.begin(out, SLICES, setting, add=add, force=force)
+def begun(out, config=EvalConfig(), *, add=True, force=False) -> Evaluation:  # noqa: B008
+    return Evaluation.begin(out, SLICES, config, add=add, force=force)
 
 
 def filled(out) -> Evaluation:
@@ -33,7 +34,7 @@ def filled(out) -> Evaluation:
     new.add(CASES, FACTS)
     shown = {name: torch.zeros(16, 16) for name in ("input", *FACTS, "truth")}
     for case in new.pictures.wanted:
-        new.pictures.take(case, shown)
+        new.pictures.keep(case, shown)
     new.order(["adn_x"])
     return new
 
@@ -57,7 +58,7 @@ def methods_of(one: Evaluation) -> list:
 def test_a_folder_holds_everything_and_says_how_it_came_about(out) -> None:
     assert {path.name for path in out.iterdir()} == set(FILES)
     held = json.loads((out / "evaluation.json").read_text())
-    assert held["about"]["setting"] == {"metal": "ti", "seed": 0, "coarser": 1}
+    assert held["about"]["config"] == EvalConfig().merge_key
     assert held["methods"]["adn_x"]["samples"] == 60_000
     assert held["commit"]
     assert "6 slices x 2 masks of ti" in (out / "table.md").read_text()
@@ -80,13 +81,13 @@ def test_what_was_written_is_taken_up_whole(out) -> None:
 def test_nothing_is_replaced_unasked_or_mixed(out, tmp_path) -> None:
     for reason, arguments in (
         ("--add or --force", {"add": False}),
-        ("other cases or settings", {"setting": Setting(seed=1)}),
-        ("other cases or settings", {"setting": Setting(coarser=2)}),
+        ("other cases or settings", {"config": EvalConfig(seed=1)}),
+        ("other cases or settings", {"config": EvalConfig(downsample=2)}),
     ):
         with pytest.raises(InputError, match=reason):
             begun(out, **arguments)
     assert begun(out, add=False, force=True).rows == []
-    assert begun(out, Setting(slices=2)).rows, "fewer slices are of the same cases"
+    assert begun(out, EvalConfig(slices=2)).rows, "fewer slices are of the same cases"
     (tmp_path / "file").write_text("")
     with pytest.raises(InputError, match="is a file"):
         begun(tmp_path / "file")
@@ -94,10 +95,10 @@ def test_nothing_is_replaced_unasked_or_mixed(out, tmp_path) -> None:
 
 def test_a_method_with_other_weights_is_another(out) -> None:
     again = begun(out)
-    assert again.knows("adn_x", FACTS["adn_x"])
-    assert again.knows("li", FACTS["li"])
-    assert not again.knows("adn_x", FACTS["adn_x"] | {"sha256": "new"})
-    assert not again.knows("nmar", FACTS["li"])
+    assert again.has_rows_of("adn_x", FACTS["adn_x"])
+    assert again.has_rows_of("li", FACTS["li"])
+    assert not again.has_rows_of("adn_x", FACTS["adn_x"] | {"sha256": "new"})
+    assert not again.has_rows_of("nmar", FACTS["li"])
 
 
 def test_new_rows_take_the_place_of_the_old_ones(out) -> None:
@@ -113,7 +114,7 @@ def test_new_rows_take_the_place_of_the_old_ones(out) -> None:
 def test_what_is_there_is_not_evaluated_again(out, monkeypatch) -> None:
     done: list = []
     monkeypatch.setattr(folder, "evaluate", lambda methods, *_, **__: done.extend(methods) or [])
-    li = Entrant("li", load("li"), FACTS["li"])
+    li = EvaluatedMethod("li", load("li"), FACTS["li"])
     again = begun(out)
     again.run({"li": li}, torch.device("cpu"), lambda *_: None)
     assert done == []
@@ -132,12 +133,12 @@ def test_costs_are_measured_once(out, monkeypatch) -> None:
     monkeypatch.setattr(folder, "cost", cost)
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     again = begun(out)
-    one = {name: Entrant(name, load("li"), {}) for name in FACTS}
-    again.measure(one, 2)
+    one = {name: EvaluatedMethod(name, load("li"), {}) for name in FACTS}
+    again.measure_costs(one)
     again.methods["adn_x"]["cost"] = {}
-    again.measure(one, 2)
-    again.measure(one, 2)
-    assert asked == [("li", "cpu", 2), ("adn_x", "cpu", 2)]
+    again.measure_costs(one)
+    again.measure_costs(one)
+    assert asked == [("li", "cpu", 1), ("adn_x", "cpu", 1)]
     assert again.methods["li"]["cost"] == {"cpu": {"seconds": 0.5, "mib": 300.0}}
     assert again.methods["adn_x"]["cost"] == {"cpu": {}}
     again.write(out, "li")
@@ -145,10 +146,10 @@ def test_costs_are_measured_once(out, monkeypatch) -> None:
 
 
 def test_who_is_compared_with_must_be_there(out) -> None:
-    begun(out).check("adn_x", ["nmar"])
-    begun(out).check("nmar", ["nmar"])
+    begun(out).check_reference("adn_x", ["nmar"])
+    begun(out).check_reference("nmar", ["nmar"])
     with pytest.raises(InputError, match="--against dip"):
-        begun(out).check("dip", ["nmar"])
+        begun(out).check_reference("dip", ["nmar"])
 
 
 def test_a_machine_without_matplotlib_leaves_the_figure_to_another(out, monkeypatch) -> None:
@@ -161,9 +162,34 @@ def test_a_machine_without_matplotlib_leaves_the_figure_to_another(out, monkeypa
     assert (out / "figure.png").exists()
 
 
+@pytest.mark.parametrize("number", range(8))
+def test_a_failure_while_files_are_replaced_leaves_the_old_folder_whole(
+    out, number, monkeypatch
+) -> None:
+    before = {path.name: path.read_bytes() for path in out.iterdir()}
+    again = begun(out)
+    again.add([CASES[0] | {"psnr": 1.0}], {})
+    calls = iter(range(100))
+
+    def broken(real):
+        def call(*arguments, **options):
+            if next(calls) == number:
+                raise OSError("disk full")
+            return real(*arguments, **options)
+
+        return call
+
+    for name in ("rename", "replace", "unlink"):
+        monkeypatch.setattr(Path, name, broken(getattr(Path, name)))
+    with pytest.raises(OSError, match="disk full"):
+        again.write(out, "li")
+    monkeypatch.undo()
+    assert {path.name: path.read_bytes() for path in out.iterdir()} == before
+
+
 def test_two_of_one_name_are_refused(tmp_path) -> None:
-    assert list(entrants(["li", "nmar"])) == ["li", "nmar"]
+    assert list(load_methods(["li", "nmar"])) == ["li", "nmar"]
     with pytest.raises(InputError, match="both be called li"):
-        entrants(["li", "li"])
+        load_methods(["li", "li"])
     with pytest.raises(InputError, match="at least one"):
-        entrants([])
+        load_methods([])

@@ -6,7 +6,8 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from unmetal.evaluation.gallery import ACROSS, INSET, close_up, gallery
-from unmetal.evaluation.pictures import Case, Pictures
+from unmetal.evaluation.pictures import Pictures
+from unmetal.evaluation.tables.rows import Case
 
 SIDE = 64
 BODY = np.hypot(*(np.mgrid[:SIDE, :SIDE] - 31.5)) < 22

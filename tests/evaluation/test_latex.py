@@ -2,14 +2,14 @@
 
 from rows_of_methods import CASES, FACTS
 
-from unmetal.evaluation.tables.latex import escaped, latex, winner
-from unmetal.evaluation.tables.means import COLUMNS, SECONDS, compared, summary
+from unmetal.evaluation.tables.latex import best_method, escape, latex
+from unmetal.evaluation.tables.means import COLUMNS, SECONDS, compare_to, summarize
 
-MEANS = summary(CASES, columns=(*COLUMNS, SECONDS))
+MEANS = summarize(CASES, columns=(*COLUMNS, SECONDS))
 
 
 def printed() -> list[str]:
-    return latex(MEANS, compared(CASES, "adn_x"), FACTS, "adn_x").splitlines()
+    return latex(MEANS, compare_to(CASES, "adn_x"), FACTS, "adn_x").splitlines()
 
 
 def test_every_line_has_as_many_cells_as_there_are_columns() -> None:
@@ -22,17 +22,17 @@ def test_every_line_has_as_many_cells_as_there_are_columns() -> None:
 
 def test_the_best_method_is_bold_and_what_is_no_method_does_not_compete() -> None:
     psnr, rmse = (next(c for c in COLUMNS if c.name == name) for name in ("psnr", "rmse_hu"))
-    assert winner(MEANS, psnr, FACTS) == winner(MEANS, rmse, FACTS) == "adn_x"
+    assert best_method(MEANS, psnr, FACTS) == best_method(MEANS, rmse, FACTS) == "adn_x"
     (line,) = (line for line in printed() if line.startswith(r"adn\_x"))
     assert r"\textbf{35.55}" in line
     assert "1,000 & 60,000 & 0.25" in line
-    assert winner(MEANS, psnr, {"li"}) is None, "one alone has not won"
+    assert best_method(MEANS, psnr, {"li"}) is None, "one alone has not won"
 
 
 def test_who_has_fewer_cases_does_not_compete() -> None:
     fewer = [row for row in CASES if row["method"] != "adn_x" or row["slice"] == 5]
-    assert winner(summary(fewer), COLUMNS[0], {"li", "adn_x", "input"}) == "li"
+    assert best_method(summarize(fewer), COLUMNS[0], {"li", "adn_x", "input"}) == "li"
 
 
 def test_nothing_in_a_name_means_something() -> None:
-    assert escaped("a_b&50%{}") == r"a\_b\&50\%\{\}"
+    assert escape("a_b&50%{}") == r"a\_b\&50\%\{\}"

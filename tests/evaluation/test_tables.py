@@ -4,26 +4,25 @@ import pytest
 from rows_of_methods import CASES, FACTS, ROWS
 
 from unmetal.evaluation.tables.markdown import (
-    budgets,
-    case_by_case,
-    chance,
-    change,
-    crossed,
-    differences,
-    grid,
-    markdown,
+    cases_table,
+    costs_table,
+    differences_table,
+    format_difference,
+    format_p,
+    markdown_table,
+    mean_seconds,
+    means_table,
     page,
-    seconds,
+    pivot,
 )
-from unmetal.evaluation.tables.means import COLUMNS, compared, summary
+from unmetal.evaluation.tables.means import COLUMNS, compare_to, summarize
 from unmetal.metrics.intervals import Difference, Interval
 
-PSNR = COLUMNS[0]
 PSNR = COLUMNS[0]
 
 
 def test_markdown_shows_units_digits_and_only_metrics_that_there_are() -> None:
-    text = markdown(summary(ROWS))
+    text = means_table(summarize(ROWS))
     head, rule, *lines = text.splitlines()
     assert [word.strip() for word in head.split("|")[1:-1]] == ["method", "cases", "PSNR (dB)"]
     assert set(rule) <= set("|-: ")
@@ -34,7 +33,7 @@ def test_markdown_shows_units_digits_and_only_metrics_that_there_are() -> None:
 
 def test_crossed_has_methods_down_and_sizes_rising_to_the_right() -> None:
     rows = [*ROWS, {"method": "ceiling", "group": "0", "mask_px": 20, "psnr": 34.25}]
-    head, _, *lines = crossed(rows, PSNR).splitlines()
+    head, _, *lines = pivot(rows, PSNR).splitlines()
     assert [word.strip() for word in head.split("|")[2:-1]] == ["20", "300"]
     assert [line.split()[1] for line in lines] == ["input", "li", "ceiling"]
     assert [word.strip() for word in lines[2].split("|")[2:-1]] == ["34.25", "–"]
@@ -42,11 +41,11 @@ def test_crossed_has_methods_down_and_sizes_rising_to_the_right() -> None:
 
 def test_a_grid_whose_lines_differ_in_length_is_refused() -> None:
     with pytest.raises(ValueError, match="zip"):
-        grid(["a", "b"], [["1"]])
+        markdown_table(["a", "b"], [["1"]])
 
 
 def test_case_by_case_has_a_line_a_slice_and_a_column_a_method() -> None:
-    table = case_by_case([row for row in ROWS if row["mask_px"] == 20], PSNR).splitlines()
+    table = cases_table([row for row in ROWS if row["mask_px"] == 20], PSNR).splitlines()
     assert len(table) == 2 + 4
     assert [cell.strip() for cell in table[0].split("|")[1:-1]] == ["PSNR (dB)", "input", "li"]
     assert [cell.strip() for cell in table[3].split("|")[1:-1]] == ["1", "26.00", "32.00"]
@@ -57,16 +56,18 @@ def cells(line: str) -> list[str]:
 
 
 def test_differences_are_signed_and_say_how_sure_they_are() -> None:
-    head, _, *lines = differences(compared(CASES, "adn_x")).splitlines()
+    head, _, *lines = differences_table(compare_to(CASES, "adn_x")).splitlines()
     assert cells(head)[:3] == ["method", "cases", "Δ PSNR (dB)"]
     assert [cells(line)[0] for line in lines] == ["input", "li", "ceiling"]
     assert cells(lines[1])[1:3] == ["12", "−2.00 [−2.00, −2.00] p 0.25"]
-    assert change({"psnr": Difference(0.5, float("nan"), float("nan"), 1)}, PSNR) == "+0.50"
-    assert [chance(p) for p in (0.0001, 0.0034, 0.096, 1)] == ["0.0001", "0.003", "0.10", "1.00"]
+    assert (
+        format_difference({"psnr": Difference(0.5, float("nan"), float("nan"), 1)}, PSNR) == "+0.50"
+    )
+    assert [format_p(p) for p in (0.0001, 0.0034, 0.096, 1)] == ["0.0001", "0.003", "0.10", "1.00"]
 
 
 def test_budgets_leave_out_what_nobody_has() -> None:
-    head, _, li, adn = budgets(FACTS, {"adn_x": Interval(0.25, 0.2, 0.3)}).splitlines()
+    head, _, li, adn = costs_table(FACTS, {"adn_x": Interval(0.25, 0.2, 0.3)}).splitlines()
     assert cells(head) == [
         *("method", "parameters", "with critics", "samples", "s per slice"),
         *("evaluated on", "CPU s", "CPU MiB"),
@@ -85,5 +86,8 @@ def test_a_page_says_what_it_shows() -> None:
     assert "fewer cases" not in text
     fewer = [row for row in CASES if row["method"] != "li" or row["slice"] == 0]
     assert "fewer cases" in page("", fewer, FACTS, "adn_x")
-    assert {name: one.mean for name, one in seconds(CASES).items()} == {"li": 0.25, "adn_x": 0.25}
+    assert {name: one.mean for name, one in mean_seconds(CASES).items()} == {
+        "li": 0.25,
+        "adn_x": 0.25,
+    }
     assert "Case by case" in page("", ROWS, {}, "li")

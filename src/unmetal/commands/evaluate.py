@@ -1,12 +1,13 @@
 """`unmetal evaluate`: a table of methods on data with a known truth, or on real metal."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 import tyro
 
 from unmetal.console import console_log, progress_bar
+from unmetal.evaluation.conditions import EvalConfig
 
 
 @dataclass(frozen=True)
@@ -28,46 +29,25 @@ class Evaluate:
     out: Path
     """Folder for rows.csv, table.csv, table.md, table.tex, figure.png and how they were made."""
 
-    against: str | None = None
-    """The row that all others are compared with, case by case; the first METHOD otherwise."""
-
-    coarser: int = 1
-    """Average over blocks of this many pixels squared before scoring: for networks that learned at
-    a part of the resolution."""
-
-    slices: int | None = None
-    """Only this many slices, evenly spaced; all otherwise."""
-
-    costs: bool = False
-    """Also measure time and memory of one slice, each method in a process of its own, on the CPU
-    and on a GPU where there is one."""
-
-    add: bool = False
-    """Keep the rows in OUT, and evaluate only methods that have none or had other weights."""
-
-    protocol: Literal["adn", "clinical", "cbct"] = "adn"
-    """Who scans clean slices: the paper's scanner, or a machine whose settings and implants are
-    drawn for each slice. These need an index.csv with spacing_mm."""
-
-    draws: int = 1
-    """How often each slice is scanned by a drawn machine."""
-
-    clinical: bool = False
-    """Also the measures that a clinician trusts: of pairs, and of the protocols clinical and
-    cbct."""
+    config: Annotated[EvalConfig, tyro.conf.OmitArgPrefixes] = field(default_factory=EvalConfig)
+    """How slices become cases, and which count."""
 
     real: bool = False
     """DATA has real metal: anything that `unmetal reduce` reads, or the slices of kind real_metal
     of an index.csv."""
 
-    metal: Literal["ti", "fe", "cu", "au", "cocr", "amalgam"] = "ti"
-    """What the masks of the protocol adn are made of."""
+    against: str | None = None
+    """The row that all others are compared with, case by case; the first METHOD otherwise."""
 
-    seed: int = 0
-    """Of the photon noise, and of what is drawn."""
+    costs: bool = False
+    """Also measure time and memory of one slice, each method in a process of its own, on the CPU
+    and on a GPU where there is one."""
 
     device: Literal["auto", "cpu", "cuda"] = "auto"
     """Where to compute."""
+
+    add: bool = False
+    """Keep the rows in OUT, and evaluate only methods that have none or had other weights."""
 
     force: bool = False
     """Replace tables that are there."""
@@ -76,20 +56,17 @@ class Evaluate:
         """Evaluate and write; raises `InputError`."""
         from unmetal.device import choose_device  # noqa: PLC0415
         from unmetal.evaluation.cases import load_cases, load_real  # noqa: PLC0415
-        from unmetal.evaluation.conditions import Setting  # noqa: PLC0415
-        from unmetal.evaluation.evaluated_methods import entrants  # noqa: PLC0415
+        from unmetal.evaluation.evaluated_methods import load_methods  # noqa: PLC0415
         from unmetal.evaluation.folder import Evaluation  # noqa: PLC0415
 
         console_log()
-        methods, device = entrants(self.methods), choose_device(self.device)
-        how = (self.protocol, self.draws, self.clinical)
-        setting = Setting(self.metal, self.seed, self.coarser, self.slices, *how)
+        methods, device = load_methods(self.methods), choose_device(self.device)
         cases = (load_real if self.real else load_cases)(self.data)
-        against = self.against or next(iter(methods))
-        done = Evaluation.begin(self.out, cases, setting, add=self.add, force=self.force)
-        done.check(against, methods)
+        reference = self.against or next(iter(methods))
+        table = Evaluation.begin(self.out, cases, self.config, add=self.add, force=self.force)
+        table.check_reference(reference, methods)
         with progress_bar("slices") as progress:
-            done.run(methods, device, progress)
+            table.run(methods, device, progress)
         if self.costs:
-            done.measure(methods, self.coarser)
-        print(done.write(self.out, against))
+            table.measure_costs(methods)
+        print(table.write(self.out, reference))

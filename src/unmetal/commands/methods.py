@@ -1,4 +1,4 @@
-"""`unmetal methods`: what there is."""
+"""`unmetal methods`: the methods, with one line each."""
 
 from dataclasses import dataclass
 

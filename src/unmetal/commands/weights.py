@@ -30,9 +30,9 @@ class Weights:
             path: Path = found(name)
             card = checkpoint.load(path)[1] if self.verify else checkpoint.read_card(path)
             size = sum(part.stat().st_size for part in checkpoint.parts_of(path)) / 2**20
-            said = [card["method"], f"{card['samples']} samples", f"{size:.1f} MiB"]
-            said += ["default"] * (name in defaults) + ["verified"] * self.verify
-            print(f"{name}  {', '.join(said)}")
+            facts = [card["method"], f"{card['samples']} samples", f"{size:.1f} MiB"]
+            facts += ["default"] * (name in defaults) + ["verified"] * self.verify
+            print(f"{name}  {', '.join(facts)}")
         if self.name is not None and not self.verify:
             text = path / "card.md"
             print(text.read_text() if text.is_file() else card)

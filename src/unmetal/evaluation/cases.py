@@ -11,13 +11,11 @@ from unmetal.errors import InputError
 from unmetal.files.npz import _load_grey, wanted
 
 CLEAN = "deeplesion_test_256.npz"
-
-
 MASKS = "masks/cnnmar_test_10x512.npz"
-
+"""Files of a test set in a folder: clean slices, and metal masks."""
 
 OFFSET = -1024
-"""HU of the number 0 in the pictures that an `index.csv` lists."""
+"""HU of the stored number 0 in the pictures that an `index.csv` lists."""
 
 
 @dataclass(frozen=True)
@@ -29,7 +27,7 @@ class Clean:
     masks: np.ndarray
     """bool `[M h w]`, of any size."""
     groups: tuple[str, ...]
-    """N names; slices of one patient share theirs. Unknown patients: a name a slice."""
+    """N names of patients; of slices where the patients are not known."""
     grouped_by: Literal["patient", "slice"] = "slice"
     """What the groups are."""
     spacing: np.ndarray | None = None
@@ -47,7 +45,7 @@ class Pairs:
     metal: np.ndarray
     """bool `[N H W]`."""
     body: np.ndarray
-    """bool `[N H W]`: where it counts."""
+    """bool `[N H W]`: where results are scored."""
     spacing: np.ndarray
     """float64 `[N]`, mm."""
     names: tuple[str, ...]
@@ -63,7 +61,7 @@ class Real:
     """float64 `[N]`, mm."""
     names: tuple[str, ...]
     groups: tuple[str, ...]
-    """N names; slices of one patient share theirs."""
+    """N names of patients."""
 
 
 Cases = Clean | Pairs | Real
@@ -78,7 +76,7 @@ def load_cases(path: Path) -> Clean | Pairs:
       (`masks`). Who the patients are is not known.
     - An `index.csv` lists 16-bit pictures beside it (HU = value - 1024) with the columns `file`,
       `kind`, `split` and `patient`, and `spacing_mm` for protocols at true size; those of `split`
-      test and `kind` clean count, with the same masks.
+      test and `kind` clean are taken, with the same masks.
 
     Raises `InputError`.
     """
@@ -102,7 +100,7 @@ def load_cases(path: Path) -> Clean | Pairs:
 
 def load_index(path: Path) -> Clean:
     """The clean test slices that an index lists, by patient; see `load_cases`."""
-    hu, rows = _listed(path, "clean", split="test")
+    hu, rows = _read_index(path, "clean", split="test")
     groups = tuple(row["patient"] for row in rows)
     spacing = _spacing(rows, path) if "spacing_mm" in rows[0] else None
     return Clean(hu, load_test_masks(path.parent), groups, grouped_by="patient", spacing=spacing)
@@ -112,7 +110,7 @@ def load_real(path: Path) -> Real:
     """Slices with real metal: those of kind `real_metal` in an `index.csv`, of either split, or all
     of anything that `unmetal reduce` reads. Raises `InputError`."""
     if path.suffix == ".csv":
-        hu, rows = _listed(path, "real_metal")
+        hu, rows = _read_index(path, "real_metal")
         names, groups = (tuple(row[key] for row in rows) for key in ("file", "patient"))
         return Real(hu, _spacing(rows, path), tuple(Path(n).stem for n in names), groups)
     from unmetal.files import read  # noqa: PLC0415  (formats and their libraries)
@@ -125,7 +123,12 @@ def load_real(path: Path) -> Real:
     return Real(hu.astype(np.float32), spacing, names, (name,) * count)
 
 
-def _listed(
+def load_test_masks(folder: Path) -> np.ndarray:
+    """The masks to test with, bool `[M h w]`; nothing is trained with them."""
+    return wanted(folder / MASKS, "masks")["masks"].astype(bool)
+
+
+def _read_index(
     path: Path, kind: str, split: str | None = None
 ) -> tuple[np.ndarray, list[dict[str, str]]]:
     """HU float32 `[N H W]` and the rows of the pictures of a kind and split that an index lists."""
@@ -159,8 +162,3 @@ def _spacing(rows: list[dict[str, str]], path: Path) -> np.ndarray:
     if not (np.isfinite(spacing) & (spacing > 0)).all():
         raise InputError(f"{path}: spacing_mm must be positive lengths in mm")
     return spacing
-
-
-def load_test_masks(folder: Path) -> np.ndarray:
-    """The masks to test with, bool `[M h w]`; nothing is trained with them."""
-    return wanted(folder / MASKS, "masks")["masks"].astype(bool)

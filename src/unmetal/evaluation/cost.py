@@ -1,6 +1,6 @@
 """What one slice costs a method, in time and memory.
 
-    python -m unmetal.evaluation.cost METHOD [cpu|cuda] [COARSER]
+    python -m unmetal.evaluation.cost METHOD [cpu|cuda] [DOWNSAMPLE]
 
 prints seconds and MiB of one slice as JSON; see `cost`.
 """
@@ -17,7 +17,7 @@ import torch
 
 from unmetal.device import choose_device, timed
 from unmetal.errors import InputError
-from unmetal.evaluation.results import seen_by
+from unmetal.evaluation.results import method_input
 from unmetal.methods.method import Method
 from unmetal.physics.derive import complete
 from unmetal.physics.protocol import PROTOCOLS
@@ -28,10 +28,10 @@ from unmetal.weights.load import load_method
 log = logging.getLogger("unmetal")
 
 PATIENCE = 10.0
-"""Seconds after which one slice is not timed again."""
+"""Seconds: what takes longer is not timed again."""
 
 LIMIT = 300.0
-"""Seconds after which a process is given up."""
+"""Seconds after which the process is killed and the cost given up."""
 
 
 class Cost(NamedTuple):
@@ -41,15 +41,15 @@ class Cost(NamedTuple):
     mib: float
 
 
-def cost(name: str, device: str, factor: int = 1) -> Cost | None:
+def cost(name: str, device: str, downsample: int = 1) -> Cost | None:
     """Seconds and memory of one slice of the ADN protocol, in a process that does nothing else.
 
     On a GPU the memory is what PyTorch holds at most while `reduce` runs, weights included. On a
     CPU it is the most that the process was given, Python, PyTorch (about 200 MiB) and, for methods
-    that project, the scanner's matrix included. The time is that of the third
-    call where each took under `PATIENCE`. None, with a warning, where it fails.
+    that project, the scanner's matrix included. The time is that of the third call, or of the first
+    that takes longer than `PATIENCE`. None, with a warning, where it fails.
     """
-    command = [sys.executable, "-m", "unmetal.evaluation.cost", name, device, str(factor)]
+    command = [sys.executable, "-m", "unmetal.evaluation.cost", name, device, str(downsample)]
     try:
         done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=LIMIT)
         return Cost(**json.loads(done.stdout.splitlines()[-1]))
@@ -61,10 +61,10 @@ def cost(name: str, device: str, factor: int = 1) -> Cost | None:
     return None
 
 
-def measured(method: Method, device: torch.device, factor: int = 1) -> Cost:
-    """`cost` in this process, whose memory may have been larger before."""
+def measure(method: Method, device: torch.device, downsample: int = 1) -> Cost:
+    """`cost`, in this process: the peak of memory counts what was held before, too."""
     pixel = 10 * PROTOCOLS["adn"].scanner.grid.pixel
-    scan, fields, pixel = seen_by(method, phantom(device), factor, pixel)
+    scan, fields, pixel = method_input(method, phantom(device), downsample, pixel)
     method = method.to(device).eval()
     with torch.inference_mode():
         given = complete(scan, fields, pixel)
@@ -74,13 +74,13 @@ def measured(method: Method, device: torch.device, factor: int = 1) -> Cost:
             _, seconds = timed(lambda: method.reduce(given), device)
             if seconds > PATIENCE:
                 break
-    return Cost(seconds, memory(device) / 2**20)
+    return Cost(seconds, peak_memory(device) / 2**20)
 
 
-def memory(device: torch.device) -> float:
-    """The most that was held so far, in bytes; NaN where the system does not tell.
+def peak_memory(device: torch.device) -> float:
+    """The most that was held so far, in bytes; NaN where the system does not say.
 
-    On Linux getrusage would not do: a child begins with its parent's peak.
+    Not by getrusage on Linux: there a child process begins with the peak of its parent.
     """
     if device.type == "cuda":
         return torch.cuda.max_memory_allocated(device)
@@ -105,9 +105,9 @@ def phantom(device: torch.device) -> Scan:
     return Scan(image, scanner, metal)
 
 
-def main(name: str, device: str = "cpu", factor: str = "1") -> None:
-    """Print what `measured` says."""
-    print(json.dumps(measured(load_method(name), choose_device(device), int(factor))._asdict()))
+def main(name: str, device: str = "cpu", downsample: str = "1") -> None:
+    """Print what `measure` returns."""
+    print(json.dumps(measure(load_method(name), choose_device(device), int(downsample))._asdict()))
 
 
 if __name__ == "__main__":

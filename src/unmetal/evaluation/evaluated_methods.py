@@ -1,4 +1,4 @@
-"""Who takes part in an evaluation: methods by name, with what is known of them."""
+"""The methods of an evaluation by name, with what is known of them and their weights."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -13,26 +13,27 @@ from unmetal.weights import checkpoint
 from unmetal.weights.load import found, load_method
 
 
-class Entrant(NamedTuple):
+class EvaluatedMethod(NamedTuple):
     """A method that is to be evaluated."""
 
     source: str
     """What `weights.load.load_method` makes it of."""
     method: Method
     facts: dict[str, Any]
+    """See `facts`."""
 
 
-def entrants(sources: Iterable[str]) -> dict[str, Entrant]:
+def load_methods(sources: Iterable[str]) -> dict[str, EvaluatedMethod]:
     """Methods by the last part of their names or paths; raises `InputError`."""
-    found: dict[str, Entrant] = {}
+    loaded: dict[str, EvaluatedMethod] = {}
     for source in sources:
         name, method = Path(source).name, load_method(source)
-        if name in found:
-            raise InputError(f"{found[name].source} and {source} would both be called {name}")
-        found[name] = Entrant(source, method, facts(source, method))
-    if not found:
+        if name in loaded:
+            raise InputError(f"{loaded[name].source} and {source} would both be called {name}")
+        loaded[name] = EvaluatedMethod(source, method, facts(source, method))
+    if not loaded:
         raise InputError("name at least one method; see `unmetal methods`")
-    return found
+    return loaded
 
 
 def facts(source: str, method: Method) -> dict[str, Any]:

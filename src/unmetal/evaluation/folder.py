@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import json
 import logging
-import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,33 +23,41 @@ import torch
 from unmetal.device import device_name
 from unmetal.errors import InputError
 from unmetal.evaluation.cases import Cases
-from unmetal.evaluation.conditions import Setting, caption, fingerprint
+from unmetal.evaluation.conditions import EvalConfig, caption, fingerprint
 from unmetal.evaluation.cost import cost
 from unmetal.evaluation.evaluate import evaluate
-from unmetal.evaluation.evaluated_methods import Entrant
-from unmetal.evaluation.pictures import Pictures, chosen
+from unmetal.evaluation.evaluated_methods import EvaluatedMethod
+from unmetal.evaluation.pictures import Pictures, choose_cases
 from unmetal.evaluation.tables.latex import latex
 from unmetal.evaluation.tables.markdown import page
 from unmetal.evaluation.tables.means import (
     CLINICAL,
     SECONDS,
-    columns_of,
-    compared,
-    summary,
+    compare_to,
+    present_columns,
+    summarize,
     write_summary,
 )
-from unmetal.evaluation.tables.rows import CEILING, INPUT, Row, read_rows, write_rows
+from unmetal.evaluation.tables.rows import (
+    CEILING,
+    INPUT,
+    TRUE_MASK,
+    Case,
+    Row,
+    read_rows,
+    write_rows,
+)
+from unmetal.files.staging import replacing_all, restore
 from unmetal.scan import Progress
 from unmetal.software import provenance
 
 log = logging.getLogger("unmetal")
 
 ROWS, ABOUT, PICTURES, FIGURE = "rows.csv", "evaluation.json", "pictures.npz", "figure.png"
-
 FILES = (ROWS, "table.csv", "table.md", "table.tex", ABOUT, PICTURES, FIGURE)
 
 Facts = Mapping[str, Mapping[str, Any]]
-"""What `evaluation.cost.facts` knows, by the name of the method."""
+"""What `evaluated_methods.facts` knows, by the name of the method."""
 
 SAME = ("class", "parameters", "samples", "sha256")
 """Facts that tell whether a method is the one that was evaluated."""
@@ -61,7 +68,7 @@ class Evaluation:
     """Rows, and how they came about."""
 
     cases: Cases
-    setting: Setting
+    config: EvalConfig
     pictures: Pictures
     rows: list[Row] = field(default_factory=list)
     methods: dict[str, dict[str, Any]] = field(default_factory=dict)
@@ -69,15 +76,16 @@ class Evaluation:
 
     @classmethod
     def begin(
-        cls, out: Path, cases: Cases, setting: Setting, *, add: bool, force: bool
+        cls, out: Path, cases: Cases, config: EvalConfig, *, add: bool, force: bool
     ) -> Evaluation:
         """A new one for `out`, or with `add` the one that lies there.
 
         Raises `InputError` where something would be replaced unasked, or would not fit together.
         """
-        new = cls(cases, setting, Pictures(chosen(cases, setting)))
+        new = cls(cases, config, Pictures(choose_cases(cases, config)))
         if out.exists() and not out.is_dir():
             raise InputError(f"{out}: is a file; the tables need a folder")
+        restore(out, FILES)
         there = [name for name in FILES if (out / name).exists()]
         if add and ABOUT in there:
             new._load(out)
@@ -88,12 +96,12 @@ class Evaluation:
     @property
     def about(self) -> dict[str, Any]:
         """What all rows must have in common."""
-        return {"cases": fingerprint(self.cases, self.setting), "setting": self.setting.told()}
+        return {"cases": fingerprint(self.cases), "config": self.config.merge_key}
 
     @property
     def caption(self) -> str:
         """What the table shows."""
-        return caption(self.cases, self.setting, self.rows)
+        return caption(self.cases, self.config, self.rows)
 
     def _load(self, out: Path) -> None:
         """Take up what lies in a folder; raises `InputError` if it is of something else."""
@@ -105,22 +113,24 @@ class Evaluation:
         if (out / PICTURES).exists():
             self.pictures = Pictures.load(out / PICTURES)
 
-    def check(self, reference: str, names: Iterable[str]) -> None:
+    def check_reference(self, reference: str, names: Iterable[str]) -> None:
         """Raise `InputError` where the row that others are compared with will not be there."""
         known = [*dict.fromkeys([INPUT, *names, *self.methods])]
         if reference not in known:
             raise InputError(f"--against {reference}: there is no such row; there are {known}")
 
-    def run(self, methods: Mapping[str, Entrant], device: torch.device, progress: Progress) -> None:
+    def run(
+        self, methods: Mapping[str, EvaluatedMethod], device: torch.device, progress: Progress
+    ) -> None:
         """Evaluate those of the methods that have no rows yet, or had other weights."""
-        new = {name: one for name, one in methods.items() if not self.knows(name, one.facts)}
+        new = {name: one for name, one in methods.items() if not self.has_rows_of(name, one.facts)}
         if kept := [name for name in methods if name not in new]:
             log.info("already there: %s", ", ".join(kept))
         if new:
             rows = evaluate(
                 {name: one.method for name, one in new.items()},
                 self.cases,
-                self.setting,
+                self.config,
                 device=device,
                 progress=progress,
                 pictures=self.pictures,
@@ -129,68 +139,56 @@ class Evaluation:
             self.add(rows, {name: one.facts | on for name, one in new.items()})
         self.order(methods)
 
-    def knows(self, name: str, facts: Mapping[str, Any]) -> bool:
+    def has_rows_of(self, name: str, facts: Mapping[str, Any]) -> bool:
         """Whether there are rows of a method with these weights."""
         known = self.methods.get(name, {})
         return all(known.get(key, "absent") == facts[key] for key in SAME)
 
     def add(self, rows: Iterable[Row], facts: Facts) -> None:
         """Add the rows of methods, in place of all older ones of their names."""
-        told = [f"{name}{suffix}" for name in facts for suffix in ("", ", true mask")]
-        by_case = {_key(row): row for row in self.rows if row["method"] not in told}
+        replaced = [f"{name}{suffix}" for name in facts for suffix in ("", TRUE_MASK)]
+        by_case = {_key(row): row for row in self.rows if row["method"] not in replaced}
         self.rows = list((by_case | {_key(row): row for row in rows}).values())
         self.methods |= {name: dict(one) for name, one in facts.items()}
 
-    def measure(self, methods: Mapping[str, Entrant], factor: int) -> None:
+    def measure_costs(self, methods: Mapping[str, EvaluatedMethod]) -> None:
         """What one slice costs each of the methods, where that was not tried yet."""
         for name, one in methods.items():
             costs = self.methods[name].setdefault("cost", {})
             for device in ("cpu", "cuda") if torch.cuda.is_available() else ("cpu",):
                 if device not in costs:
-                    found = cost(one.source, device, factor)
-                    costs[device] = found._asdict() if found else {}
+                    measured = cost(one.source, device, self.config.downsample)
+                    costs[device] = measured._asdict() if measured else {}
 
     def order(self, names: Iterable[str]) -> None:
-        """Methods that are named come first, as they are named; input and ceiling enclose all."""
+        """Put the named methods first, as they are named, between the input and the ceiling."""
         self.methods = {name: self.methods[name] for name in dict.fromkeys([*names, *self.methods])}
         place = {name: i for i, name in enumerate([INPUT, *self.methods, CEILING])}
-        self.rows.sort(key=lambda row: place[str(row["method"]).removesuffix(", true mask")])
+        self.rows.sort(key=lambda row: place[str(row["method"]).removesuffix(TRUE_MASK)])
 
     def write(self, out: Path, reference: str) -> str:
-        """Write the files, all or none, and return the Markdown; see `table_page.page`."""
+        """Write the files, all or none, and return the Markdown; see `tables.markdown.page`."""
         out.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=".unmetal-", dir=out) as stage:
-            here = Path(stage)
-            text = self._write_all(here, reference)
-            for name in FILES:
-                (out / name).unlink(missing_ok=True)
-                if (here / name).exists():
-                    (here / name).rename(out / name)
-        return text
+        with replacing_all(out, FILES) as stage:
+            return self._write_files(stage, reference)
 
-    def _write_all(self, out: Path, reference: str) -> str:
-        columns = columns_of(self.rows)
-        means = summary(self.rows, columns=(*columns, *CLINICAL, SECONDS))
+    def _write_files(self, folder: Path, reference: str) -> str:
+        columns = present_columns(self.rows)
+        means = summarize(self.rows, columns=(*columns, *CLINICAL, SECONDS))
+        differences = compare_to(self.rows, reference, columns)
         text = page(self.caption, self.rows, self.methods, reference)
-        write_rows(self.rows, out / ROWS)
-        write_summary(means, out / "table.csv")
-        (out / "table.md").write_text(text, encoding="utf-8")
-        printed = latex(
-            means, compared(self.rows, reference, columns), self.methods, reference, columns
-        )
-        (out / "table.tex").write_text(printed, encoding="utf-8")
+        write_rows(self.rows, folder / ROWS)
+        write_summary(means, folder / "table.csv")
+        (folder / "table.md").write_text(text, encoding="utf-8")
+        printed = latex(means, differences, self.methods, reference, columns)
+        (folder / "table.tex").write_text(printed, encoding="utf-8")
         held = {"caption": self.caption, "about": self.about, "methods": self.methods}
-        (out / ABOUT).write_text(json.dumps(held | provenance(), indent=1) + "\n", encoding="utf-8")
-        if not self.pictures.hu:
-            return text
-        self.pictures.save(out / PICTURES)
-        draw(self.pictures, self.rows, [INPUT, *self.methods], out / FIGURE)
+        about = json.dumps(held | provenance(), indent=1) + "\n"
+        (folder / ABOUT).write_text(about, encoding="utf-8")
+        if self.pictures.hu:
+            self.pictures.save(folder / PICTURES)
+            draw(self.pictures, self.rows, [INPUT, *self.methods], folder / FIGURE)
         return text
-
-
-def _key(row: Row) -> tuple[str, ...]:
-    """What no two rows have in common."""
-    return str(row["method"]), str(row["slice"]), str(row.get("mask", ""))
 
 
 def draw(pictures: Pictures, rows: Sequence[Row], names: Sequence[str], path: Path) -> None:
@@ -201,3 +199,8 @@ def draw(pictures: Pictures, rows: Sequence[Row], names: Sequence[str], path: Pa
         log.warning("%s: not drawn, there is no matplotlib; --add draws it elsewhere", path.name)
         return
     gallery(pictures, rows, names).savefig(path)
+
+
+def _key(row: Row) -> tuple[str, Case]:
+    """What no two rows have in common."""
+    return str(row["method"]), Case.of(row)

@@ -16,8 +16,8 @@ from matplotlib.patches import Rectangle
 
 from unmetal.display.look import SOFT_TISSUE, Box, Window, zoom_box
 from unmetal.display.sheet import INK, LABEL, axes_at, sheet, show_slice, write
-from unmetal.evaluation.pictures import Case, Pictures
-from unmetal.evaluation.tables.rows import INPUT, TRUTH, Row
+from unmetal.evaluation.pictures import Pictures
+from unmetal.evaluation.tables.rows import INPUT, TRUTH, Case, Row
 from unmetal.physics.derive import METAL_HU
 
 FRAME = "#ffd400"

@@ -4,44 +4,32 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from torch import Tensor
 
 from unmetal.evaluation.cases import Cases, Clean
-from unmetal.evaluation.conditions import Setting, spread
-from unmetal.evaluation.tables.rows import Row
+from unmetal.evaluation.conditions import EvalConfig, evenly_spaced
+from unmetal.evaluation.tables.rows import Case
 from unmetal.files.npz import load_arrays
 
 COUNT = 4
 """Cases that are shown: more do not fit on a page."""
 
 
-class Case(NamedTuple):
-    """Names a case, as the fields of its row do."""
-
-    slice: str
-    mask: int = 0
-
-    @classmethod
-    def of(cls, row: Row) -> Case:
-        """The case of a row."""
-        return cls(str(row["slice"]), int(row.get("mask", 0)))
-
-
 class Pictures:
     """HU by name and case, of the cases that are wanted and were evaluated."""
 
-    def __init__(self, wanted: tuple[Case, ...]) -> None:
+    def __init__(self, wanted: tuple[Case, ...] = ()) -> None:
         self.wanted = wanted
         self.hu: dict[str, dict[Case, np.ndarray]] = {}
         """Name -> case -> float16 `[H W]`, HU: exact to a HU up to 2048."""
 
-    def take(self, case: Case, shown: Mapping[str, Tensor]) -> None:
+    def keep(self, case: Case, images: Mapping[str, Tensor]) -> None:
         """Keep slices `[H W]` in HU by name, where the case is wanted."""
         if case in self.wanted:
-            for name, hu in shown.items():
+            for name, hu in images.items():
                 values = hu.clamp(-1024, 60_000).cpu().numpy().astype(np.float16)
                 self.hu.setdefault(name, {})[case] = values
 
@@ -69,17 +57,15 @@ class Pictures:
         return pictures
 
 
-def chosen(cases: Cases, setting: Setting, count: int = COUNT) -> tuple[Case, ...]:
+def choose_cases(cases: Cases, config: EvalConfig, count: int = COUNT) -> tuple[Case, ...]:
     """The cases to show: slices evenly spaced, and masks from the largest down to the median, at
-    which there is something to see. Nothing is chosen by how it turns out."""
+    which there is something to see. Results play no part in the choice."""
     if not isinstance(cases, Clean):
-        return tuple(Case(cases.names[i]) for i in spread(len(cases.names), count))
-    if setting.protocol != "adn":
-        return tuple(Case(str(i)) for i in spread(len(cases.hu), count))
+        return tuple(Case(cases.names[i]) for i in evenly_spaced(len(cases.names), count))
+    numbers = evenly_spaced(len(cases.hu), count)
+    if config.protocol != "adn":
+        return tuple(Case(str(i)) for i in numbers)
     largest = (-cases.masks.sum((1, 2))).argsort(kind="stable")
     upper = largest[: (len(largest) + 1) // 2]
-    masks = upper[spread(len(upper), count)]
-    return tuple(
-        Case(str(number), int(masks[i % len(masks)]))
-        for i, number in enumerate(spread(len(cases.hu), count))
-    )
+    masks = upper[evenly_spaced(len(upper), count)]
+    return tuple(Case(str(n), int(masks[i % len(masks)])) for i, n in enumerate(numbers))

@@ -1,14 +1,22 @@
-"""What methods make of a simulated scan, at the resolution that is scored, and its scores."""
+"""What methods make of a simulated scan and how long they take; rows of scores from that.
+
+All test sets share `EvalRun`. `Clinical` holds what the clinical measures of a case need.
+"""
+
+from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
+import torch
 from torch import Tensor
 from torch.nn import functional
 
 from unmetal.device import timed
+from unmetal.evaluation.conditions import EvalConfig, evenly_spaced
+from unmetal.evaluation.pictures import Pictures
 from unmetal.evaluation.tables.rows import CEILING, INPUT, TRUTH, Row
 from unmetal.methods.method import Method
 from unmetal.metrics.aapm import BREAKS, aapm, score
@@ -18,12 +26,32 @@ from unmetal.metrics.regions import Regions, choose_regions
 from unmetal.metrics.strata import hu_bias
 from unmetal.physics.derive import coarser, complete
 from unmetal.physics.simulate import Simulation
-from unmetal.scan import Scan
+from unmetal.scan import Progress, Scan
+
+
+@dataclass(frozen=True)
+class EvalRun:
+    """Which methods are evaluated, and how: the same for every kind of test set."""
+
+    methods: Mapping[str, Method]
+    config: EvalConfig
+    device: torch.device
+    progress: Progress
+    pictures: Pictures
+    """The images of the cases that it wants are put into it."""
+
+    def slices(self, total: int) -> Iterator[int]:
+        """Numbers of the slices to evaluate, of `total`; reports the progress between them."""
+        numbers = evenly_spaced(total, self.config.slices)
+        for count, number in enumerate(numbers):
+            self.progress(count, len(numbers))
+            yield number
+        self.progress(len(numbers), len(numbers))
 
 
 @dataclass(frozen=True)
 class Result:
-    """What came of a batch of cases."""
+    """The images of a batch of cases, and what they took."""
 
     image: Tensor
     """`[B 1 H W]`, 1/cm."""
@@ -32,62 +60,68 @@ class Result:
     """For each slice; None for what is no method."""
 
 
-def rows(found: Mapping[str, Result], case: Row, sizes: Mapping[int, int]) -> Iterator[Row]:
-    """A row for each result but the truth, and each mask, whose `sizes` are in pixels."""
-    for name, result in found.items():
-        if name == TRUTH:
-            continue
-        scores = adn_protocol(result.image, found[TRUTH].image, found[INPUT].image)
-        values = {metric: value.tolist() for metric, value in scores.items()}
-        took: Row = {} if result.seconds is None else {"seconds": result.seconds}
-        for i, (mask, size) in enumerate(sizes.items()):
-            which: Row = {"method": name, **case, "mask": mask, "mask_px": size}
-            yield which | {metric: value[i] for metric, value in values.items()} | took
-
-
-def results(
-    methods: Mapping[str, Method], done: Simulation, factor: int, pixel: float
-) -> dict[str, Result]:
-    """Input, methods, ceiling and truth at the resolution that is scored; `pixel` is in mm."""
-    assert done.scan.clean is not None
-    found = {INPUT: Result(done.scan.image)}
-    found |= {name: corrected(m, done.scan, factor, pixel) for name, m in methods.items()}
-    found |= {CEILING: Result(done.free_image), TRUTH: Result(done.scan.clean)}
-    side = done.scan.image.shape[-1] // factor
-    for name, result in found.items():
+def run_methods(run: EvalRun, scanned: Simulation, pixel: float) -> dict[str, Result]:
+    """Input, methods, ceiling and truth by name, at the resolution that is scored. pixel: mm."""
+    scan, factor = scanned.scan, run.config.downsample
+    assert scan.clean is not None
+    results = {INPUT: Result(scan.image)}
+    results |= {name: run_method(one, scan, factor, pixel) for name, one in run.methods.items()}
+    results |= {CEILING: Result(scanned.free_image), TRUTH: Result(scan.clean)}
+    # Results of methods that were given the averaged image already have this side.
+    side = scan.image.shape[-1] // factor
+    for name, result in results.items():
         shrink = result.image.shape[-1] // side
-        found[name] = replace(result, image=functional.avg_pool2d(result.image, shrink))
-    return found
+        results[name] = replace(result, image=functional.avg_pool2d(result.image, shrink))
+    return results
 
 
-def corrected(method: Method, scan: Scan, factor: int, pixel: float) -> Result:
+def run_method(method: Method, scan: Scan, factor: int, pixel: float) -> Result:
     """What a method makes of a scan, on the grid it works on, and how long `reduce` takes for each
     slice of it. What it reads beside the image is there before the clock starts."""
-    given = complete(*seen_by(method, scan, factor, pixel))
+    given = complete(*method_input(method, scan, factor, pixel))
     image, seconds = timed(lambda: method.reduce(given), given.image.device)
     return Result(image, seconds / len(image))
 
 
-def seen_by(
+def method_input(
     method: Method, scan: Scan, factor: int, pixel: float
 ) -> tuple[Scan, frozenset[str], float]:
     """The scan, the fields that the method reads, and the pixel size in mm, for `complete`.
 
-    What is averaged has metal wherever a pixel of the block is metal.
+    Methods that read the sinogram need the scan's own pixels; all others are given the image
+    averaged over `factor` x `factor` pixels, as they were when they learned.
     """
     if factor == 1 or method.inputs & {"sinogram", "trace"}:
         return scan, method.inputs, pixel
     assert scan.metal is not None
+    # A block is metal where any of its pixels is.
     metal = functional.max_pool2d(scan.metal.float(), factor) > 0
     return replace(coarser(scan, factor), metal=metal), method.inputs, pixel * factor
 
 
+def score_rows(results: Mapping[str, Result], case: Row, sizes: Mapping[int, int]) -> Iterator[Row]:
+    """A row of the ADN paper's metrics for each result but the truth, and each case of the batch.
+
+    case: what all rows share. sizes: number of the mask -> its pixels, in the order of the batch.
+    """
+    truth, affected = results[TRUTH].image, results[INPUT].image
+    for name, result in results.items():
+        if name == TRUTH:
+            continue
+        scores = adn_protocol(result.image, truth, affected)
+        values = {metric: value.tolist() for metric, value in scores.items()}
+        seconds: Row = {} if result.seconds is None else {"seconds": result.seconds}
+        for i, (mask, size) in enumerate(sizes.items()):
+            which: Row = {"method": name, **case, "mask": mask, "mask_px": size}
+            yield which | {metric: value[i] for metric, value in values.items()} | seconds
+
+
 @dataclass(frozen=True)
 class Clinical:
-    """A case that results are measured on; HU `[H W]`, masks bool `[H W]`."""
+    """A case to take the clinical measures on; HU `[H W]`, masks bool `[H W]`."""
 
     truth: np.ndarray
-    """With the metal of the affected slice in it, as results have it, too."""
+    """With the metal of the affected slice put in, as it is into results."""
     affected: np.ndarray
     body: np.ndarray
     regions: Regions
@@ -100,8 +134,8 @@ class Clinical:
         metal: np.ndarray,
         body: np.ndarray,
         pixel: float,
-    ) -> "Clinical":
-        """Regions are chosen here, once for all methods. pixel: mm."""
+    ) -> Clinical:
+        """With regions that are chosen once for all methods. pixel: mm."""
         regions = choose_regions(truth, metal, body, pixel)
         return cls(np.where(metal, affected, truth), affected, body, regions)
 
@@ -113,21 +147,21 @@ class Clinical:
         """`aapm_NAME` of the eight metrics, `score_NAME` of those that have scores, and HU bias by
         distance; without what is not a number. hu: the result, with the metal put back."""
         errors = aapm(hu, self.truth, self.regions)
-        found = {f"aapm_{name}": error for name, error in errors.items()}
-        found |= {f"score_{name}": score(name, errors[name]) for name in BREAKS}
+        values = {f"aapm_{name}": error for name, error in errors.items()}
+        values |= {f"score_{name}": score(name, errors[name]) for name in BREAKS}
         metal, pixel = self.regions.metal, self.regions.pixel
-        return numbers(found | hu_bias(hu, self.truth, metal, self.body, pixel))
+        return without_nan(values | hu_bias(hu, self.truth, metal, self.body, pixel))
 
     def lesion_row(
         self, without: np.ndarray, with_it: np.ndarray, true: np.ndarray, lesion: Lesion
     ) -> Row:
         """`lesion_contrast` and `lesion_dprime` of results of a scan without a lesion and with.
 
-        true: the truth with the lesion, HU `[H W]`: what the machine's own blur leaves of it is all
-        that a method can keep.
+        true: the truth with the lesion, HU `[H W]`: its contrast after the machine's own blur is
+        all that a method can keep.
         """
         whole = contrast(self.truth, self.with_metal(true), lesion)
-        return numbers(
+        return without_nan(
             {
                 "lesion_contrast": contrast(without, with_it, lesion) / whole,
                 "lesion_dprime": detectability(without, with_it, self.truth, lesion),
@@ -135,6 +169,6 @@ class Clinical:
         )
 
 
-def numbers(found: dict[str, float]) -> Row:
-    """Without what could not be measured."""
-    return {name: value for name, value in found.items() if not math.isnan(value)}
+def without_nan(values: Mapping[str, float]) -> Row:
+    """The measures that could be taken."""
+    return {name: value for name, value in values.items() if not math.isnan(value)}

@@ -6,7 +6,7 @@ import os
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -16,6 +16,9 @@ from unmetal.errors import InputError
 
 LOCK = ".lock"
 """Name of the file in a folder that `alone` locks; it stays there."""
+
+BACKUP = ".unmetal-backup"
+"""Name of the folder in a folder that holds the old files while new ones replace them."""
 
 
 @contextmanager
@@ -60,6 +63,47 @@ def replacing(path: Path, *, sync: bool = False, mode: int = 0o666) -> Iterator[
     except BaseException:
         partial.unlink(missing_ok=True)
         raise
+
+
+@contextmanager
+def replacing_all(folder: Path, names: Sequence[str]) -> Iterator[Path]:
+    """An empty folder to write some of the files `names` to, which then replace all of them.
+
+    `folder`, which exists, holds the old files or the new ones: on any exception the old ones are
+    put back, and after a kill by `restore`, to be called before they are read.
+    """
+    stage = Path(tempfile.mkdtemp(prefix=".unmetal-", dir=folder))
+    try:
+        yield stage
+        (stage / BACKUP).mkdir()
+        for name in names:
+            if (folder / name).exists():
+                shutil.copy2(folder / name, stage / BACKUP / name)
+        # The backup is complete under this name, and no longer needed once it has left it.
+        (stage / BACKUP).rename(folder / BACKUP)
+        for name in names:
+            if (stage / name).exists():
+                (stage / name).replace(folder / name)
+            else:
+                (folder / name).unlink(missing_ok=True)
+        (folder / BACKUP).rename(stage / BACKUP)
+    except BaseException:
+        restore(folder, names)
+        raise
+    finally:
+        shutil.rmtree(stage, ignore_errors=True)
+
+
+def restore(folder: Path, names: Sequence[str]) -> None:
+    """Put back the files of a `replacing_all` that was interrupted; nothing where there is none."""
+    if not (folder / BACKUP).exists():
+        return
+    with tempfile.TemporaryDirectory(prefix=".unmetal-", dir=folder) as trash:
+        for name in names:
+            (folder / name).unlink(missing_ok=True)
+            if (folder / BACKUP / name).exists():
+                shutil.copy2(folder / BACKUP / name, folder / name)
+        (folder / BACKUP).rename(Path(trash) / BACKUP)
 
 
 def fsync(path: Path) -> None:

@@ -1,9 +1,9 @@
 """What methods lose from one data set to another: their gain over the input there, and the drop.
 
 Data sets are not equally hard, so that PSNR falls for every method and the input alike. What a
-method adds to its input can be compared, on the same slices of the same patients; where there is
-more to gain in one than in the other (the ceiling's gain says), what it adds to one that learned
-nothing says more.
+method adds to its input can be compared, on the same slices of the same patients. Where one data
+set has more to gain than the other (the gain of the ceiling says so), compare gains over a method
+that learned nothing, such as LI.
 """
 
 from __future__ import annotations
@@ -13,23 +13,24 @@ from typing import NamedTuple
 
 import numpy as np
 
-from unmetal.evaluation.tables.markdown import cell, change, grid
+from unmetal.evaluation.tables.markdown import format_difference, format_mean, markdown_table
 from unmetal.evaluation.tables.means import Column
-from unmetal.evaluation.tables.rows import INPUT, Row
+from unmetal.evaluation.tables.rows import INPUT, Case, Row
 from unmetal.metrics.intervals import Difference, Interval, paired, t_interval
 
 PSNR = Column("psnr", "PSNR", "dB", 2)
 
 
 class Gain(NamedTuple):
-    """What a method adds on one slice, mean of its masks or draws."""
+    """What a method gains on one slice: the mean over its masks or draws."""
 
     value: float
     group: str
+    """The patient."""
 
 
-class Fate(NamedTuple):
-    """One method on every data set."""
+class MethodDrop(NamedTuple):
+    """The gains and drops of one method."""
 
     method: str
     gains: dict[str, Interval]
@@ -38,14 +39,14 @@ class Fate(NamedTuple):
     """Name of a data set -> gain on the first data set minus gain there, on slices of both."""
 
 
-def fates(
+def method_drops(
     data: Mapping[str, Sequence[Row]], column: Column = PSNR, over: str = INPUT
-) -> list[Fate]:
+) -> list[MethodDrop]:
     """Gains over the row called `over`, and drops, of every method; `data` are rows by the name of
     the data set, and drops are from the first one. Means are of patients' (`group`) means.
 
-    Slices go by their numbers, so all must be of the same list. Less is more for a column whose
-    `best` is -1.
+    Slices are matched by their numbers, so all data sets must be of the same list of slices. Gains
+    count in the column's `best` direction.
     """
     first, *others = data
     gained = {name: gains(rows, column, over) for name, rows in data.items()}
@@ -58,30 +59,42 @@ def fates(
             if first in slices and slices.get(name, {}).keys() & slices[first].keys()
         }
         means = {name: _mean(some) for name, some in slices.items()}
-        found.append(Fate(method, means, drops))
+        found.append(MethodDrop(method, means, drops))
     return found
 
 
 def gains(rows: Sequence[Row], column: Column, over: str = INPUT) -> dict[str, dict[str, Gain]]:
-    """Method -> slice -> its gain over the row `over` on the same cases; infinite ones do not
-    count."""
-    base = {_case(row): float(row[column.name]) for row in rows if row["method"] == over}
+    """Method -> slice -> its gain over the row `over` on the same cases; infinite ones are
+    left out."""
+    base = {Case.of(row): float(row[column.name]) for row in rows if row["method"] == over}
     values: dict[str, dict[str, list[float]]] = {}
     groups: dict[str, str] = {}
     for row in rows:
-        method, slice_ = str(row["method"]), str(row["slice"])
-        gain = float(row[column.name]) - base[_case(row)] if _case(row) in base else np.inf
+        method, case = str(row["method"]), Case.of(row)
+        gain = float(row[column.name]) - base[case] if case in base else np.inf
         if method != over and np.isfinite(gain):
-            values.setdefault(method, {}).setdefault(slice_, []).append(column.best * gain)
-            groups[slice_] = str(row["group"])
+            values.setdefault(method, {}).setdefault(case.slice, []).append(column.best * gain)
+            groups[case.slice] = str(row["group"])
     return {
         method: {slice_: Gain(float(np.mean(some)), groups[slice_]) for slice_, some in its.items()}
         for method, its in values.items()
     }
 
 
-def _case(row: Row) -> tuple[str, str]:
-    return str(row["slice"]), str(row.get("mask", ""))
+def drop_table(drops: Sequence[MethodDrop], names: Sequence[str], column: Column = PSNR) -> str:
+    """Markdown: gains on every data set, then drops from the first to the others."""
+    unit = f" ({column.unit})" if column.unit else ""
+    head = ["method", *(f"gain, {name}{unit}" for name in names)]
+    head += [f"drop to {name}{unit}" for name in names[1:]]
+    lines = [
+        [
+            one.method,
+            *(format_mean(_only(one.gains, name, column), column) for name in names),
+            *(format_difference(_only(one.drops, name, column), column) for name in names[1:]),
+        ]
+        for one in drops
+    ]
+    return markdown_table(head, lines)
 
 
 def _mean(some: Mapping[str, Gain]) -> Interval:
@@ -94,22 +107,6 @@ def _drop(before: Mapping[str, Gain], after: Mapping[str, Gain]) -> Difference:
     return paired(*values, [one.group for one, _ in both])
 
 
-def drop_table(found: Sequence[Fate], names: Sequence[str], column: Column = PSNR) -> str:
-    """Markdown: gains on every data set, then drops from the first to the others."""
-    unit = f" ({column.unit})" if column.unit else ""
-    head = ["method", *(f"gain, {name}{unit}" for name in names)]
-    head += [f"drop to {name}{unit}" for name in names[1:]]
-    lines = [
-        [
-            one.method,
-            *(cell(_as(one.gains, name, column), column) for name in names),
-            *(change(_as(one.drops, name, column), column) for name in names[1:]),
-        ]
-        for one in found
-    ]
-    return grid(head, lines)
-
-
-def _as(found: Mapping[str, Interval | Difference], name: str, column: Column) -> dict:
-    """The one of that name under the column's, for `tables`; empty where there is none."""
+def _only(found: Mapping[str, Interval | Difference], name: str, column: Column) -> dict:
+    """The one of that name under the column's, for `format_mean`; empty where there is none."""
     return {column.name: found[name]} if name in found else {}

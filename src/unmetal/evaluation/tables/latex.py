@@ -6,7 +6,7 @@ import math
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from unmetal.evaluation.tables.markdown import chance
+from unmetal.evaluation.tables.markdown import format_p
 from unmetal.evaluation.tables.means import COLUMNS, SECONDS, Column, Comparison, Summary
 from unmetal.metrics.intervals import Interval
 
@@ -14,7 +14,7 @@ PREAMBLE = r"""% Needs \usepackage{booktabs}. Means with 95 % intervals; bold is
 % of a column, among those with all cases.
 """
 
-SPECIAL = {"&": r"\&", "%": r"\%", "_": r"\_", "#": r"\#", "$": r"\$", "{": r"\{", "}": r"\}"}
+ESCAPED = {"&": r"\&", "%": r"\%", "_": r"\_", "#": r"\#", "$": r"\$", "{": r"\{", "}": r"\}"}
 
 
 def latex(
@@ -24,21 +24,22 @@ def latex(
     reference: str,
     columns: Sequence[Column] = COLUMNS,
 ) -> str:
-    """Metrics with intervals, the difference in the first of them to `reference`, and budgets.
+    """Metrics with intervals, the difference in the first of them to `reference`, and costs.
 
-    summaries: by method. methods: facts of `evaluation.cost` by name; other rows are no methods.
+    summaries: by method. methods: facts of `evaluated_methods` by name; rows of other names (the
+    input, the ceiling) are no methods.
     """
     shown = [c for c in columns if any(c.name in one.means for one in summaries)]
-    bold = {column.name: winner(summaries, column, methods) for column in shown}
+    best = {column.name: best_method(summaries, column, methods) for column in shown}
     against = {one.method: one for one in comparisons}
-    head = ["", *(escaped(column.head) for column in shown)]
-    head += [rf"$\Delta$ to {escaped(reference)}", "parameters", "samples", "s per slice"]
+    head = ["", *(escape(column.head) for column in shown)]
+    head += [rf"$\Delta$ to {escape(reference)}", "parameters", "samples", "s per slice"]
     lines = []
     for one in summaries:
         name = str(one.key["method"])
-        numbers = [number(one.means, c, bold=bold[c.name] == name) for c in shown]
-        difference = changed(against.get(name), shown[0])
-        lines.append([escaped(name), *numbers, difference, *budget(methods.get(name), one)])
+        numbers = [_mean(one.means, c, bold=best[c.name] == name) for c in shown]
+        difference = _difference(against.get(name), shown[0])
+        lines.append([escape(name), *numbers, difference, *_costs(methods.get(name), one)])
     body = [" & ".join(line) + r" \\" for line in (head, *lines)]
     return "\n".join(
         [
@@ -54,9 +55,11 @@ def latex(
     )
 
 
-def winner(summaries: Sequence[Summary], column: Column, methods: Collection[str]) -> str | None:
-    """The best method by a column; None where there is no choice. Rows with fewer cases than
-    others do not compete: theirs may be the easier ones."""
+def best_method(
+    summaries: Sequence[Summary], column: Column, methods: Collection[str]
+) -> str | None:
+    """The best method by a column; None where there are not two to choose from. Methods with fewer
+    cases than others do not count: theirs may be the easier ones."""
     most = max(one.cases for one in summaries)
     means = {
         str(one.key["method"]): one.means[column.name].mean * column.best
@@ -66,7 +69,12 @@ def winner(summaries: Sequence[Summary], column: Column, methods: Collection[str
     return max(means, key=means.__getitem__) if len(means) > 1 and column.best else None
 
 
-def number(means: Mapping[str, Interval], column: Column, *, bold: bool) -> str:
+def escape(text: str) -> str:
+    """Text with what LaTeX treats as special escaped."""
+    return "".join(ESCAPED.get(letter, letter) for letter in text)
+
+
+def _mean(means: Mapping[str, Interval], column: Column, *, bold: bool) -> str:
     """A mean and its interval in smaller print."""
     if column.name not in means:
         return "--"
@@ -77,26 +85,21 @@ def number(means: Mapping[str, Interval], column: Column, *, bold: bool) -> str:
     return rf"{mean} {{\scriptsize [{low}, {high}]}}"
 
 
-def changed(comparison: Comparison | None, column: Column) -> str:
+def _difference(comparison: Comparison | None, column: Column) -> str:
     """A difference with its interval and p-value."""
     if comparison is None or column.name not in comparison.differences:
         return "--"
     mean, low, high, p = comparison.differences[column.name]
     texts = (f"{value:+.{column.digits}f}" for value in (mean, low, high))
     mean_, low_, high_ = (f"${text}$" for text in texts)
-    if math.isnan(low):  # of one patient
+    if math.isnan(low):  # one patient has no interval
         return mean_
-    return rf"{mean_} {{\scriptsize [{low_}, {high_}], $p={chance(p)}$}}"
+    return rf"{mean_} {{\scriptsize [{low_}, {high_}], $p={format_p(p)}$}}"
 
 
-def budget(facts: Mapping[str, Any] | None, one: Summary) -> list[str]:
+def _costs(facts: Mapping[str, Any] | None, one: Summary) -> list[str]:
     """Parameters, samples and seconds, as far as there are any."""
     known = facts or {}
     counts = [f"{known[k]:,}" if known.get(k) else "--" for k in ("parameters", "samples")]
-    took = one.means.get(SECONDS.name)
-    return [*counts, "--" if took is None else f"{took.mean:.3g}"]
-
-
-def escaped(text: str) -> str:
-    """Text in which nothing means something to LaTeX."""
-    return "".join(SPECIAL.get(letter, letter) for letter in text)
+    seconds = one.means.get(SECONDS.name)
+    return [*counts, "--" if seconds is None else f"{seconds.mean:.3g}"]
