@@ -217,16 +217,35 @@ def test_relative_names_are_kept_and_other_files_left_out(
 
 def test_zip_in_zip_out(make_series: Make, tmp_path: Path) -> None:
     folder = make_series()
-    archive = tmp_path / "in.zip"
-    with zipfile.ZipFile(archive, "w") as z:
-        for file in folder.iterdir():
-            z.write(file, f"s/{file.name}")
-    for name in ("out.zip", "no-suffix"):
-        write(read(archive), tmp_path / name)
-        assert zipfile.ZipFile(tmp_path / name).namelist() == [f"s/IM00{i}" for i in range(5)]
-        np.testing.assert_array_equal(read(tmp_path / name).hu, read(folder).hu)
+    archive = zipped(folder, tmp_path / "in.zip")
+    write(read(archive), tmp_path / "out.zip")
+    with zipfile.ZipFile(tmp_path / "out.zip") as held:
+        assert held.namelist() == [f"s/IM00{i}" for i in range(5)]
+    np.testing.assert_array_equal(read(tmp_path / "out.zip").hu, read(folder).hu)
     write(read(folder), tmp_path / "from-folder.zip")
     assert read(tmp_path / "from-folder.zip").meta["format"] == "DICOM zip"
+
+
+def test_a_zip_without_zip_in_the_name_of_the_output_gives_a_folder(
+    make_series: Make, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It was an archive without a suffix, which no viewer opens."""
+    folder = make_series()
+    caplog.set_level("INFO")
+    write(read(zipped(folder, tmp_path / "in.zip")), tmp_path / "out")
+    assert list(hashes(tmp_path / "out")) == [f"s/IM00{i}" for i in range(5)]
+    np.testing.assert_array_equal(read(tmp_path / "out").hu, read(folder).hu)
+    assert "out: written as a folder" in caplog.text
+    with pytest.raises(InputError, match="exists already"):
+        write(read(tmp_path / "in.zip"), tmp_path / "out")
+    write(read(tmp_path / "in.zip"), tmp_path / "out", force=True)
+
+
+def zipped(folder: Path, archive: Path) -> Path:
+    with zipfile.ZipFile(archive, "w") as file:
+        for path in sorted(folder.iterdir()):
+            file.write(path, f"s/{path.name}")
+    return archive
 
 
 def test_file_in_file_out(tmp_path: Path) -> None:

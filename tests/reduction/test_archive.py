@@ -377,7 +377,7 @@ def test_failures_are_judged_after_the_rest():
 
 def test_the_common_folder_of_a_series_is_found():
     def of(*files: str) -> str:
-        return replace(item("a"), series=replace(item("a").series, files=files)).folder
+        return replace(item("a").series, files=files).folder
 
     assert of("p/s/1", "p/s/2") == "p/s"
     assert of("p/s1/1", "p/s2/2") == "p"

@@ -17,17 +17,35 @@ from unmetal.scan import Volume
 
 @dataclass
 class Info:
-    """Print what a file or folder holds: format, geometry, range of values, acquisition."""
+    """Print what a file or folder holds: format, geometry, range of values, acquisition.
+
+    Of a folder with several series, one line for each.
+    """
 
     path: tyro.conf.Positional[Path]
     """A folder, zip or file of DICOM, .nii, .nii.gz, .mha, .mhd, .nrrd, .npy or .png."""
 
     def run(self) -> None:
-        """Read all of it, as `reduce` would, and print one line per fact."""
+        """Read all of it, as `reduce` would, and print one line per fact or series."""
+        series = _series(self.path) if self.path.is_dir() else []
+        if len(series) > 1:
+            print(*series, sep="\n")
+            return
         table = Table.grid(padding=(0, 2))
         for name, text in _facts(read(self.path, log_warnings=False)):
             table.add_row(name, text)
         Console(highlight=False, markup=False).print(table)
+
+
+def _series(folder: Path) -> list[str]:
+    """A line for each series below a folder: its name in an archive, what and where it is."""
+    from unmetal.files.dicom.inventory import scan  # noqa: PLC0415  (pydicom)
+
+    return [
+        f"{one.name}  {len(one.files):>4} images  {one.facts}  in {one.folder}"
+        f"{'  (made by unmetal)' * one.own}"
+        for one in scan(folder).series
+    ]
 
 
 def _facts(volume: Volume) -> Iterator[tuple[str, str]]:

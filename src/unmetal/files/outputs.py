@@ -63,7 +63,7 @@ def check_output(volume: Volume, path: Path, *, force: bool = False) -> str:
     """
     format = output_format(path, None if volume.source is None else volume.source.format)
     layout = volume.source.layout if format == "dicom" and volume.source is not None else "file"
-    folder = layout == "folder" and not suffix_of(path)
+    folder = layout in {"folder", "zip"} and not suffix_of(path)
     refuse_to_lose(path, folder=folder, source=volume.path, force=force)
     format_module(format, path)
     return format

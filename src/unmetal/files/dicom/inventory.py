@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import filecmp
 import hashlib
+import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
 from pydicom import dcmread
@@ -71,6 +72,12 @@ class CTSeries:
     """Matrix, pixel size, thickness, kV and kernel, in a line."""
     own: bool
     """Whether unmetal made it."""
+
+    @property
+    def folder(self) -> str:
+        """The nearest folder that holds all its files, relative to the folder searched."""
+        parents = [PurePosixPath(file).parent.as_posix() for file in self.files]
+        return os.path.commonpath(parents) or "."
 
 
 @dataclass(frozen=True)

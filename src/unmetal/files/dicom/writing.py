@@ -32,7 +32,8 @@ EPOCH = (1980, 1, 1, 0, 0, 0)
 
 
 def write(volume: Volume, path: Path, derivation: Derivation) -> None:
-    """Folder, zip or file, as the source was; `.zip` and `.dcm` in the name of the output win.
+    """A .zip, a .dcm or a folder, by the name of the output; without a suffix one image of a single
+    file stays a file.
 
     Raises:
         InputError: the volume came from no DICOM series, or several slices for one file.
@@ -82,6 +83,9 @@ def _below(path: Path) -> Path:
 def _layout(path: Path, series: Series) -> Layout:
     wanted: dict[str, Layout] = {".zip": "zip", ".dcm": "file"}
     layout = wanted.get(suffix_of(path), series.layout)
+    if layout == "zip" and not suffix_of(path):
+        log.info("%s: written as a folder; for an archive give a name that ends in .zip", path.name)
+        return "folder"
     if layout == "file" and len(series.slices) > 1:
         raise InputError(
             f"{path.name}: {len(series.slices)} slices need a folder or a .zip as output"

@@ -7,7 +7,6 @@ the same command goes on with what is not there yet.
 from __future__ import annotations
 
 import logging
-import os
 import shutil
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -56,12 +55,6 @@ class Item:
     earlier: Row = field(default_factory=dict)
     """Its line in the summary of an earlier run."""
     outcome: Outcome = field(default_factory=Outcome)
-
-    @property
-    def folder(self) -> str:
-        """Where its files lie, relative to the source: the nearest folder that holds all."""
-        parents = [PurePosixPath(file).parent.as_posix() for file in self.series.files]
-        return os.path.commonpath(parents) or "."
 
 
 @dataclass(frozen=True)
@@ -129,7 +122,7 @@ def described(plan: Plan, *, every: bool = True) -> Iterator[str]:
     for item in plan.items:
         count = counted(len(item.series.files), "image")
         what = f"{item.series.name}  {count:>11}  {item.series.facts}"
-        yield f"  {item.status:<11}  {what}  in {item.folder}"
+        yield f"  {item.status:<11}  {what}  in {item.series.folder}"
     together: dict[tuple[str, str], list[str]] = {}
     for one in plan.aside:
         key = one.file if every else PurePosixPath(one.file).parent.as_posix()
@@ -200,7 +193,7 @@ def _row(item: Item, made: str) -> Row:
         "output": series.name,
         "status": item.status,
         "reason": outcome.error,
-        "source": item.folder,
+        "source": item.series.folder,
         "images": len(series.files),
         "facts": series.facts,
     }
