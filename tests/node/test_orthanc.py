@@ -263,7 +263,7 @@ def test_stow_asks_before_it_sends_what_may_have_arrived(tmp_path, orthanc, dire
     path = tmp_path / "0.dcm"
     path.write_bytes(encoded(image))
     transport = node.senders[0].transport
-    assert transport._find_instances(image) == set()
+    assert transport._find_instances(transport.client, image) == set()
     assert list(transport.send([path], check_existing=True)) == [path]
-    assert transport._find_instances(image) == {image.SOPInstanceUID}
+    assert transport._find_instances(transport.client, image) == {image.SOPInstanceUID}
     assert list(transport.send([path], check_existing=True)) == [path]

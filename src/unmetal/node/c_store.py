@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ssl
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from pydicom import dcmread
@@ -16,7 +17,7 @@ from pynetdicom.sop_class import (  # type: ignore[attr-defined]
     StudyRootQueryRetrieveInformationModelFind as Find,
 )
 
-from unmetal.node.destination import DeclinedError, Entity, UnreachableError
+from unmetal.node.destination import Entity, Transport, UnreachableError
 from unmetal.node.identity import application_entity
 
 CONNECT_TIMEOUT_S = 10.0
@@ -24,17 +25,12 @@ CONNECT_TIMEOUT_S = 10.0
 ANSWER_TIMEOUT_S = 60.0
 """To accept the association, and to store one image."""
 
-SUCCESS = 0x0000
-
 NOT_SUPPORTED = 0x0122
 """SOP class not supported (PS3.7 annex C.5.6): no context was accepted for the image."""
 
-OUT_OF_RESOURCES = range(0xA700, 0xA800)
-"""The destination will not take the next image either."""
 
-
-class CStore:
-    """A Storage SCU for one destination."""
+class CStore(Transport):
+    """A Storage SCU for one application entity."""
 
     def __init__(self, aet: str, entity: Entity, tls: ssl.SSLContext | None = None) -> None:
         self.entity = entity
@@ -43,37 +39,8 @@ class CStore:
         self.ae.connection_timeout = CONNECT_TIMEOUT_S
         self.tls = None if tls is None else (tls, entity.host)
 
-    def send(self, images: list[Path], *, check_existing: bool) -> Iterator[Path]:
-        """Send DICOM files, and yield each that the destination has confirmed.
-
-        check_existing: query the destination for instances it already has, and do not send these
-            again: an earlier attempt may have delivered one whose answer was lost.
-        Raises `UnreachableError`, or `DeclinedError` after the last image that was taken.
-        """
-        association = self._associate(images)
-        existing: dict[str, set[str]] = {}
-        failures: set[int] = set()
-        try:
-            for image in images:
-                dataset = dcmread(image)
-                series = str(dataset.SeriesInstanceUID)
-                if check_existing and series not in existing:
-                    existing[series] = _find_instances(association, dataset)
-                known = check_existing and dataset.SOPInstanceUID in existing[series]
-                status = SUCCESS if known else _store(association, dataset)
-                if _is_stored(status):
-                    yield image
-                    continue
-                failures.add(status)
-                if status in OUT_OF_RESOURCES:
-                    break
-        finally:
-            if association.is_established:
-                association.release()
-        if failures:
-            raise DeclinedError(", ".join(f"0x{status:04X}" for status in sorted(failures)))
-
-    def _associate(self, images: list[Path]) -> Association:
+    @contextmanager
+    def _connect(self, images: list[Path]) -> Iterator[Association]:
         try:
             association = self.ae.associate(
                 self.entity.host,
@@ -84,10 +51,38 @@ class CStore:
             )
         except OSError as error:  # the name of the host cannot be resolved
             raise UnreachableError("no connection") from error
-        if association.is_established:
-            return association
-        rejected = association.is_rejected
-        raise UnreachableError("association rejected" if rejected else "no connection")
+        if not association.is_established:
+            rejected = association.is_rejected
+            raise UnreachableError("association rejected" if rejected else "no connection")
+        try:
+            yield association
+        finally:
+            if association.is_established:
+                association.release()
+
+    def _store(self, connection: Association, image: Dataset) -> str:
+        try:
+            status = connection.send_c_store(image).get("Status")
+        except ValueError:  # no presentation context for it was accepted
+            status = NOT_SUPPORTED
+        except RuntimeError as error:
+            raise UnreachableError("the association ended") from error
+        if status is None:
+            raise UnreachableError("the connection broke")
+        # Success, and the warnings 0xBxxx: stored, with something changed (PS3.4 table B.2-1).
+        return "" if status == 0 or status & 0xF000 == 0xB000 else f"0x{status:04X}"
+
+    def _find_instances(self, connection: Association, image: Dataset) -> set[str]:
+        query = Dataset()
+        query.QueryRetrieveLevel = "IMAGE"
+        query.StudyInstanceUID = image.StudyInstanceUID
+        query.SeriesInstanceUID = image.SeriesInstanceUID
+        query.SOPInstanceUID = ""
+        try:
+            answers = [answer for _, answer in connection.send_c_find(query, Find)]
+        except (ValueError, RuntimeError):  # no context for queries was accepted, or it has ended
+            return set()
+        return {str(answer.get("SOPInstanceUID")) for answer in answers if answer is not None}
 
 
 def presentation_contexts(images: list[Path]) -> list[PresentationContext]:
@@ -101,34 +96,3 @@ def presentation_contexts(images: list[Path]) -> list[PresentationContext]:
         for offered in uncompressed if syntax in uncompressed else {syntax}:
             pairs.add((meta.MediaStorageSOPClassUID, offered))
     return [build_context(sop_class, syntax) for sop_class, syntax in sorted(pairs)]
-
-
-def _store(association: Association, dataset: Dataset) -> int:
-    try:
-        status = association.send_c_store(dataset).get("Status")
-    except ValueError:  # no presentation context for it was accepted
-        return NOT_SUPPORTED
-    except RuntimeError as error:
-        raise UnreachableError("the association ended") from error
-    if status is None:
-        raise UnreachableError("the connection broke")
-    return int(status)
-
-
-def _is_stored(status: int) -> bool:
-    """Success, and the warnings 0xBxxx: stored, with something changed (PS3.4 table B.2-1)."""
-    return status == SUCCESS or status & 0xF000 == 0xB000
-
-
-def _find_instances(association: Association, image: Dataset) -> set[str]:
-    """C-FIND: UIDs of the images of a series that the destination has; none if it cannot say."""
-    query = Dataset()
-    query.QueryRetrieveLevel = "IMAGE"
-    query.StudyInstanceUID = image.StudyInstanceUID
-    query.SeriesInstanceUID = image.SeriesInstanceUID
-    query.SOPInstanceUID = ""
-    try:
-        answers = [found for _, found in association.send_c_find(query, Find) if found is not None]
-    except (ValueError, RuntimeError):  # no context for queries was accepted; the association ended
-        return set()
-    return {str(found.get("SOPInstanceUID")) for found in answers}

@@ -1,10 +1,18 @@
-"""Where derived series are sent: application entities and DICOMweb services, and how that fails."""
+"""Destinations of derived series: their names on the command line, and how to send to one."""
 
 from __future__ import annotations
 
 import re
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
+
+from pydicom import dcmread
+from pydicom.dataset import Dataset
 
 from unmetal.errors import InputError
 from unmetal.node.config import check_ae_title
@@ -64,9 +72,58 @@ def check_url(url: str) -> str:
     return url
 
 
+OUT_OF_RESOURCES = "0xA7"
+"""The failures 0xA7xx: the destination will not take the next image either."""
+
+
 class UnreachableError(Exception):
     """The destination does not answer or let us in: every series has to wait."""
 
 
 class DeclinedError(Exception):
     """The destination answered, and did not take all images of this series."""
+
+
+class Transport(ABC):
+    """Sends DICOM files to one destination."""
+
+    def send(self, images: list[Path], *, check_existing: bool) -> Iterator[Path]:
+        """Send the files, and yield each that the destination has confirmed.
+
+        check_existing: query the destination for instances it already has, and do not send these
+            again: an earlier attempt may have delivered one whose answer was lost.
+        Raises `UnreachableError`, or `DeclinedError` after the last image that was taken.
+        """
+        existing: dict[str, set[str]] = {}
+        failures: set[str] = set()
+        with self._connect(images) as connection:
+            for path in images:
+                image = dcmread(path)
+                series = str(image.SeriesInstanceUID)
+                if check_existing and series not in existing:
+                    existing[series] = self._find_instances(connection, image)
+                known = check_existing and image.SOPInstanceUID in existing[series]
+                failure = "" if known else self._store(connection, image)
+                if not failure:
+                    yield path
+                    continue
+                failures.add(failure)
+                if failure.startswith(OUT_OF_RESOURCES):
+                    break
+        if failures:
+            raise DeclinedError(", ".join(sorted(failures)))
+
+    @abstractmethod
+    def _connect(self, images: list[Path]) -> AbstractContextManager[Any]:
+        """A connection for these files; raises `UnreachableError`."""
+
+    @abstractmethod
+    def _store(self, connection: Any, image: Dataset) -> str:
+        """Why the destination did not take an image; empty when it has it.
+
+        Raises `UnreachableError`.
+        """
+
+    @abstractmethod
+    def _find_instances(self, connection: Any, image: Dataset) -> set[str]:
+        """UIDs of the images of the same series that the destination has; none if it cannot say."""

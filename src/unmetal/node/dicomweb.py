@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
@@ -11,11 +11,11 @@ from typing import Any
 
 import requests
 from dicomweb_client import DICOMwebClient
-from pydicom import dcmread, dcmwrite
+from pydicom import dcmwrite
 from pydicom.dataset import Dataset
 
 from unmetal.node.config import ReceiveConfig
-from unmetal.node.destination import DeclinedError, UnreachableError
+from unmetal.node.destination import Transport, UnreachableError
 from unmetal.node.intake import CANNOT_UNDERSTAND, RefusedError
 
 TIMEOUT_S = (10.0, 60.0)
@@ -37,46 +37,29 @@ def make_client(url: str, config: ReceiveConfig) -> DICOMwebClient:
     return client
 
 
-class Stow:
-    """STOW-RS to one destination: one image a request, so that each is confirmed by itself."""
+class Stow(Transport):
+    """STOW-RS to one service: one image a request, so that each is confirmed by itself."""
 
     def __init__(self, url: str, config: ReceiveConfig) -> None:
         self.client = make_client(url, config)
 
-    def send(self, images: list[Path], *, check_existing: bool) -> Iterator[Path]:
-        """Send DICOM files, and yield each that the service has confirmed; see `CStore.send`."""
-        existing: dict[str, set[str]] = {}
-        failures: set[str] = set()
-        for image in images:
-            dataset = dcmread(image)
-            series = str(dataset.SeriesInstanceUID)
-            if check_existing and series not in existing:
-                existing[series] = self._find_instances(dataset)
-            if check_existing and dataset.SOPInstanceUID in existing[series]:
-                yield image
-            elif failure := self._store(dataset):
-                failures.add(failure)
-            else:
-                yield image
-        if failures:
-            raise DeclinedError(", ".join(sorted(failures)))
+    def _connect(self, images: list[Path]) -> AbstractContextManager[DICOMwebClient]:
+        return nullcontext(self.client)
 
-    def _store(self, image: Dataset) -> str:
-        """Why the service did not take the image; empty when it did."""
+    def _store(self, connection: DICOMwebClient, image: Dataset) -> str:
         try:
             with raise_unreachable():
-                answer = self.client.store_instances([image])
+                answer = connection.store_instances([image])
         except requests.HTTPError as error:
             return http_status(error)
         failed = answer.get("FailedSOPSequence") or ()
         return ", ".join(f"0x{int(item.get('FailureReason', 0)):04X}" for item in failed)
 
-    def _find_instances(self, image: Dataset) -> set[str]:
-        """QIDO-RS: UIDs of the images of a series that the service has; none if it cannot say."""
+    def _find_instances(self, connection: DICOMwebClient, image: Dataset) -> set[str]:
         study, series = str(image.StudyInstanceUID), str(image.SeriesInstanceUID)
         try:
             with raise_unreachable():
-                found = self.client.search_for_instances(study, series, get_remaining=True)
+                found = connection.search_for_instances(study, series, get_remaining=True)
         except requests.HTTPError:
             return set()
         return {str(get(item, "SOPInstanceUID")) for item in found}

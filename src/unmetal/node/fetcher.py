@@ -59,20 +59,16 @@ class Fetcher:
         search = self.search
         try:
             for found in dicomweb.search_series(self.client, search.filters, search.study):
-                if OWN_MARK not in found.description and not self._is_known(found):
-                    self._fetch(found)
+                series = uid_hash(found.study, found.series)
+                known = self.intake.spool.known_images(series)
+                if OWN_MARK not in found.description and len(known) < (found.images or 1):
+                    self._fetch(found, series, known)
         except UnreachableError as error:
             self.log("not fetched", at=search.base, why=str(error))
         return self.poll
 
-    def _is_known(self, found: FoundSeries) -> bool:
-        known = len(self.intake.spool.known_images(uid_hash(found.study, found.series)))
-        return 0 < (found.images or 1) <= known
-
-    def _fetch(self, found: FoundSeries) -> None:
-        series = uid_hash(found.study, found.series)
-        images = dicomweb.list_images(self.client, found)
-        known, new = self.intake.spool.known_images(series), 0
+    def _fetch(self, found: FoundSeries, series: str, known: set[str]) -> None:
+        images, new = dicomweb.list_images(self.client, found), 0
         try:
             for image in images:
                 if uid_hash(image) + ".dcm" not in known:

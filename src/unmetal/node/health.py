@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 
 from prometheus_client import CollectorRegistry, Counter, disable_created_metrics, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
@@ -116,19 +117,9 @@ class StatusServer:
     def __init__(self, port: int, look: Callable[[], Health], metrics: Metrics) -> None:
         """Listen; raises `InputError` if the port cannot be had."""
         metrics.registry.register(Gauges(look))
-
-        class Handler(_Handler):
-            def page(self) -> tuple[int, str, bytes]:
-                if self.path == "/health":
-                    health = look()
-                    status = 503 if health.failing else 200
-                    return status, "application/json", health.json().encode()
-                if self.path == "/metrics":
-                    return 200, CONTENT_TYPE_PLAIN_0_0_4, generate_latest(metrics.registry)
-                return 404, "text/plain", b"there are /health and /metrics\n"
-
+        handler = partial(_Handler, look, metrics.registry)
         try:
-            self._server = ThreadingHTTPServer((LOOPBACK, port), Handler)
+            self._server = ThreadingHTTPServer((LOOPBACK, port), handler)
         except OSError as error:
             reason = f"cannot listen there: {error.strerror}"
             raise InputError(f"--status-port {port}: {reason}") from error
@@ -147,13 +138,23 @@ class _Handler(BaseHTTPRequestHandler):
     timeout = 5
     """Seconds without a request after which a connection is closed."""
 
-    def page(self) -> tuple[int, str, bytes]:
-        """Status, content type and content of the page asked for."""
-        raise NotImplementedError
+    def __init__(
+        self, look: Callable[[], Health], registry: CollectorRegistry, *connection: Any
+    ) -> None:
+        self.look, self.registry = look, registry
+        super().__init__(*connection)  # handles the request
 
     def do_GET(self) -> None:
         """Answer."""
-        status, content_type, content = self.page()
+        status, content_type, content = 200, "text/plain", b""
+        if self.path == "/health":
+            health = self.look()
+            status = 503 if health.failing else 200
+            content_type, content = "application/json", health.json().encode()
+        elif self.path == "/metrics":
+            content_type, content = CONTENT_TYPE_PLAIN_0_0_4, generate_latest(self.registry)
+        else:
+            status, content = 404, b"there are /health and /metrics\n"
         self.send_response(status)
         self.send_header("Content-Type", content_type)
         self.send_header("Content-Length", str(len(content)))

@@ -10,7 +10,7 @@ from contextlib import ExitStack
 from unmetal.files.dicom.reading import tolerant
 from unmetal.node.c_store import CStore
 from unmetal.node.config import Config
-from unmetal.node.destination import Destination, Entity, parse_destination
+from unmetal.node.destination import Destination, Entity, Transport, parse_destination
 from unmetal.node.dicomweb import Stow
 from unmetal.node.fetcher import Fetcher, Search
 from unmetal.node.health import Health, Metrics, StatusServer, free_bytes
@@ -21,7 +21,7 @@ from unmetal.node.queue.arrivals import Arrivals
 from unmetal.node.queue.spool import Spool
 from unmetal.node.receiver import Receiver
 from unmetal.node.reducer import ReducerProcess
-from unmetal.node.sender import Sender, Transport
+from unmetal.node.sender import Sender
 from unmetal.node.thread import BackgroundLoop
 from unmetal.node.worker import Worker
 from unmetal.software import version

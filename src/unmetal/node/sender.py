@@ -7,15 +7,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from unmetal.node.c_store import CStore
-from unmetal.node.destination import DeclinedError, UnreachableError
-from unmetal.node.dicomweb import Stow
+from unmetal.node.destination import DeclinedError, Transport, UnreachableError
 from unmetal.node.health import Metrics
 from unmetal.node.log import Log
 from unmetal.node.queue.job import Job
 from unmetal.node.queue.spool import Spool
-
-Transport = CStore | Stow
 
 MAX_BACKOFF_S = 900.0
 
