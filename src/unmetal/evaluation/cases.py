@@ -33,6 +33,11 @@ class Clean:
     spacing: np.ndarray | None = None
     """float64 `[N]`, mm; None where it is not known."""
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The numbers of the slices."""
+        return tuple(map(str, range(len(self.hu))))
+
 
 @dataclass(frozen=True)
 class Pairs:
@@ -81,10 +86,13 @@ def load_cases(path: Path) -> Clean | Pairs:
     Raises `InputError`.
     """
     if path.suffix == ".csv":
-        return load_index(path)
+        hu, rows = _read_index(path, "clean", split="test")
+        groups = tuple(row["patient"] for row in rows)
+        spacing = _spacing(rows, path) if "spacing_mm" in rows[0] else None
+        return Clean(hu, _test_masks(path.parent), groups, grouped_by="patient", spacing=spacing)
     if path.is_dir():
         hu = wanted(path / CLEAN, "hu_x4")["hu_x4"].astype(np.float32) / 4
-        return Clean(hu, load_test_masks(path), tuple(str(i) for i in range(len(hu))))
+        return Clean(hu, _test_masks(path), tuple(map(str, range(len(hu)))))
     arrays = wanted(path, "ma_x4", "clean_x4", "mask", "body", "spacing", "names")
     width = arrays["ma_x4"].shape[-1]
     mask, body = (np.unpackbits(arrays[n], axis=-1)[..., :width] > 0 for n in ("mask", "body"))
@@ -96,14 +104,6 @@ def load_cases(path: Path) -> Clean | Pairs:
         arrays["spacing"].astype(np.float64),
         tuple(str(name) for name in arrays["names"]),
     )
-
-
-def load_index(path: Path) -> Clean:
-    """The clean test slices that an index lists, by patient; see `load_cases`."""
-    hu, rows = _read_index(path, "clean", split="test")
-    groups = tuple(row["patient"] for row in rows)
-    spacing = _spacing(rows, path) if "spacing_mm" in rows[0] else None
-    return Clean(hu, load_test_masks(path.parent), groups, grouped_by="patient", spacing=spacing)
 
 
 def load_real(path: Path) -> Real:
@@ -121,11 +121,6 @@ def load_real(path: Path) -> Real:
     hu = volume.hu if volume.padding is None else np.where(volume.padding, -1000, volume.hu)
     spacing = np.full(count, volume.spacing[2], dtype=np.float64)
     return Real(hu.astype(np.float32), spacing, names, (name,) * count)
-
-
-def load_test_masks(folder: Path) -> np.ndarray:
-    """The masks to test with, bool `[M h w]`; nothing is trained with them."""
-    return wanted(folder / MASKS, "masks")["masks"].astype(bool)
 
 
 def _read_index(
@@ -162,3 +157,8 @@ def _spacing(rows: list[dict[str, str]], path: Path) -> np.ndarray:
     if not (np.isfinite(spacing) & (spacing > 0)).all():
         raise InputError(f"{path}: spacing_mm must be positive lengths in mm")
     return spacing
+
+
+def _test_masks(folder: Path) -> np.ndarray:
+    """The metal masks of a test set, bool `[M h w]`; nothing is trained with them."""
+    return wanted(folder / MASKS, "masks")["masks"].astype(bool)

@@ -69,18 +69,17 @@ def fingerprint(cases: Cases) -> dict[str, Any]:
     for field in fields(cases):
         value = getattr(cases, field.name)
         digest.update(value.tobytes() if isinstance(value, np.ndarray) else repr(value).encode())
-    sizes = {"slices": len(cases.hu if isinstance(cases, Clean) else cases.names)}
-    if isinstance(cases, Clean):
-        sizes["masks"] = len(cases.masks)
-    return {**sizes, "sha256": digest.hexdigest()}
+    masks = {"masks": len(cases.masks)} if isinstance(cases, Clean) else {}
+    return {"slices": len(cases.names), **masks, "sha256": digest.hexdigest()}
 
 
 def caption(cases: Cases, config: EvalConfig, rows: Sequence[Row]) -> str:
     """What a table of rows of these cases shows, in words."""
     slices, groups = (len({str(row[key]) for row in rows}) for key in ("slice", "group"))
+    total = len(cases.names)
     if isinstance(cases, Real):
         return (
-            f"{slices} slices with real metal of {len(cases.names)}, each through what `unmetal "
+            f"{slices} slices with real metal of {total}, each through what `unmetal "
             "reduce` does. There is no truth: streak amplitude in flat tissue up to 40 mm from "
             "metal, root mean square change of the body beyond, and the area of what counts as "
             "metal afterwards. A slice painted over would do well: see docs/measures.md. "
@@ -88,13 +87,13 @@ def caption(cases: Cases, config: EvalConfig, rows: Sequence[Row]) -> str:
         )
     if isinstance(cases, Pairs):
         return (
-            f"{_some(slices, len(cases.names))} of a scanner with a known truth. Each goes through "
+            f"{_some(slices, total)} of a scanner with a known truth. Each goes through "
             "what `unmetal reduce` does, from the image alone; `METHOD, true mask` was told where "
             "the metal is. HU clipped to [-1000, 2000], inside the body, farther than 2 px from "
             "metal; PSNR for a range of 3000 HU, SSIM with a Gaussian window. "
             f"{_intervals(groups, 'slice')} Seconds: all of that, slice by slice."
         )
-    some = _some(slices, len(cases.hu))
+    some = _some(slices, total)
     intervals = _intervals(groups, cases.grouped_by)
     if config.protocol != "adn":
         return (

@@ -17,14 +17,11 @@ from unmetal.evaluation.tables.rows import INPUT, TRUTH, Case, Row
 from unmetal.metrics.image_quality import hu_protocol
 from unmetal.metrics.lesion import choose_lesion
 from unmetal.physics.derive import body_mask
-from unmetal.physics.implants.kinds import choose_hardware, metal_of
+from unmetal.physics.implants.kinds import METALS, choose_hardware, metal_of
 from unmetal.physics.machines import protocol_for
 from unmetal.physics.protocol import Protocol
 from unmetal.physics.simulate import Simulation, resize, simulate
 from unmetal.units import MU_WATER, hu_to_mu, mu_to_hu
-
-METALS = ("ti", "steel", "cocr", "au", "amalgam")
-"""What implants are made of."""
 
 TRIES = 20
 """Implants that are drawn for a slice until one is as thick as a pixel and in the field of view."""

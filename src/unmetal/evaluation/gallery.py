@@ -67,9 +67,9 @@ def gallery(
     has an empty panel.
     """
     names = [name for name in (*names, TRUTH) if name in pictures.hu]
-    # Of real metal nobody knows the truth.
-    sure = pictures.hu.get(TRUTH, pictures.hu[INPUT])
-    cases = [case for case in pictures.wanted if case in sure]
+    # Real metal has no truth; the input was kept of every case.
+    reference = pictures.hu.get(TRUTH, pictures.hu[INPUT])
+    cases = [case for case in pictures.wanted if case in reference]
     lines = math.ceil(len(names) / ACROSS)
     layout = Layout(math.ceil(len(names) / lines), lines, len(cases))
     figure = sheet(*layout.size, dpi=200)
@@ -78,7 +78,7 @@ def gallery(
         _describe(figure, number, layout, case, scores.get((INPUT, case)))
         affected = pictures.hu[INPUT][case]
         metal = affected > METAL_HU
-        zoom, corner = close_up(affected, sure[case])
+        zoom, corner = close_up(affected, reference[case])
         for place, name in enumerate(names):
             line, column = divmod(place, layout.across)
             axes = _axes(figure, number * lines + line, column)
@@ -105,14 +105,14 @@ def close_up(affected: np.ndarray, truth: np.ndarray) -> tuple[Box, tuple[int, i
     metal = affected > METAL_HU
     zoom = zoom_box(metal if metal.any() else truth == truth.max(), Box(0, height, 0, width), ZOOM)
     tall, wide = round(INSET * height), round(INSET * width)
+    # Share of body that the close-up hides in each corner; 2 more where it hides its own subject.
     hidden = {}
     for corner in ((0, 0), (0, 1), (1, 0), (1, 1)):
         rows = slice(height - tall, height) if corner[0] else slice(0, tall)
         columns = slice(width - wide, width) if corner[1] else slice(0, wide)
-        over = max(rows.start, zoom.top) < min(rows.stop, zoom.bottom) and max(
-            columns.start, zoom.left
-        ) < min(columns.stop, zoom.right)
-        hidden[corner] = float((truth[rows, columns] > -500).mean()) + 2 * over
+        above = max(rows.start, zoom.top) < min(rows.stop, zoom.bottom)
+        overlaps = above and max(columns.start, zoom.left) < min(columns.stop, zoom.right)
+        hidden[corner] = float((truth[rows, columns] > -500).mean()) + 2 * overlaps
     return zoom, min(hidden, key=hidden.__getitem__)
 
 

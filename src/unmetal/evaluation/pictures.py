@@ -60,12 +60,10 @@ class Pictures:
 def choose_cases(cases: Cases, config: EvalConfig, count: int = COUNT) -> tuple[Case, ...]:
     """The cases to show: slices evenly spaced, and masks from the largest down to the median, at
     which there is something to see. Results play no part in the choice."""
-    if not isinstance(cases, Clean):
-        return tuple(Case(cases.names[i]) for i in evenly_spaced(len(cases.names), count))
-    numbers = evenly_spaced(len(cases.hu), count)
-    if config.protocol != "adn":
-        return tuple(Case(str(i)) for i in numbers)
+    names = [cases.names[i] for i in evenly_spaced(len(cases.names), count)]
+    if not isinstance(cases, Clean) or config.protocol != "adn":
+        return tuple(map(Case, names))
     largest = (-cases.masks.sum((1, 2))).argsort(kind="stable")
     upper = largest[: (len(largest) + 1) // 2]
     masks = upper[evenly_spaced(len(upper), count)]
-    return tuple(Case(str(n), int(masks[i % len(masks)])) for i, n in enumerate(numbers))
+    return tuple(Case(name, int(masks[i % len(masks)])) for i, name in enumerate(names))

@@ -9,6 +9,7 @@ from unmetal.cohorts import samples, unpaired
 from unmetal.errors import InputError
 from unmetal.methods import adn, cganmar, cnnmar, cyclegan, destreaknet, drit, munit, rl_arcnn, unet
 from unmetal.nets.adn import Architecture
+from unmetal.physics.implants.kinds import METALS
 from unmetal.training import loop
 from unmetal.training.experiment import Experiment
 
@@ -81,9 +82,6 @@ SGD = loop.Config(
     samples=SLOT, batch=16, lr=0.02, optimizer="sgd", betas=(0.9, 0.0), weight_decay=0
 )
 """CNNMAR's own."""
-
-METALS = ("ti", "steel", "cocr", "au", "amalgam")
-"""What implants are made of."""
 
 CLINICAL = replace(WIDER, protocol="clinical", metals=METALS)
 """A second scanner, whose settings differ from scan to scan."""

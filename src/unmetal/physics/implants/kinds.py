@@ -18,6 +18,9 @@ from unmetal.errors import InputError
 from unmetal.physics.beam.attenuation import MATERIALS
 from unmetal.physics.implants.primitives import Implant, implant_share
 
+METALS = ("ti", "steel", "cocr", "au", "amalgam")
+"""What implants are made of."""
+
 BONE_HU, DENSE_HU = 250.0, 700.0
 """HU above which a pixel is bone, and is dense enough for a tooth or cortical bone."""
 
