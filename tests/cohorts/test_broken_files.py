@@ -133,7 +133,7 @@ def listed(tmp_path_factory):
     (root / "in" / "broken").mkdir()
     for name, (make, _) in BROKEN.items():
         make(root / "in" / "broken" / name)
-    prepare(Request(root / "in"), root / "out", jobs=0, draw=lambda *_: None, key_file=root / "key")
+    prepare(Request(root / "in"), root / "out", jobs=0, key_file=root / "key")
     rows = manifest(root / "out")
     files = json.loads((root / "key").read_text())["files"]
     return {Path(files[row["source"]]).name: row for row in rows}, rows

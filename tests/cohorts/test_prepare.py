@@ -45,7 +45,7 @@ def prepared(source: Path, output: Path, key: Key = KEY, **options) -> list[dict
     kept = output.parent / f"{output.name}.key"
     key.save(kept)
     request = Request(source, **options)
-    engine.prepare(request, output, jobs=0, draw=lambda groups, folder: None, key_file=kept)
+    engine.prepare(request, output, jobs=0, key_file=kept)
     return manifest(output)
 
 
@@ -371,13 +371,13 @@ def test_what_is_there_is_kept_unless_forced(tmp_path):
     with pytest.raises(InputError, match="--force"):
         prepared(source, tmp_path / "out")
     request = replace(Request(source), limits=Limits(component_px=1000))
-    engine.prepare(request, tmp_path / "out", jobs=0, draw=lambda *_: None, force=True)
+    engine.prepare(request, tmp_path / "out", jobs=0, force=True)
     assert decisions(manifest(tmp_path / "out")).count("affected") == 0
     assert sorted(p.name for p in tmp_path.iterdir()) == ["in", "out", "out.key"]
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "thesis.txt").write_text("years of work")
     with pytest.raises(InputError, match="holds other things"):
-        engine.prepare(request, tmp_path / "mine", jobs=0, draw=lambda *_: None, force=True)
+        engine.prepare(request, tmp_path / "mine", jobs=0, force=True)
 
 
 # ---------------------------------------------------------------------------- the command

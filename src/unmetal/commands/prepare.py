@@ -72,7 +72,6 @@ class Prepare:
 
     def run(self) -> None:
         """Prepare and say what came out; raises `InputError`."""
-        from unmetal.cohorts.preparation.contact_sheet import write_contact_sheet  # noqa: PLC0415
         from unmetal.cohorts.preparation.prepare import prepare  # noqa: PLC0415
         from unmetal.cohorts.preparation.request import Request  # noqa: PLC0415
         from unmetal.cohorts.preparation.selection import Limits  # noqa: PLC0415
@@ -96,7 +95,6 @@ class Prepare:
                 request,
                 self.output,
                 jobs=cores() if self.jobs is None else self.jobs,
-                draw=write_contact_sheet,
                 key_file=self.key,
                 force=self.force,
                 progress=progress,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import IO
 
 from unmetal.errors import InputError, short_error
 
@@ -31,6 +32,14 @@ SIGNATURES = (
 """Offset, bytes there, module. Stronger than the suffix: PACS exports have none."""
 
 KNOWN = "a folder, zip or file of DICOM, " + ", ".join(s for s in SUFFIXES if s != ".zip")
+
+
+def is_dicom(file: IO[bytes]) -> bool:
+    """Whether a file begins as DICOM does: 128 bytes, then `DICM` (PS3.10 section 7.1).
+
+    file: at its start; reads the first 132 bytes.
+    """
+    return file.read(132)[128:] == b"DICM"
 
 
 def suffix_of(path: Path) -> str:

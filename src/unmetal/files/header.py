@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from unmetal.files.formats import GRIDS
 from unmetal.scan import Volume
+
+if TYPE_CHECKING:
+    from pydicom.dataset import Dataset
 
 IDENTIFIERS = {
     "patient": "PatientName",
@@ -24,9 +29,8 @@ IDENTIFIERS = {
 def identifiers(volume: Volume) -> dict[str, str]:
     """What says whose a series is, and where it was read: for those who asked for it."""
     named = {"file": str(volume.path)} if volume.path is not None else {}
-    header = _headers(volume)[:1]
-    known = {name: header[0].get(keyword) for name, keyword in IDENTIFIERS.items() if header}
-    return {name: str(value) for name, value in known.items() if value not in (None, "")} | named
+    known = {name: header_value(volume, keyword) for name, keyword in IDENTIFIERS.items()}
+    return {name: value for name, value in known.items() if value} | named
 
 
 def orientation(volume: Volume) -> tuple[float, ...] | None:
@@ -36,28 +40,28 @@ def orientation(volume: Volume) -> tuple[float, ...] | None:
         if len(by_axis) == 9:
             return (*by_axis[0::3], *by_axis[1::3])
         return None
-    header = _headers(volume)[:1]
-    cosines = header[0].get("ImageOrientationPatient") if header else None
-    return tuple(float(cosine) for cosine in cosines) if cosines else None
+    for header in dicom_headers(volume)[:1]:
+        if cosines := header.get("ImageOrientationPatient"):
+            return tuple(float(cosine) for cosine in cosines)
+    return None
 
 
-def images(volume: Volume) -> list[str]:
+def slice_labels(volume: Volume) -> list[str]:
     """The name of each slice in its archive, `image 17`; empty texts where it has none."""
-    numbers = [header.get("InstanceNumber") for header in _headers(volume)]
+    numbers = [header.get("InstanceNumber") for header in dicom_headers(volume)]
     if not numbers:
         return [""] * len(volume.hu)
     return ["" if number is None else f"image {number}" for number in numbers]
 
 
-def _headers(volume: Volume) -> list:
-    """The DICOM headers of the slices in order; none for other formats."""
+def dicom_headers(volume: Volume) -> list[Dataset]:
+    """The DICOM headers of the slices in order; none where the volume came from another format."""
     if volume.source is None or volume.source.format != "dicom":
         return []
     return [one.header for one in volume.source.slices]
 
 
-def header(volume: Volume, keyword: str, place: int = 0) -> str:
+def header_value(volume: Volume, keyword: str, place: int = 0) -> str:
     """What the DICOM header of a slice says; empty where it does not, or there is none."""
-    if volume.source is None or volume.source.format != "dicom":
-        return ""
-    return str(volume.source.slices[place].header.get(keyword) or "").strip()
+    headers = dicom_headers(volume)
+    return str(headers[place].get(keyword) or "").strip() if headers else ""

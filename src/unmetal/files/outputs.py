@@ -14,6 +14,7 @@ import numpy as np
 from unmetal.errors import InputError, install_extra, short_error
 from unmetal.files.derivation import Derivation
 from unmetal.files.formats import output_format, suffix_of
+from unmetal.files.header import dicom_headers
 from unmetal.files.hounsfield import require_finite
 from unmetal.files.staging import refuse_to_lose, staged
 from unmetal.scan import Volume
@@ -62,8 +63,8 @@ def check_output(volume: Volume, path: Path, *, force: bool = False) -> str:
         InputError: another format than the input's, a path that exists, or the input itself.
     """
     format = output_format(path, None if volume.source is None else volume.source.format)
-    layout = volume.source.layout if format == "dicom" and volume.source is not None else "file"
-    folder = layout in {"folder", "zip"} and not suffix_of(path)
+    several = bool(dicom_headers(volume)) and volume.source.layout != "file"
+    folder = several and not suffix_of(path)
     refuse_to_lose(path, folder=folder, source=volume.path, force=force)
     format_module(format, path)
     return format
@@ -75,7 +76,7 @@ def check_mask(volume: Volume) -> None:
     Raises:
         InputError: the extra `dicom` is not installed, or the header lacks what a mask needs.
     """
-    if volume.source is not None and volume.source.format == "dicom":
+    if dicom_headers(volume):
         format_module("dicom", volume.path).check_mask(volume)
 
 
@@ -100,7 +101,7 @@ def beside(path: Path, what: str, volume: Volume) -> Path:
     """
     suffix = suffix_of(path)
     stem = path.name[: len(path.name) - len(suffix)]
-    if what == "metal" and volume.source is not None and volume.source.format == "dicom":
+    if what == "metal" and dicom_headers(volume):
         suffix = ".dcm"
     return path.with_name(f"{stem}-{what}{suffix}")
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from unmetal.errors import InputError
+from unmetal.files.formats import is_dicom
 
 LOCK = ".lock"
 """Name of the file in a folder that `alone` locks; it stays there."""
@@ -203,4 +204,4 @@ def _overlap(path: Path, source: Path) -> bool:
 
 def _is_dicom(path: Path) -> bool:
     with path.open("rb") as file:
-        return file.read(132)[128:] == b"DICM"
+        return is_dicom(file)

@@ -12,6 +12,7 @@ import numpy as np
 
 from unmetal.errors import InputError, short_error
 from unmetal.files import Derivation, check_output, write
+from unmetal.files.header import dicom_headers
 from unmetal.files.staging import refuse_to_lose, staged
 from unmetal.scan import Volume
 from unmetal.software import software
@@ -75,7 +76,7 @@ def _resized(volume: Volume, image: np.ndarray) -> Volume:
     """The volume with other values; one of another matrix has no header to return to."""
     if image.shape == volume.hu.shape:
         return volume.with_hu(image)
-    if volume.source is not None and volume.source.format == "dicom":
+    if dicom_headers(volume):
         raise InputError(
             f"{volume.path}: a DICOM series keeps its matrix: add --native, or write an .npz"
         )

@@ -17,7 +17,7 @@ from pathlib import Path, PurePosixPath
 from typing import Literal, NamedTuple
 
 from unmetal.errors import InputError, short_error
-from unmetal.files.formats import SUFFIXES, suffix_of
+from unmetal.files.formats import SUFFIXES, is_dicom, suffix_of
 
 Kind = Literal["deeplesion", "spineweb", "cbct", "folder"]
 
@@ -186,6 +186,6 @@ def _wanted(path: Path, name: str, kind: Kind, problem: str) -> bool:
 def _begins_as_dicom(path: Path) -> bool:
     try:
         with path.open("rb") as file:
-            return file.read(132)[128:] == b"DICM"
+            return is_dicom(file)
     except OSError:
         return True  # the reader will say why

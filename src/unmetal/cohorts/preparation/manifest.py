@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import csv
-import os
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
+
+from unmetal.files.staging import replacing
 
 MANIFEST = "manifest.csv"
 
@@ -60,9 +61,10 @@ COLUMNS = tuple(field.name for field in fields(Row))
 
 def write_manifest(rows: Iterable[Row], path: Path) -> None:
     """Write the lines in the order given."""
-    with path.open("w", newline="", encoding="utf-8") as file:
+    with (
+        replacing(path, sync=True) as partial,
+        partial.open("w", newline="", encoding="utf-8") as file,
+    ):
         writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
         writer.writeheader()
         writer.writerows(asdict(row) for row in rows)
-        file.flush()
-        os.fsync(file.fileno())

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from unmetal.cohorts.preparation.assemble import Assembled, Group, assemble, write
+from unmetal.cohorts.preparation.assemble import Assembled, assemble, write
 from unmetal.cohorts.preparation.manifest import Row
 from unmetal.cohorts.preparation.parts import Chunk, Part, load_rows, load_slices, save_part
 from unmetal.cohorts.preparation.pseudonyms import Key
@@ -26,16 +26,12 @@ from unmetal.errors import InputError
 from unmetal.files.staging import alone, refuse_overlap
 from unmetal.workers import one_by_one, side_by_side
 
-Draw = Callable[[Sequence[Group], Path], None]
-"""Draws the contact sheet into a folder."""
-
 
 def prepare(
     request: Request,
     output: Path,
     *,
     jobs: int,
-    draw: Draw,
     key_file: Path | None = None,
     force: bool = False,
     progress: Callable[[int, int], None] = lambda done, total: None,
@@ -46,6 +42,8 @@ def prepare(
     key_file: where to keep what tells whose the slices are; nowhere if None.
     Raises `InputError` where nothing can be prepared; what is broken in the archive is listed.
     """
+    from unmetal.cohorts.preparation.contact_sheet import write_contact_sheet  # noqa: PLC0415
+
     if jobs < 0:
         raise InputError(f"--jobs {jobs}: give 1 or more")
     scratch = output.absolute().parent / f".unmetal-{output.name}"
@@ -69,7 +67,7 @@ def prepare(
                 raise InputError(f"{request.source}: {_nothing(made)}")
             stage = _staged(scratch)
             about = request.about() | {"files_that_are_no_images": work.others}
-            draw(write(made, about, stage), stage)
+            write_contact_sheet(write(made, about, stage), stage)
             if key_file is not None:
                 key.save(key_file, _names(work, key))
             _publish(stage, output, scratch)

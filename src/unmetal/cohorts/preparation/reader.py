@@ -18,7 +18,7 @@ from unmetal.cohorts.preparation.parts import Chunk, Part, save_part
 from unmetal.cohorts.preparation.pseudonyms import Key
 from unmetal.cohorts.preparation.selection import LEFT_OUT, Limits
 from unmetal.errors import InputError
-from unmetal.files.header import header
+from unmetal.files.header import dicom_headers, header_value
 from unmetal.scan import AIR_HU, Volume, square_pixel, without_padding
 
 SIZE = 256
@@ -112,7 +112,7 @@ class Reader:
 
     def _about(self, volume: Volume, chunk: Chunk, file: str) -> Row:
         """Whose it is: by the header, or by the place where there is none."""
-        series = header(volume, "SeriesInstanceUID") or f"{chunk.side} {file}"
+        series = header_value(volume, "SeriesInstanceUID") or f"{chunk.side} {file}"
         if chunk.kind == "deeplesion":
             series = Path(file).parent.name
         return Row(
@@ -124,12 +124,12 @@ class Reader:
     def _patient(self, volume: Volume, chunk: Chunk, file: str) -> tuple[str, str]:
         """What says so, and what it says. Without a number a study is a patient."""
         for keyword in ("PatientID", "StudyInstanceUID") if self.by_header else ():
-            if stated := header(volume, keyword):
+            if stated := header_value(volume, keyword):
                 return keyword, stated
         return chunk.side, patient_by_place(file, chunk.kind)
 
     def _image(self, volume: Volume, place: int) -> str:
-        uid = header(volume, "SOPInstanceUID", place)
+        uid = header_value(volume, "SOPInstanceUID", place)
         return self.key.name("image", uid) if uid else ""
 
 
@@ -141,7 +141,7 @@ def unfit(volume: Volume) -> str:
         return "slices are not axial"
     if str(volume.meta.get("burned_in", "")).upper() == "YES":
         return "text burned into the image, which may say whose it is"
-    if volume.source is not None and volume.source.format == "dicom" and not volume.spacing_known:
+    if dicom_headers(volume) and not volume.spacing_known:
         return "the header states no pixel size"
     _, row, column = volume.spacing
     return "pixels are not square" if abs(row - column) > 1e-3 * column else ""

@@ -18,6 +18,7 @@ from typing import IO, Literal
 from pydicom.uid import DeflatedExplicitVRLittleEndian
 
 from unmetal.errors import InputError, short_error
+from unmetal.files.formats import is_dicom
 
 Layout = Literal["folder", "zip", "file"]
 
@@ -123,11 +124,6 @@ def _refuse_bomb(members: list[zipfile.ZipInfo], path: Path) -> None:
 def _member_is_dicom(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bool:
     with archive.open(info) as file:
         return is_dicom(file)
-
-
-def is_dicom(file: IO[bytes]) -> bool:
-    """By the preamble; the file must be at its start."""
-    return file.read(132)[128:] == b"DICM"
 
 
 def _required(found: list[Entry], path: Path) -> list[Entry]:

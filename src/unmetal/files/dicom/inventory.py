@@ -19,10 +19,11 @@ from pydicom.dataset import Dataset
 
 from unmetal.errors import short_error
 from unmetal.files.derivation import Derivation
-from unmetal.files.dicom.entries import Entry, is_dicom, require_modest
+from unmetal.files.dicom.entries import Entry, require_modest
 from unmetal.files.dicom.provenance import derived_uid, is_own
 from unmetal.files.dicom.reading import tolerant
 from unmetal.files.dicom.stack import Header, sort, unfit
+from unmetal.files.formats import is_dicom
 
 OWN = "made by unmetal"
 

@@ -102,7 +102,7 @@ def record(
         "metal": _metal(found.slices, found.voxel_ml),
         "changes": numbers(found.tally, found.voxel_ml, compared=found.compared),
         "clipped": int(reduced.clipped.sum()),
-        "slices": _slices(found, header.images(source)),
+        "slices": _slices(found, header.slice_labels(source)),
     }
     return whole | ({"identifiers": header.identifiers(source)} if identifiers else {})
 

@@ -9,7 +9,7 @@ import numpy as np
 from scipy import ndimage
 
 from unmetal.display.look import Box, PanelStyle, box_around, edges_of, zoom_box
-from unmetal.files.header import images, orientation
+from unmetal.files.header import orientation, slice_labels
 from unmetal.physics.derive import body_mask
 from unmetal.reduction.reduce_volume import Reduced
 from unmetal.reduction.report import panels
@@ -93,7 +93,7 @@ def view(reduced: Reduced, inside: Mapping[int, np.ndarray]) -> PanelStyle:
 def shown(reduced: Reduced, one: SliceChanges, body: np.ndarray, look: PanelStyle) -> Shown:
     """Before, after, the difference and, where there is one, the disagreement."""
     place = one.index
-    name = images(reduced.source)[place]
+    name = slice_labels(reduced.source)[place]
     known = f" ({name})" if name else ""
     title = f"slice {place + 1} of {len(reduced.source.hu)}{known}"
     return Shown(place + 1, title, _said(one, reduced), row_of(reduced, place, body, look))
