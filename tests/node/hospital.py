@@ -1,5 +1,5 @@
-"""A hospital in miniature: series with metal, a scanner that sends, an archive that listens, and
-the node in a process of its own."""
+"""What a node meets in a hospital: CT series with metal, a scanner that sends them, an archive that
+receives them; and the node as a process of its own, or with a stand-in for the reduction."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from unmetal.node.reducer import Outcome, Reducer
 
 SIDE = 128
 SECRETS = ("Nobody^Known", "secret-7", "19471102", "Dr^Referring", "ACC-99")
-"""What must never appear in a log."""
+"""Values of the headers that must not appear in a log."""
 
 
 def free_port() -> int:
@@ -40,7 +40,7 @@ def free_port() -> int:
 
 
 def until(condition: Callable[[], Any], seconds: float = 60.0, every: float = 0.01) -> Any:
-    """Wait for something to be true, and return it."""
+    """Wait until the condition is true, and return its value."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         if found := condition():
@@ -95,7 +95,7 @@ def _ct_slice(name: str, number: int, metal: bool, side: int) -> Dataset:
 
 
 def encoded(image: Dataset) -> bytes:
-    """As a DICOM file."""
+    """The bytes of a DICOM file."""
     buffer = BytesIO()
     image.save_as(buffer, enforce_file_format=True)
     return buffer.getvalue()
@@ -150,7 +150,7 @@ def echo(port: int, *, calling: str = "SCANNER", called: str = "UNMETAL") -> int
 
 
 class Archive:
-    """A destination: keeps what it is sent, counts how often, and can be told to hang."""
+    """A Storage SCP that keeps what it is sent, counts how often, and can be made to hang."""
 
     def __init__(
         self, *, answers_queries: bool = True, implicit: bool = False, tls: Any = None
@@ -158,14 +158,14 @@ class Archive:
         self.port, self.tls = free_port(), tls
         self.images: dict[str, Dataset] = {}
         self.times: Counter[str] = Counter()
-        """How often each image came, by its UID."""
+        """How often each image came, by SOP Instance UID."""
         self.gate = threading.Event()
         self.gate.set()
-        """Cleared, an image is kept but not answered until it is set again."""
+        """While it is cleared, an image is kept but not answered."""
         self.hangs_after = 10**9
-        """Images that are answered before the gate counts."""
+        """Number of images that are answered before the gate is looked at."""
         self.hanging = threading.Event()
-        """Set when an image is kept and not answered."""
+        """Set when an image was kept and is not answered."""
         self.status = 0x0000
         self.answers_queries, self.implicit = answers_queries, implicit
         self._server: Any = None
@@ -216,7 +216,7 @@ class Archive:
 
 
 class Process:
-    """`unmetal node`, as a hospital runs it."""
+    """The command `unmetal node` as a process."""
 
     def __init__(self, spool: Path, *to: str, **options: Any) -> None:
         self.spool, self.port = spool, options.pop("port", None) or free_port()
@@ -236,7 +236,7 @@ class Process:
             )
 
     def text(self) -> str:
-        """All that this process said."""
+        """The output of this process."""
         return self.log.read_bytes()[self.begun :].decode()
 
     def events(self, name: str | None = None) -> list[dict]:
@@ -244,12 +244,12 @@ class Process:
         return [line for line in lines if name in (None, line["event"])]
 
     def listening(self) -> Process:
-        """Wait until it takes associations; the method may still be loading."""
+        """Wait until it accepts associations; the method may still be loading."""
         until(lambda: self._alive() and echo(self.port) == 0)
         return self
 
     def ready(self) -> Process:
-        """Wait until it works."""
+        """Wait until its method is loaded."""
         until(lambda: self._alive() and self.events("started"))
         return self
 
@@ -257,18 +257,18 @@ class Process:
         assert self.process.poll() is None, self.text()
         return True
 
-    def jobs(self, state: str) -> list[Path]:
-        """What is in a state of the spool."""
-        folder = self.spool / state
+    def jobs(self, stage: str) -> list[Path]:
+        """The folders in a stage of the spool."""
+        folder = self.spool / stage
         return sorted(folder.iterdir()) if folder.is_dir() else []
 
     def kill(self) -> None:
-        """SIGKILL."""
+        """Send SIGKILL."""
         self.process.kill()
         self.process.wait()
 
     def stop(self) -> int:
-        """SIGTERM; the exit code."""
+        """Send SIGTERM; returns the exit code."""
         self.process.terminate()
         return self.process.wait(20)
 
@@ -280,11 +280,11 @@ def stored(folder: Path) -> dict[str, Dataset]:
 
 
 class Copies:
-    """In place of a reduction: the same pixels under other UIDs."""
+    """Stand-in for `ReducerProcess`: copies the images under other UIDs."""
 
     def __init__(self) -> None:
         self.reduced: list[str] = []
-        """The folders that it was given."""
+        """Names of the jobs that it was given."""
 
     def start(self) -> None:
         pass
@@ -305,7 +305,7 @@ class Copies:
 
 
 class Direct(Reducer):
-    """`unmetal reduce` in a thread of this process: a process of its own takes seconds to start."""
+    """Stand-in for `ReducerProcess` that reduces in this process: starting one takes seconds."""
 
     def __init__(self, **options: Any) -> None:
         super().__init__(ReduceConfig(**{"method": "li"} | options))

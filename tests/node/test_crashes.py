@@ -1,5 +1,6 @@
-"""The process dies before or after any single step on the disk: nothing is lost, nothing goes
-twice. The steps are the system calls that change the file system; after the fatal one no other
+"""The process dies before or after any single step on the disk: no image is lost or sent twice.
+
+The steps are the system calls that change the file system; after the fatal one no other
 happens, as after SIGKILL."""
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What the loopback port says, and what no log ever says."""
+"""The status port, and that no log tells whose images these are."""
 
 import json
 import re

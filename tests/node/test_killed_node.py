@@ -1,4 +1,4 @@
-"""The node as a process, killed with SIGKILL wherever it is, and started again."""
+"""The node as a process: killed with SIGKILL at each stage of a series, and started again."""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ from hospital import SIDE, Direct, ct_series, echo, encoded, send, store_raw, un
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pydicom import dcmread
-from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian
+from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian, JPEG2000Lossless
 from pynetdicom import AE, build_context, evt
 
 from unmetal.files.dicom.reading import tolerant
@@ -107,7 +107,7 @@ def nonsense(conversation: list[bytes], rng: random.Random) -> list[bytes]:
 
 
 def outside(folder: Path) -> set[Path]:
-    """Everything beside the spool."""
+    """Everything that does not lie in the spool."""
     return {path for path in folder.rglob("*") if "spool" not in path.parts}
 
 
@@ -165,16 +165,22 @@ def test_mutated_images_are_stored_or_refused(make_node, tmp_path, some) -> None
     assert echo(node.receiver.port) == 0
 
 
-FILE = encoded(ct_series(slices=1, side=16)[0])
+def compressed() -> bytes:
+    image = ct_series(slices=1, side=64)[0]
+    image.compress(JPEG2000Lossless, generate_instance_uid=False)
+    return encoded(image)
 
 
-@given(st.integers(0, 2**32))
+FILES = [encoded(ct_series(slices=1, side=16)[0]), compressed()]
+
+
+@given(st.integers(0, 2**32), st.sampled_from(FILES))
 @settings(
     max_examples=300, deadline=2000, suppress_health_check=list(HealthCheck), derandomize=True
 )
-def test_a_mutated_file_is_an_image_or_refused_and_never_a_path(seed) -> None:
+def test_a_mutated_file_is_an_image_or_refused_and_never_a_path(seed, file) -> None:
     with tolerant(), suppress(RefusedError):
-        instance = parse_instance(mutated(FILE, random.Random(seed)))
+        instance = parse_instance(mutated(file, random.Random(seed)))
         assert re.fullmatch(r"[0-9a-f]{32}", instance.series)
         assert re.fullmatch(r"[0-9a-f]{32}\.dcm", instance.name)
 

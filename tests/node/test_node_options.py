@@ -1,4 +1,4 @@
-"""What a node is told: refused in one line where it cannot work."""
+"""Options of a node: those that cannot work are refused in one line."""
 
 import sys
 from dataclasses import replace

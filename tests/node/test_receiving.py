@@ -1,4 +1,4 @@
-"""What senders meet: who is heard, what is answered, and what happens to what they break off."""
+"""The DICOM port: who is accepted, which status is answered, what a broken connection leaves."""
 
 import json
 import random

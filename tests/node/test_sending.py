@@ -1,4 +1,4 @@
-"""Bringing derived series to their destinations, sooner or later, and each image once."""
+"""Derived series reach their destinations, also those that fail for a while, and once only."""
 
 import json
 from itertools import pairwise

@@ -1,4 +1,4 @@
-"""The spool: one place for every series, and each step undone or done."""
+"""The spool: each series is in one stage, and each step is done or undone."""
 
 import time
 from dataclasses import replace

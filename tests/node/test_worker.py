@@ -1,4 +1,4 @@
-"""One series at a time, and what becomes of those that cannot be reduced."""
+"""The worker: one series at a time, and what becomes of those that cannot be reduced."""
 
 import os
 
