@@ -106,7 +106,7 @@ def scan_alone(scan, pixel):
 
 
 def main():
-    method, source = load_method(sys.argv[1]), Path(sys.argv[2])
+    method, source = load_method(sys.argv[1])[0], Path(sys.argv[2])
     count = int(sys.argv[3]) if len(sys.argv) > 3 else 16
     for severe in (False, True):
         rows = {}

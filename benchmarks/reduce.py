@@ -20,7 +20,7 @@ SERIES = Path(__file__).parents[1] / "examples" / "chest_port"
 
 def measure(name: str) -> None:
     """Print one row; in a process of its own, whose peak memory is the method's."""
-    volume, method = files.read(SERIES, log_warnings=False), load_method(name)
+    volume, method = files.read(SERIES, log_warnings=False), load_method(name)[0]
     seconds = []
     for _ in range(2):
         begun = time.perf_counter()

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from unmetal import files
-from unmetal.methods import load
+from unmetal.methods import build
 from unmetal.metrics.image_quality import hu_protocol
 from unmetal.physics.completion.images import inpaint
 from unmetal.physics.derive import body_mask, complete, dilate, metal_mask
@@ -55,7 +55,7 @@ def corrected(
 ) -> Tensor:
     """HU of a slice by a method, with its own metal mask; `detail` is what is given back."""
     metal = torch.from_numpy(metal_mask(hu[0, 0].numpy(), pixel))[None, None]
-    method, image = load(name), hu_to_mu(hu)
+    method, image = build(name), hu_to_mu(hu)
     scan = complete(Scan(image, scanner, dilate(metal, wider)), method.inputs, pixel)
     result = method.reduce(scan)
     if detail == "all":

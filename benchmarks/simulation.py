@@ -6,7 +6,7 @@ from collections.abc import Callable
 import numpy as np
 import torch
 
-from unmetal.methods import load
+from unmetal.methods import build
 from unmetal.physics.protocol import PROTOCOLS
 from unmetal.physics.simulate import simulate
 
@@ -49,7 +49,7 @@ def main() -> None:
 
             scan = once().scan
             rates = [rate(once)]
-            for method in (load("li"), load("nmar")):
+            for method in (build("li"), build("nmar")):
                 rates.append(rate(lambda m=method, s=scan: m.reduce(s)))
             print(f"| {name} | " + " | ".join(f"{r:.1f}" for r in rates) + " |", flush=True)
 

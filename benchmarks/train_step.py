@@ -15,11 +15,11 @@ from contextlib import nullcontext
 import torch
 from torch import nn
 
-from unmetal.device import choose_device, autocast
+from unmetal.device import autocast, choose_device
 from unmetal.methods import adn
 from unmetal.nets.adn import Architecture, ArtifactEncoder, Encoder, ToOneChannel
 from unmetal.scan import Scan
-from unmetal.training.loop import Config, Training, next_turn, step
+from unmetal.training.loop import Config, Training, next_step, train_on_batch
 
 
 class DeadBlocks(ArtifactEncoder):
@@ -53,8 +53,8 @@ def plain(method):
 
 def plain_step(training, scan):
     steps = training.method.training_step(scan)
-    while turn := next_turn(steps, nullcontext()):
-        player, losses = turn
+    while step := next_step(steps, nullcontext()):
+        player, losses = step
         sum(losses.values()).backward()
         training.optimizers[player].step()
         training.method.zero_grad(set_to_none=True)
@@ -99,7 +99,7 @@ def main():
     print(f"{device}, width {architecture.width}, {arguments.size} x {arguments.size}")
 
     def our_step(training, scan):
-        step(training.method, scan, training.optimizers, autocast(fast.precision, device))
+        train_on_batch(training.method, scan, training.optimizers, autocast(fast.precision, device))
 
     def report(name, method, config, move):
         pace, memory = measured(Training(method, config, device), move, config.batch, arguments)

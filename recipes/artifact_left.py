@@ -53,7 +53,7 @@ def main() -> None:
     parser.add_argument("--downsample", type=int, default=1)
     parser.add_argument("--draws", type=int, default=2)
     given = parser.parse_args()
-    methods = {Path(run).name: load_method(run).eval() for run in given.runs}
+    methods = {Path(run).name: load_method(run)[0] for run in given.runs}
     cases = load_cases(given.source / "index.csv")
     found = {name: list(rows(name, cases, methods, given)) for name in NAMES}
     text = table(found, list(methods))

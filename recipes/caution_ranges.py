@@ -46,7 +46,7 @@ def main(source: Path, cohort: Path, methods: list[str]) -> None:
     held_out = set(few[:: max(1, len(few) // 9)])
     affected = [scan(source, r, n) for n, r in enumerate(rows) if r["patient"] in held_out]
     for name in methods:
-        method = load_method(name)
+        method, _ = load_method(name)
         found = [after(method, volume, metal) for volume, metal in affected]
         for fact in ("far", "flips"):
             say(f"{fact} {name}", [one[fact] for one in found if fact in one])

@@ -57,8 +57,8 @@ def evaluation(given: argparse.Namespace) -> tuple[Pictures, list[Row], list[str
 
 
 def real(given: argparse.Namespace) -> tuple[Pictures, list[Row], list[str]]:
-    methods = {Path(name).name: load_method(name).eval() for name in given.methods}
-    guide = load_method("li")
+    methods = {Path(name).name: load_method(name)[0] for name in given.methods}
+    guide, _ = load_method("li")
     volumes = [one_slice(where, given.spacing) for where in given.slices]
     names = [Path(where).stem.rpartition("__")[2] for where in given.slices]
     pictures = Pictures(tuple(Case(name) for name in names))
@@ -95,7 +95,7 @@ def transfer(given: argparse.Namespace) -> tuple[Pictures, list[Row], list[str]]
         # The clean slice is the input, too, whose metal is drawn red: it has none.
         shown = {"artifact of": affected.hu, "clean": clean.hu, INPUT: clean.hu}
         for name in given.methods:
-            shown[Path(name).name] = transfer_volume(affected, clean, load_method(name)).hu
+            shown[Path(name).name] = transfer_volume(affected, clean, load_method(name)[0]).hu
         if given.beside:
             shown[given.called] = one_slice(given.beside[i], given.spacing).hu
         pictures.keep(Case(str(i + 1)), {k: torch.from_numpy(hu[0]) for k, hu in shown.items()})

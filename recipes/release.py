@@ -20,7 +20,7 @@ CARD = """# {name}
 
 | | |
 |---|---|
-| configuration | {learns_line} |
+| configuration | {method_config_line} |
 | data | {data_line} |
 | training | {training_line} |
 | samples seen | {samples} |
@@ -64,8 +64,8 @@ def main(run: Path, name: str, table: Path | None, note: str, caution: str) -> N
         held=len(card["patients"]["validation"]),
         patients_line=", ".join(f"{len(who)} {role}" for role, who in card["patients"].items()),
         hardware=f"{config['device']}, PyTorch {config['versions']['torch']}",
-        coarse=", at half the resolution" if card["data"]["coarser"] == 2 else "",
-        learned=UNPAIRED if card["data"].get("halves", True) else PAIRED,
+        coarse=", at half the resolution" if card["data"]["downsample"] == 2 else "",
+        learned=UNPAIRED if card["data"].get("disjoint_patients", True) else PAIRED,
     )
     text += f"\n{note}\n" if note else ""
     text += f"\n**Caution**: {caution}\n" if caution else ""

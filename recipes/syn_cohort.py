@@ -18,7 +18,7 @@ from skimage.morphology import convex_hull_image
 from skimage.transform import resize
 
 from unmetal.cohorts.cohort import Cohort
-from unmetal.cohorts.splits import in_two_halves
+from unmetal.cohorts.splits import roles
 
 SIZE = 256
 
@@ -47,13 +47,13 @@ def main(source: Path, output: Path) -> None:
     rows = [r for r in rows if r["set"] not in LEFT_OUT]
     count = Counter(r["patient"] for r in rows)
     few = sorted(patient for patient, slices in count.items() if slices <= 3)
-    roles = in_two_halves(count, few[:: max(1, len(few) // VALIDATION_PATIENTS)])
+    role = roles(count, few[:: max(1, len(few) // VALIDATION_PATIENTS)])
     cut = [around_body(read(source / r["file"])) for r in rows]
     shapes, whole, frame, made_of = metal(source)
     cohort = Cohort(
         hu=np.stack([hu for hu, _ in cut]),
         patient=np.array([r["patient"] for r in rows]),
-        role=np.array([roles[r["patient"]] for r in rows]),
+        role=np.array([role[r["patient"]] for r in rows]),
         shapes=shapes,
         whole=whole,
         pixel=np.array(
@@ -102,10 +102,10 @@ def metal(source: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]
     # Of each blob the file holds 11 to 27 points of its outline and nothing else.
     outlines = np.load(source / "masks" / "xcist_blobs_97x256.npz")["shapes"] > 0
     blobs = [convex_hull_image(outline) for outline in outlines]
-    wholes = [mask for mask in (*published, *implants) if mask.sum() >= 30]
-    shares = [resize(m.astype(np.float32), (SIZE, SIZE), anti_aliasing=True) for m in wholes]
+    frames = [mask for mask in (*published, *implants) if mask.sum() >= 30]
+    shares = [resize(m.astype(np.float32), (SIZE, SIZE), anti_aliasing=True) for m in frames]
     shares += [resize(b.astype(np.float32), (SIZE, SIZE), anti_aliasing=True) for b in blobs]
-    whole = np.arange(len(shares)) < len(wholes)
+    whole = np.arange(len(shares)) < len(frames)
     sides = [CNNMAR_MM] * len(published) + [IMPLANTS_MM] * len(implants)
     metals = [PUBLISHED] * len(published)
     metals += [DENTAL if case in MOUTHS else ORTHOPAEDIC for case in held["case"].tolist()]

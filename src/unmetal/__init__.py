@@ -14,6 +14,7 @@ from unmetal.scan import Scan, Volume
 
 if TYPE_CHECKING:
     import numpy as np
+    from numpy.typing import ArrayLike
 
     from unmetal.methods.method import Method
 
@@ -22,11 +23,23 @@ __all__ = ["InputError", "Scan", "Volume", "load", "read", "reduce", "simulate",
 Series = TypeVar("Series", "Volume", "np.ndarray")
 
 
-def load(name: str) -> Method:
-    """A method by its name; `unmetal methods` lists them. Raises `InputError`."""
-    from unmetal import methods  # noqa: PLC0415
+def load(name: str, weights: str | Path | None = None, device: str = "auto") -> Method:
+    """A method ready to use, in evaluation mode.
 
-    return methods.load(name)
+    Args:
+        name: a method, see `unmetal methods`; or in place of it what `weights` may be.
+        weights: released weights, see `unmetal weights`; a weights file or folder, a run folder,
+            or a checkpoint of ADN's authors (.pt). None takes those released for the method.
+        device: `auto`, `cpu` or `cuda`.
+
+    Raises:
+        InputError: an unknown method or device, weights that do not fit, or none for a method that
+            must be trained.
+    """
+    from unmetal.device import choose_device  # noqa: PLC0415
+    from unmetal.weights.load import load_method  # noqa: PLC0415
+
+    return load_method(name, weights)[0].to(choose_device(device))
 
 
 def read(path: str | Path, *, spacing: float | None = None) -> Volume:
@@ -54,8 +67,8 @@ def reduce(
     """The series with its metal artifacts reduced; the metal and slices without any stay.
 
     Args:
-        series: a `Volume`, or HU `[H W]` or `[slices H W]` as an array.
-        method: a name, or what `load` gave.
+        series: a `Volume`, or HU `[H W]` or `[slices H W]` as an array or nested lists.
+        method: a name, see `load`; or what `load` gave, which is moved to the device.
         spacing: pixel size in mm of an array; 384 mm / width when None.
         metal_hu: HU above which a pixel inside the body is metal.
         device: `auto`, `cpu` or `cuda`.
@@ -64,19 +77,21 @@ def reduce(
         What was given: a `Volume`, or float32 HU of the array's shape.
 
     Raises:
-        InputError: an unknown method or device, pixels that are not square, values not finite.
+        InputError: as `load`; also for pixels that are not square and values that are not finite.
     """
+    import numpy as np  # noqa: PLC0415
+
     from unmetal.device import choose_device  # noqa: PLC0415
     from unmetal.reduction.reduce_volume import reduce_volume  # noqa: PLC0415
 
-    chosen = load(method) if isinstance(method, str) else method
-    volume = series if isinstance(series, Volume) else as_volume(series, spacing)
     where = choose_device(device)
+    chosen = load(method, device=device) if isinstance(method, str) else method.to(where)
+    volume = series if isinstance(series, Volume) else as_volume(series, spacing)
     reduced = reduce_volume(volume, chosen, threshold=metal_hu, device=where)
     reduced.say()
     result: Volume | np.ndarray = reduced.volume
     if not isinstance(series, Volume):
-        result = reduced.volume.hu.reshape(series.shape)
+        result = reduced.volume.hu.reshape(np.shape(series))
     return cast("Series", result)
 
 
@@ -115,12 +130,21 @@ def simulate(
     return simulate_volume(volume, mask, setting, pixel, metal, seed)
 
 
-def as_volume(hu: np.ndarray, spacing: float | None = None) -> Volume:
-    """HU `[H W]` or `[slices H W]` as a volume; `spacing` in mm, 384 mm / width when None."""
+def as_volume(hu: ArrayLike, spacing: float | None = None) -> Volume:
+    """HU `[H W]` or `[slices H W]` as a volume; `spacing` in mm, 384 mm / width when None.
+
+    Raises `InputError` for anything else.
+    """
     import numpy as np  # noqa: PLC0415
 
-    if hu.ndim not in {2, 3} or not np.isfinite(hu).all():
-        raise InputError(f"an array {hu.shape}: give finite HU [H W] or [slices H W]")
-    pixel = 384 / hu.shape[-1] if spacing is None else spacing
-    values = np.asarray(hu, dtype=np.float32).reshape(-1, *hu.shape[-2:])
+    try:
+        values = np.asarray(hu, dtype=np.float32)
+    except (TypeError, ValueError) as error:
+        raise InputError(
+            f"a {type(hu).__name__} is no series: give HU [H W] or [slices H W], or a Volume"
+        ) from error
+    if values.ndim not in {2, 3} or not np.isfinite(values).all():
+        raise InputError(f"an array {values.shape}: give finite HU [H W] or [slices H W]")
+    pixel = 384 / values.shape[-1] if spacing is None else spacing
+    values = values.reshape(-1, *values.shape[-2:])
     return Volume(values, (pixel, pixel, pixel), spacing_known=spacing is not None)

@@ -4,6 +4,7 @@
 --help` answers in well under half a second.
 """
 
+import os
 import sys
 from importlib import import_module
 
@@ -13,7 +14,18 @@ from unmetal.errors import InputError
 
 def main(arguments: list[str] | None = None) -> int:
     """Run one command; returns the exit code: 0 done, 1 bad input, 2 wrong arguments."""
-    arguments = sys.argv[1:] if arguments is None else arguments
+    try:
+        code = run(sys.argv[1:] if arguments is None else arguments)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # The reader has gone, as `head` does. Python flushes stdout at exit: let it succeed.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141  # 128 + SIGPIPE, as a shell says it
+    return code
+
+
+def run(arguments: list[str]) -> int:
+    """Run one command; returns the exit code."""
     if not arguments or arguments[0] in {"-h", "--help"}:
         print(usage())
         return 0 if arguments else 2

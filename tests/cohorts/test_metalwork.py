@@ -11,7 +11,7 @@ from unmetal.cohorts.metal_shapes import MetalSampler, Shapes
 from unmetal.cohorts.samples import Config, Samples
 from unmetal.errors import InputError
 from unmetal.physics.implants.kinds import Hardware
-from unmetal.training.validation import Validation
+from unmetal.training.validation import PairedValidator
 
 SIZE = 128
 METALS = ("ti", "steel", "cocr", "au", "amalgam")
@@ -19,7 +19,7 @@ METALS = ("ti", "steel", "cocr", "au", "amalgam")
 
 @pytest.fixture(scope="module")
 def cohort():
-    """Six ovals of water with a spine, of pixels of 2 to 3 mm; a hip and a mouth as wholes."""
+    """Six ovals of water with a spine, of pixels of 2 to 3 mm; a hip and a mouth as frames."""
     y, x = np.mgrid[:SIZE, :SIZE] - SIZE / 2
     bodies = [np.where(np.hypot(x, y * a) < 55, 40, -1000) for a in np.linspace(1.2, 1.7, 6)]
     for body in bodies:
@@ -40,44 +40,42 @@ def cohort():
     )
 
 
-def test_a_cohort_without_pixel_sizes_is_refused_by_machines_only(cohort, tmp_path):
-    old = replace(cohort, pixel=None, frame=None, made_of=None)
-    old.save(tmp_path / "cohort.npz")
+def test_frames_of_unknown_size_are_refused_by_machines_only(cohort, tmp_path):
+    unknown = replace(cohort, frame=np.zeros(3, np.float32))
+    unknown.save(tmp_path / "cohort.npz")
     again = Cohort.load(tmp_path)
-    assert again.pixel is None
+    assert np.array_equal(again.pixel, cohort.pixel)
     Samples(again, Config(), seed=0)
-    with pytest.raises(InputError, match="no pixel sizes"):
+    with pytest.raises(InputError, match="no size in mm"):
         Samples(again, Config(protocol="clinical"), seed=0)
-    cohort.save(tmp_path / "new.npz")
-    assert np.array_equal(Cohort.load(tmp_path / "new.npz").pixel, cohort.pixel)
 
 
 @pytest.mark.parametrize("pixel", [2.0, 3.0])
 def test_shapes_have_their_size_in_mm_whatever_the_pixel(cohort, pixel):
     shapes = Shapes(cohort.shapes, cohort.whole, torch.device("cpu"))
-    work = MetalSampler(shapes, cohort, METALS)
-    wholes = 0
+    sampler = MetalSampler(shapes, cohort, METALS)
+    frames = 0
     for seed in range(60):
-        metal, material = work.choose(
+        metal, material = sampler.choose(
             np.random.default_rng([seed, 1]), cohort.hu[0].astype(np.float32), pixel
         )
         if isinstance(metal, Hardware):
             continue
         area = float(shapes.placed(metal, SIZE, SIZE).sum()) * pixel**2
         if metal[0].shape < 2:
-            wholes += 1
+            frames += 1
             assert metal[0].shape == (0 if pixel * 110 > 230 else 1), "mouths are for heads"
             stored = 36 if metal[0].shape == 0 else 32
             assert area == pytest.approx(stored * (400 / 64) ** 2, rel=0.3)
             assert material in cohort.made_of[metal[0].shape].split()
         else:
             assert area < (1300 if material not in {"au", "amalgam"} else 180)
-    assert wholes > 3
+    assert frames > 3
 
 
 @pytest.mark.parametrize("protocol", ["clinical", "cbct"])
 def test_samples_of_a_machine(cohort, protocol):
-    config = Config(protocol=protocol, metals=METALS, zoom=(0.8, 1.0), turn=0.1)
+    config = Config(protocol=protocol, metals=METALS, zoom=(0.8, 1.0), rotation=0.1)
     samples = Samples(cohort, config, seed=4)
     one, same = samples(3, 1), Samples(cohort, config, seed=4)(3, 1)
     assert torch.equal(one.image, same.image)
@@ -92,14 +90,14 @@ def test_samples_of_a_machine(cohort, protocol):
     assert two.sinogram is None, "each has a scanner of its own"
     assert (two.image != two.clean).any()
     field = choice.protocol.scanner.seen(one.image)
-    shown = samples.show(choice.clean)[None]
+    shown = samples.render(choice.clean)[None]
     assert torch.equal(one.other[0, 0][field], shown[0, 0][field]), "clean CT as it is"
     assert not one.other[0, 0][~field].any()
 
 
 def test_samples_of_a_machine_are_validated_and_coarsened(cohort):
-    samples = Samples(cohort, Config(protocol="clinical", metals=METALS, coarser=2), seed=4)
-    again = [Validation(samples) for _ in range(2)]
+    samples = Samples(cohort, Config(protocol="clinical", metals=METALS, downsample=2), seed=4)
+    again = [PairedValidator(samples) for _ in range(2)]
     assert again[0].before == again[1].before
     assert again[0].scans[0].image.shape == (2, 1, SIZE // 2, SIZE // 2)
     assert 10 < again[0].before["psnr"] < 60

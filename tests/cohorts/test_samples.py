@@ -8,8 +8,8 @@ import torch
 
 from unmetal.cohorts.cohort import Cohort
 from unmetal.cohorts.metal_shapes import Placement, Shapes
-from unmetal.cohorts.samples import Config, Samples, View
-from unmetal.cohorts.splits import in_two_halves
+from unmetal.cohorts.samples import Config, Samples, SliceTransform
+from unmetal.cohorts.splits import roles
 from unmetal.errors import InputError
 from unmetal.units import hu_to_mu
 
@@ -30,6 +30,9 @@ def cohort():
         role=np.array(["affected", "affected", "clean", "clean", "validation", "validation"]),
         shapes=shapes,
         whole=np.array([True, False]),
+        pixel=np.full(6, 1.5, np.float32),
+        frame=np.zeros(2, np.float32),
+        made_of=np.full(2, ""),
     )
 
 
@@ -45,7 +48,7 @@ def test_halves_share_no_patient(cohort):
 
 
 def test_supervised_methods_learn_from_the_pairs_of_both_halves(cohort):
-    samples = Samples(cohort, Config(halves=False), seed=3)
+    samples = Samples(cohort, Config(disjoint_patients=False), seed=3)
     drawn = [samples.choose(index) for index in range(60)]
     assert {cohort.patient[c.affected.slice] for c in drawn} == set("abcd")
 
@@ -55,7 +58,7 @@ def test_at_full_resolution_the_whole_scan_is_known(cohort):
     assert whole.sinogram is not None
     assert whole.trace.any()
     assert whole.metal.any()
-    coarse = Samples(cohort, Config(coarser=2), seed=3)(0, 1)
+    coarse = Samples(cohort, Config(downsample=2), seed=3)(0, 1)
     assert coarse.sinogram is None
     assert coarse.image.shape == coarse.clean.shape == coarse.other.shape == (1, 1, 128, 128)
 
@@ -69,17 +72,17 @@ def test_a_patient_in_two_roles_is_refused(cohort):
 
 def test_patients_are_split_whole_and_evenly():
     slices = {"big": 200} | {f"p{i}": 9 for i in range(12)} | {"v": 3}
-    roles = in_two_halves(slices, validation=["v"])
-    assert roles["v"] == "validation"
-    assert roles.keys() == slices.keys()
+    role = roles(slices, validation=["v"])
+    assert role["v"] == "validation"
+    assert role.keys() == slices.keys()
     weight = {
-        half: sum(slices[p] ** 0.5 for p in roles if roles[p] == half) for half in roles.values()
+        half: sum(slices[p] ** 0.5 for p in role if role[p] == half) for half in role.values()
     }
     assert abs(weight["affected"] - weight["clean"]) < 6
 
 
 def test_the_same_sample_whenever_it_is_asked_for(cohort):
-    config = Config(zoom=(0.8, 1.0), turn=0.2, metals=("ti", "fe"))
+    config = Config(zoom=(0.8, 1.0), rotation=0.2, metals=("ti", "fe"))
     one, other = (Samples(cohort, config, seed=5)(6, 2) for _ in range(2))
     assert torch.equal(one.image, other.image)
     assert torch.equal(one.other, other.other)
@@ -93,18 +96,18 @@ def test_samples_have_artifacts_and_a_truth(cohort):
     far = (scan.image - scan.clean).abs().flatten(1).mean(1)
     assert (far > 1e-3).all()
     assert (scan.image.flatten(1).amax(1) > 0.6).all(), "metal is brighter than any tissue"
-    coarse = Samples(cohort, Config(coarser=2), seed=1)(0, 3)
+    coarse = Samples(cohort, Config(downsample=2), seed=1)(0, 3)
     assert coarse.image.shape == (3, 1, SIZE // 2, SIZE // 2)
     torch.testing.assert_close(coarse.image, torch.nn.functional.avg_pool2d(scan.image, 2))
 
 
 def test_a_slice_shown_as_it_is_and_moved(cohort):
     samples = Samples(cohort, Config(), seed=0)
-    plain = samples.show(View(0, flip=False, zoom=1.0, turn=0.0))
+    plain = samples.render(SliceTransform(0))
     assert torch.equal(plain[0], hu_to_mu(torch.from_numpy(cohort.hu[0]).float()))
-    flipped = samples.show(View(0, flip=True, zoom=1.0, turn=0.0))
+    flipped = samples.render(SliceTransform(0, flip=True))
     assert torch.equal(flipped, plain.flip(-1))
-    half = samples.show(View(0, flip=False, zoom=0.5, turn=0.0))
+    half = samples.render(SliceTransform(0, zoom=0.5))
     assert half.sum().item() == pytest.approx(plain.sum().item() / 4, rel=0.02)
 
 

@@ -12,7 +12,7 @@ from unmetal.evaluation.pictures import Pictures
 from unmetal.evaluation.tables.markdown import page
 from unmetal.evaluation.tables.means import AAPM, BY_DISTANCE, LESION
 from unmetal.evaluation.tables.rows import Case
-from unmetal.methods import load
+from unmetal.methods import build
 from unmetal.methods.method import Method
 from unmetal.scan import Scan
 
@@ -49,7 +49,7 @@ def without_seconds(rows: list) -> list:
 def test_a_machine_is_drawn_for_each_case_and_the_seed_decides(machine) -> None:
     config = EvalConfig(protocol=machine, draws=2, downsample=2)
     pictures = Pictures((Case("0", 1),))
-    methods = {"given": Given(), "li": load("li")}
+    methods = {"given": Given(), "li": build("li")}
     rows = list(evaluate(methods, PATIENTS, config, pictures=pictures))
     assert len(rows) == 4 * 2 * 2
     assert {(row["group"], row["slice"], row["mask"]) for row in rows} == {
@@ -101,10 +101,10 @@ def pairs(size: int = 128) -> Pairs:
 
 @pytest.mark.recipe
 def test_pairs_have_clinical_measures_where_they_are_wanted() -> None:
-    found = {row["method"]: row for row in evaluate({"li": load("li")}, pairs())}
+    found = {row["method"]: row for row in evaluate({"li": build("li")}, pairs())}
     assert not [name for name in found["li"] if name.startswith("aapm")]
     config = EvalConfig(clinical=True)
-    found = {row["method"]: row for row in evaluate({"li": load("li")}, pairs(), config)}
+    found = {row["method"]: row for row in evaluate({"li": build("li")}, pairs(), config)}
     # The streak beside the metal is denser than any tissue there.
     assert 0 < found["input"]["aapm_metal"] < 0.1
     assert found["input"]["aapm_ct_number"] > 10
@@ -123,7 +123,7 @@ REAL = Real(
 @pytest.mark.recipe
 def test_real_metal_is_measured_without_a_truth_and_slices_without_metal_are_left_out() -> None:
     pictures = Pictures((Case("metal"), Case("none")))
-    rows = list(evaluate({"li": load("li")}, REAL, pictures=pictures))
+    rows = list(evaluate({"li": build("li")}, REAL, pictures=pictures))
     assert [(row["method"], row["slice"]) for row in rows] == [("input", "metal"), ("li", "metal")]
     affected, li = rows
     assert affected["far_change"] == affected["metal_change"] == 0

@@ -8,7 +8,7 @@ from unmetal.device import timed
 from unmetal.evaluation import cost as module
 from unmetal.evaluation.cost import cost, measure
 from unmetal.evaluation.evaluated_methods import card_of, facts
-from unmetal.methods import load
+from unmetal.methods import build
 from unmetal.methods.adn import ADN, Config
 from unmetal.methods.method import Method
 from unmetal.nets.adn import Architecture
@@ -37,7 +37,7 @@ def test_parameters_are_the_generators_and_with_critics_all() -> None:
     assert found["learned"] - found["parameters"] == sum(
         p.numel() for p in method.discriminator.parameters()
     )
-    assert facts("li", load("li")) == {
+    assert facts("li", build("li")) == {
         **{"class": "LI", "parameters": 0, "learned": 0},
         **dict.fromkeys(("samples", "sha256", "commit")),
     }

@@ -13,7 +13,7 @@ from unmetal.evaluation.evaluate import evaluate
 from unmetal.evaluation.given_slices import dice
 from unmetal.evaluation.pictures import Pictures
 from unmetal.evaluation.tables.rows import Case
-from unmetal.methods import load
+from unmetal.methods import build
 from unmetal.methods.method import Method
 from unmetal.scan import Scan
 
@@ -50,7 +50,7 @@ def of(rows: list, name: str, metric: str = "psnr") -> list:
 @pytest.mark.recipe
 def test_rows_are_methods_by_slices_by_masks():
     cases = Clean(np.stack([phantom(256)] * 2), MASKS, ("a", "b"))
-    methods = {name: load(name) for name in ("li", "nmar")}
+    methods = {name: build(name) for name in ("li", "nmar")}
     rows = list(evaluate(methods, cases))
     names = ["input", "li", "nmar", "ceiling"]
     assert len(rows) == 4 * 2 * 2
@@ -120,7 +120,7 @@ def test_pairs_go_through_what_a_user_gets():
     spacing = np.array([3.0])
     cases = Pairs(affected[None], clean[None], metal[None], body[None], spacing, ("one",))
     pictures = Pictures((Case("one"),))
-    found = evaluate({"li": load("li")}, cases, pictures=pictures)
+    found = evaluate({"li": build("li")}, cases, pictures=pictures)
     rows = {str(row["method"]): row for row in found}
     assert set(rows) == {"input", "li", "li, true mask"}
     assert set(pictures.hu) == {"input", "li", "truth"}

@@ -18,7 +18,7 @@ from unmetal.evaluation.cost import Cost
 from unmetal.evaluation.evaluated_methods import EvaluatedMethod, load_methods
 from unmetal.evaluation.folder import FILES, Evaluation
 from unmetal.evaluation.tables.rows import read_rows
-from unmetal.methods import load
+from unmetal.methods import build
 
 NOTHING = np.zeros((6, 16, 16), np.float32)
 SLICES = Clean(NOTHING, np.eye(16, dtype=bool)[None].repeat(2, 0), tuple("001122"))
@@ -114,7 +114,7 @@ def test_new_rows_take_the_place_of_the_old_ones(out) -> None:
 def test_what_is_there_is_not_evaluated_again(out, monkeypatch) -> None:
     done: list = []
     monkeypatch.setattr(folder, "evaluate", lambda methods, *_, **__: done.extend(methods) or [])
-    li = EvaluatedMethod("li", load("li"), FACTS["li"])
+    li = EvaluatedMethod("li", build("li"), FACTS["li"])
     again = begun(out)
     again.run({"li": li}, torch.device("cpu"), lambda *_: None)
     assert done == []
@@ -133,7 +133,7 @@ def test_costs_are_measured_once(out, monkeypatch) -> None:
     monkeypatch.setattr(folder, "cost", cost)
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     again = begun(out)
-    one = {name: EvaluatedMethod(name, load("li"), {}) for name in FACTS}
+    one = {name: EvaluatedMethod(name, build("li"), {}) for name in FACTS}
     again.measure_costs(one)
     again.methods["adn_x"]["cost"] = {}
     again.measure_costs(one)

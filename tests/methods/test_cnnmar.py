@@ -8,7 +8,7 @@ from hips import error, scanned
 from learning import losses, one, pair
 from torch import nn
 
-from unmetal.methods import cnnmar, load
+from unmetal.methods import build, cnnmar
 from unmetal.methods.cnnmar import CNNMAR, Config, corrections
 from unmetal.physics.derive import dilate
 from unmetal.training.loop import Config as Training
@@ -43,7 +43,7 @@ def test_a_constant_error_is_squared_in_the_networks_unit(scale: float) -> None:
 def test_it_sees_three_corrections_in_order_with_water_for_metal() -> None:
     scan = pair()
     images = corrections(scan, scan.metal)
-    expected = [scan.image, load("bhc").reduce(scan), load("li").reduce(scan)]
+    expected = [scan.image, build("bhc").reduce(scan), build("li").reduce(scan)]
     for found, image in zip(images.split(1, dim=1), expected, strict=True):
         torch.testing.assert_close(found[~scan.metal], image[~scan.metal].clamp_min(0))
         assert (found[scan.metal] == MU_WATER).all()
@@ -72,7 +72,7 @@ def test_with_the_truth_for_a_network_it_is_better_than_nmar(metal: str) -> None
     simulation, method = scanned(metal, 64), CNNMAR(SMALL)
     method.generator = Says(simulation.free_image / method.config.scale)
     found = method.reduce(simulation.scan)
-    assert error(simulation, found) < 0.6 * error(simulation, load("nmar").reduce(simulation.scan))
+    assert error(simulation, found) < 0.6 * error(simulation, build("nmar").reduce(simulation.scan))
 
 
 def test_the_rays_overrule_the_network_where_there_is_no_metal() -> None:

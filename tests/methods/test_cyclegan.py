@@ -49,18 +49,18 @@ class Answers(nn.Module):
 @pytest.mark.parametrize(("score", "g", "d"), [(0.0, 1, 0.5), (1.0, 0, 0.5), (0.5, 0.25, 0.25)])
 def test_losses_of_constant_networks(score, g, d):
     method = CycleGAN(SMALL)
-    method.generator = nn.ModuleDict({"clean": Answers(0.5), "spoil": Answers(-0.5)})
-    method.discriminator.clean = method.discriminator.spoilt = Says(score)
+    method.generator = nn.ModuleDict({"clean": Answers(0.5), "affected": Answers(-0.5)})
+    method.discriminator.clean = method.discriminator.affected = Says(score)
     flat = torch.randn(1, 1, 32, 32) * 0.02  # it would be given noise if it were
     x, y = flat - 0.2, flat + 0.1
-    (generator, losses), (discriminator, judged) = method.training_step(
+    (generator, losses), (discriminator, d_losses) = method.training_step(
         Scan(image=network_to_mu(x), other=network_to_mu(y))
     )
     assert (generator, discriminator) == ("generator", "discriminator")
     from_x, from_y = (x + 0.5).abs().mean().item(), (y - 0.5).abs().mean().item()
     expected = {
         "adv_clean": g,
-        "adv_artifact": g,
+        "adv_affected": g,
         "cycle_clean": 10 * from_y,
         "cycle_affected": 10 * from_x,
         "identity_clean": 5 * from_y,
@@ -68,23 +68,26 @@ def test_losses_of_constant_networks(score, g, d):
     }
     found = {name: loss.item() for name, loss in losses.items()}
     assert found == pytest.approx(expected, rel=1e-5)
-    assert {name: loss.item() for name, loss in judged.items()} == {"clean": d, "affected": d}
+    assert {name: loss.item() for name, loss in d_losses.items()} == {"clean": d, "affected": d}
 
 
 def test_perfect_translations_cost_nothing_but_the_critics_opinion():
     method = CycleGAN(SMALL)
-    method.generator = nn.ModuleDict({"clean": nn.Identity(), "spoil": nn.Identity()})
+    method.generator = nn.ModuleDict({"clean": nn.Identity(), "affected": nn.Identity()})
     _, losses = next(method.training_step(samples(0, 2)))
-    assert {name for name, loss in losses.items() if loss} == {"adv_clean", "adv_artifact"}
+    assert {name for name, loss in losses.items() if loss} == {"adv_clean", "adv_affected"}
 
 
 def test_each_critic_sees_its_own_fakes_and_reals():
     method, scan = CycleGAN(SMALL), samples(0, 2)
-    clean, spoilt = method.discriminator.clean, method.discriminator.spoilt = Says(0.0), Says(0.0)
+    clean, affected = method.discriminator.clean, method.discriminator.affected = (
+        Says(0.0),
+        Says(0.0),
+    )
     list(method.training_step(scan))
     x, y = mu_to_network(scan.image), mu_to_network(scan.other)
-    torch.testing.assert_close(clean.shown[1], torch.cat([method.clean(x), y]))
-    torch.testing.assert_close(spoilt.shown[1], torch.cat([method.spoil(y), x]))
+    torch.testing.assert_close(clean.shown[1], torch.cat([method.to_clean(x), y]))
+    torch.testing.assert_close(affected.shown[1], torch.cat([method.to_affected(y), x]))
 
 
 def test_critics_are_shown_earlier_fakes():
@@ -103,7 +106,7 @@ def test_critics_are_shown_earlier_fakes():
 
 def test_identity_can_be_left_out():
     _, losses = next(CycleGAN(replace(SMALL, identity=0.0)).training_step(samples(0, 2)))
-    assert losses.keys() == {"adv_clean", "adv_artifact", "cycle_clean", "cycle_affected"}
+    assert losses.keys() == {"adv_clean", "adv_affected", "cycle_clean", "cycle_affected"}
 
 
 def test_gradients():

@@ -7,7 +7,7 @@ import torch
 from hips import error, scanned
 from learning import losses, pair
 
-from unmetal.methods import destreaknet, load
+from unmetal.methods import build, destreaknet
 from unmetal.methods.destreaknet import Config, DestreakNet
 from unmetal.training.loop import Config as Training
 from unmetal.units import mu_to_network
@@ -18,13 +18,13 @@ SMALL = Config(width=4, depth=2)
 def test_it_begins_as_nmar() -> None:
     simulation = scanned("fe", 48)
     found = DestreakNet(SMALL).reduce(simulation.scan).detach()
-    assert torch.equal(found, load("nmar").reduce(simulation.scan))
+    assert torch.equal(found, build("nmar").reduce(simulation.scan))
     assert error(simulation, found) < 0.5 * error(simulation, simulation.scan.image)
 
 
 def test_what_is_learned_is_what_nmar_lacks() -> None:
     scan, method = pair(), DestreakNet(SMALL)
-    lacks = mu_to_network(scan.clean) - mu_to_network(load("nmar").reduce(scan))
+    lacks = mu_to_network(scan.clean) - mu_to_network(build("nmar").reduce(scan))
     method.generator.forward = lambda corrected, detail: lacks + 0.03
     ((player, said),) = method.training_step(scan)
     assert player == "generator"
@@ -36,7 +36,7 @@ def test_the_streams_see_nmar_and_the_slice_as_it_came() -> None:
     method.generator.forward = lambda *images: seen.append(images) or torch.zeros_like(images[0])
     method.reduce(scan)
     next(method.training_step(scan))
-    expected = [mu_to_network(load("nmar").reduce(scan)), mu_to_network(scan.image)]
+    expected = [mu_to_network(build("nmar").reduce(scan)), mu_to_network(scan.image)]
     for images in seen:
         torch.testing.assert_close(list(images), expected)
 
@@ -46,7 +46,7 @@ def test_what_is_denser_than_the_window_is_kept() -> None:
     dense = replace(scan, image=scan.image + 0.6)
     method = DestreakNet(SMALL)
     method.generator.forward = lambda corrected, detail: torch.full_like(corrected, -0.2)
-    nmar = load("nmar").reduce(dense)
+    nmar = build("nmar").reduce(dense)
     assert nmar.max() > 0.5
     torch.testing.assert_close(method.reduce(dense), nmar - 0.05)
 
@@ -70,7 +70,7 @@ def test_two_steps_of_the_loop() -> None:
 def test_a_pair_is_learned_by_heart(monkeypatch: pytest.MonkeyPatch) -> None:
     torch.manual_seed(0)
     scan, method = pair(32), DestreakNet(Config(width=8, depth=2))
-    before = load("nmar").reduce(scan)
+    before = build("nmar").reduce(scan)
     monkeypatch.setattr(destreaknet, "nmar_image", lambda scan: before)
     losses(method, Training(samples=300, lr=3e-3, lr_decay_fraction=0.5, weight_decay=0), scan)
     truth = mu_to_network(scan.clean)

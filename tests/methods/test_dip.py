@@ -7,7 +7,7 @@ import torch
 from learning import one
 from torch import nn
 
-from unmetal.methods.dip import DIP, Config, Safe
+from unmetal.methods.dip import DIP, Backup, Config
 from unmetal.nets.dip import Architecture
 from unmetal.scan import Scan
 from unmetal.units import mu_to_unit
@@ -109,12 +109,12 @@ def test_what_comes_out_is_a_running_mean() -> None:
 
 def test_a_collapsed_fit_returns_to_the_last_good_weights_image_by_image() -> None:
     weight = nn.Parameter(torch.tensor([[1.0, 1.0], [2.0, 2.0], [3.0, 3.0]]))
-    safe = Safe([weight], images=3, collapse=5.0)
+    backup = Backup([weight], images=3, collapse=5.0)
 
     def after(change: float, errors: list[float]) -> list[float]:
         with torch.no_grad():
             weight.add_(change)
-        safe.check(torch.tensor(errors))
+        backup.check(torch.tensor(errors))
         return weight[:, 0].tolist()
 
     assert after(0, [0.1, 0.1, 0.1]) == [1, 2, 3]
@@ -122,12 +122,12 @@ def test_a_collapsed_fit_returns_to_the_last_good_weights_image_by_image() -> No
     assert after(1, [0.3, 0.33, torch.nan]) == [2, 2, 3]
     assert after(1, [0.9, 0.31, 0.05]) == [3, 3, 4]
     assert after(1, [0.9, 0.9, 0.15]) == [4, 4, 5]
-    assert safe.errors.tolist() == pytest.approx([0.9, 0.9, 0.15])
+    assert backup.errors.tolist() == pytest.approx([0.9, 0.9, 0.15])
 
 
 def test_the_fit_looks_for_a_collapse(monkeypatch: pytest.MonkeyPatch) -> None:
     looks = []
-    monkeypatch.setattr(Safe, "check", lambda self, errors: looks.append(errors))
+    monkeypatch.setattr(Backup, "check", lambda self, errors: looks.append(errors))
     DIP(replace(TINY, iterations=7, check_every=3)).reduce(scan())
     assert [look.shape for look in looks] == 3 * [(2,)]
 

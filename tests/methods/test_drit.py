@@ -8,8 +8,8 @@ import torch
 from loop import assert_interruption_changes_nothing, one_pair, samples, trained
 from torch import nn
 
-from unmetal.methods.adversarial import real_at_scales, unsure
-from unmetal.methods.drit import DRIT, Config, in_groups, in_halves, sameness
+from unmetal.methods.adversarial import REAL, gan_loss
+from unmetal.methods.drit import DRIT, UNDECIDED, Config, in_groups, in_halves
 from unmetal.nets.blocks import MeanStyle
 from unmetal.nets.drit import Code, Normal
 from unmetal.scan import Scan
@@ -88,11 +88,11 @@ def test_losses_of_black_images_and_undecided_critics():
     x, y = torch.randn(2, 2, 1, 32, 32) * 0.02 + torch.tensor([-0.4, 0.25]).view(2, 1, 1, 1, 1)
     steps = list(method.training_step(Scan(image=network_to_mu(x), other=network_to_mu(y))))
     assert [player for player, _ in steps] == ALL
-    judged, contents, swapped, random = (
+    d_losses, contents, swapped, random = (
         {name: loss.item() for name, loss in losses.items()} for _, losses in steps
     )
     images = ("clean", "affected", "random_clean", "random_affected")
-    assert judged == pytest.approx(dict.fromkeys(images, 3 * 2 * LN2))
+    assert d_losses == pytest.approx(dict.fromkeys(images, 3 * 2 * LN2))
     assert contents == pytest.approx({"domain": 2 * LN2})
     away = x[:1].abs().mean().item() + y[:1].abs().mean().item()
     expected = {
@@ -109,7 +109,7 @@ def test_losses_of_black_images_and_undecided_critics():
 
 def test_contents_that_say_nothing_are_the_best_there_are():
     logits = torch.linspace(-3, 3, 25)
-    losses = [unsure(logit, "log").item() for logit in logits]
+    losses = [gan_loss(logit, UNDECIDED, "vanilla").item() for logit in logits]
     assert min(losses) == losses[12] == pytest.approx(LN2)
 
 
@@ -185,22 +185,10 @@ def test_the_second_turn_of_the_generator_starts_from_its_new_weights():
     _, losses = next(steps)
     black = torch.zeros(1, 1, 32, 32)
     discriminators = method.discriminator["random_clean"], method.discriminator["random_affected"]
-    expected = sum(real_at_scales(discriminator(black), "log") for discriminator in discriminators)
+    expected = sum(
+        gan_loss(discriminator(black), REAL, "vanilla") for discriminator in discriminators
+    )
     torch.testing.assert_close(losses["adv_random"], expected)
-
-
-def test_mode_seeking_rewards_what_differs():
-    torch.manual_seed(0)
-    z = torch.randn(2, 1, 3)
-    same = torch.rand(1, 1, 8, 8)
-    assert sameness([same, same], z).item() == pytest.approx(1e5)
-    apart = sameness([same, same + 0.5], z).item()
-    assert apart == pytest.approx((z[0] - z[1]).abs().mean().item() / 0.5, rel=1e-4)
-    method = DRIT(replace(SMALL, mode_seeking=1.0))
-    (_, judged), _, _, (_, losses) = method.training_step(samples(0, 2))
-    assert losses.keys() == {"adv_random", "latent", "mode_seeking"}
-    # Two random translations are judged where there was one.
-    assert judged["random_clean"].item() == pytest.approx(2 * judged["clean"].item(), rel=1e-2)
 
 
 @pytest.mark.parametrize(
@@ -213,7 +201,7 @@ def test_every_loss_can_be_left_out(off):
 
 
 @torch.no_grad()
-def test_one_answer_by_the_mean_attribute_and_many_by_random_ones():
+def test_one_answer_by_the_mean_attribute():
     torch.manual_seed(0)
     scan, method = samples(0, 2), fresh().eval()
     first = method.reduce(scan)
@@ -224,8 +212,6 @@ def test_one_answer_by_the_mean_attribute_and_many_by_random_ones():
     content = generator.content(mu_to_network(scan.image), "affected")
     expected = generator.slice(Code(content, generator.mean_attribute.value.expand(2, 3)), "clean")
     torch.testing.assert_close(method.reduce(scan), network_to_mu(expected))
-    various = DRIT(replace(SMALL, style="random")).eval()
-    assert not torch.equal(various.reduce(scan), various.reduce(scan))
 
 
 @torch.no_grad()
@@ -247,7 +233,7 @@ def test_released_weights_carry_the_mean_attribute(tmp_path):
     checkpoint.save(
         tmp_path / "drit", kept, {"method": "drit", "method_config": asdict(method.config)}
     )
-    again = load_method("drit", tmp_path)
+    again, _ = load_method("drit", tmp_path)
     assert torch.equal(again.generator.mean_attribute.value, torch.ones(3))
     torch.testing.assert_close(again.reduce(scan), method.reduce(scan), atol=5e-3, rtol=0)
 

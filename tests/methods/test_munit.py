@@ -65,11 +65,11 @@ def test_losses_of_black_images(score, d, g):
     method.random_style = lambda x: torch.full((len(x), 3), 0.25)
     torch.manual_seed(0)
     x, y = torch.randn(2, 1, 1, 32, 32) * 0.02 + torch.tensor([-0.4, 0.25]).view(2, 1, 1, 1, 1)
-    (first, judged), (second, losses) = method.training_step(
+    (first, d_losses), (second, losses) = method.training_step(
         Scan(image=network_to_mu(x), other=network_to_mu(y))
     )
     assert (first, second) == ("discriminator", ("generator", "inverse", "style"))
-    assert {name: loss.item() for name, loss in judged.items()} == {"clean": d, "affected": d}
+    assert {name: loss.item() for name, loss in d_losses.items()} == {"clean": d, "affected": d}
     away = x.abs().mean().item() + y.abs().mean().item()
     expected = {
         "adv": 2 * g,
@@ -86,8 +86,8 @@ def test_each_turn_is_its_players_own():
     torch.manual_seed(0)
     method = fresh()
     steps = method.training_step(samples(0, 2))
-    _, judged = next(steps)
-    sum(judged.values()).backward()
+    _, d_losses = next(steps)
+    sum(d_losses.values()).backward()
     assert reached(method) == {
         name for name, _ in method.named_parameters() if "discriminator" in name
     }
@@ -157,7 +157,7 @@ def test_style_sizes_and_players():
 
 
 @torch.no_grad()
-def test_one_answer_in_the_mean_style_and_many_in_random_ones():
+def test_one_answer_in_the_mean_style():
     torch.manual_seed(0)
     scan, method = samples(0, 2), fresh().eval()
     first = method.reduce(scan)
@@ -173,8 +173,6 @@ def test_one_answer_in_the_mean_style_and_many_in_random_ones():
             )
         ),
     )
-    various = MUNIT(replace(SMALL, style="random")).eval()
-    assert not torch.equal(various.reduce(scan), various.reduce(scan))
 
 
 @torch.no_grad()
@@ -199,7 +197,7 @@ def test_released_weights_carry_the_mean_style(tmp_path):
     checkpoint.save(
         tmp_path / "munit", kept, {"method": "munit", "method_config": asdict(method.config)}
     )
-    again = load_method("munit", tmp_path)
+    again, _ = load_method("munit", tmp_path)
     assert torch.equal(again.generator.mean_style.value, torch.ones(3))
     torch.testing.assert_close(again.reduce(scan), method.reduce(scan), atol=5e-3, rtol=0)
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 from hips import error, scanned
 
-from unmetal.methods import load
+from unmetal.methods import build
 from unmetal.methods.nmar import NMAR
 
 
@@ -14,7 +14,7 @@ from unmetal.methods.nmar import NMAR
 def test_raw_is_worse_than_bhc_than_li_than_nmar(metal: str) -> None:
     simulation = scanned(metal)
     images = [simulation.scan.image] + [
-        load(name).reduce(simulation.scan) for name in ("bhc", "li", "nmar")
+        build(name).reduce(simulation.scan) for name in ("bhc", "li", "nmar")
     ]
     errors = [error(simulation, image) for image in images]
     assert errors == sorted(errors, reverse=True)

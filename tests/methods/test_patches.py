@@ -2,13 +2,13 @@
 
 import torch
 
-from unmetal.methods.patches import anywhere, cut, hardest
+from unmetal.methods.patches import crop, hard_negative_corners, random_corners
 
 
 def test_a_patch_is_the_part_of_the_image_below_and_right_of_its_corner():
     images = torch.arange(2 * 3 * 10 * 12).reshape(2, 3, 10, 12)
     corners = torch.tensor([[[0, 0], [4, 6]], [[2, 1], [1, 2]]])
-    patches = cut(images, corners, 5)
+    patches = crop(images, corners, 5)
     assert patches.shape == (4, 3, 5, 5)
     assert torch.equal(patches[1], images[0, :, 4:9, 6:11])
     assert torch.equal(patches[2], images[1, :, 2:7, 1:6])
@@ -16,7 +16,7 @@ def test_a_patch_is_the_part_of_the_image_below_and_right_of_its_corner():
 
 def test_anywhere_reaches_every_place_and_no_further():
     torch.manual_seed(0)
-    corners = anywhere(torch.zeros(2, 1, 10, 8), 400, 5)
+    corners = random_corners(torch.zeros(2, 1, 10, 8), 400, 5)
     assert corners.shape == (2, 400, 2)
     assert corners.amin((0, 1)).tolist() == [0, 0]
     assert corners.amax((0, 1)).tolist() == [5, 3]
@@ -29,7 +29,7 @@ def test_most_patches_lie_where_a_channel_is_worst_in_equal_parts():
     bad = [(20, 20), (20, 76), (44, 44)]
     for channel, (row, column) in enumerate(bad):
         errors[0, channel, row, column] = 3 - channel
-    corners = hardest(errors, 10, 16)[0]
+    corners = hard_negative_corners(errors, 10, 16)[0]
     assert len(set(map(tuple, corners.tolist()))) == 10, "none twice"
     assert not (corners % 8).any(), "on the grid"
 
@@ -46,8 +46,8 @@ def test_slices_have_patches_of_their_own_and_no_more_than_there_are():
     torch.manual_seed(0)
     errors = torch.zeros(2, 1, 32, 32)
     errors[0, 0, 0, 0] = errors[1, 0, 31, 31] = 1
-    corners = hardest(errors, 2, 16)
+    corners = hard_negative_corners(errors, 2, 16)
     assert corners[0, 0].tolist() == [0, 0]
     assert corners[1, 0].tolist() == [16, 16]
-    assert hardest(errors, 100, 16).shape == (2, 9, 2)
-    assert hardest(errors, 5, 32).tolist() == [[[0, 0]], [[0, 0]]]
+    assert hard_negative_corners(errors, 100, 16).shape == (2, 9, 2)
+    assert hard_negative_corners(errors, 5, 32).tolist() == [[[0, 0]], [[0, 0]]]

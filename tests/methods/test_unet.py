@@ -1,7 +1,5 @@
 """The supervised U-Net: its one loss, what it answers, and that it learns."""
 
-from dataclasses import replace
-
 import pytest
 import torch
 from loop import (
@@ -31,26 +29,13 @@ def test_loss_is_the_mean_distance_to_the_truth():
     torch.testing.assert_close(losses, {"l1": expected})
 
 
-def test_residual_is_what_is_added_to_the_slice():
-    scan = samples(0, 2)
-    method = SupervisedUNet(replace(SMALL, residual=True, output="identity")).eval()
-    last = method.generator.to_image[0]
-    with torch.no_grad():
-        last.weight.zero_()
-        last.bias.fill_(0.1)
-        made = mu_to_network(method.reduce(scan))
-    expected = (mu_to_network(scan.image) + 0.1).clamp(max=1)
-    torch.testing.assert_close(made, expected)
-
-
 def test_gradients():
     assert_each_turn_is_its_players_own(fresh(), samples(0, 2))
 
 
-@pytest.mark.parametrize("output", ["tanh", "identity"])
 @torch.no_grad()
-def test_reduce_takes_any_size_and_answers_within_the_window(output):
-    method = SupervisedUNet(replace(SMALL, output=output)).eval()
+def test_reduce_takes_any_size_and_answers_within_the_window():
+    method = SupervisedUNet(SMALL).eval()
     method.generator.to_image[0].weight.mul_(100)
     for shape in [(1, 1, 30, 33), (1, 1, 5, 3), (2, 1, 32, 32)]:
         out = method.reduce(Scan(image=torch.rand(shape) * 0.5))
@@ -65,7 +50,7 @@ def test_slices_of_a_batch_do_not_meet_once_training_is_over():
     method.eval()
     together, alone = method.reduce(scan), method.reduce(Scan(image=scan.image[:1]))
     torch.testing.assert_close(together[:1], alone, atol=1e-6, rtol=0)
-    assert torch.equal(together, network_to_mu(method.answer(mu_to_network(scan.image))))
+    assert torch.equal(together, network_to_mu(method.corrected(mu_to_network(scan.image))))
 
 
 @pytest.mark.recipe
@@ -74,13 +59,10 @@ def test_an_interruption_changes_nothing(tmp_path):
 
 
 @pytest.mark.recipe
-@pytest.mark.parametrize(
-    "config", [Config(width=8), Config(width=8, residual=True, output="identity")]
-)
-def test_one_pair_is_learned_by_heart(config):
+def test_one_pair_is_learned_by_heart():
     """In evaluation mode too, where running statistics replace those of the batch."""
     torch.manual_seed(0)
-    scan, method = one_pair(), SupervisedUNet(config)
+    scan, method = one_pair(), SupervisedUNet(Config(width=8))
     assert learned_by_heart(method, steps=100) < 0.02
     ((_, losses),) = method.train().training_step(scan)
     assert losses["l1"] < 0.02

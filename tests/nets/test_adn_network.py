@@ -7,8 +7,8 @@ from counting import macs, parameters
 from unmetal.nets.adn import (
     Architecture,
     ArtifactEncoder,
-    Discriminator,
     Decoder,
+    Discriminator,
     Encoder,
     Generator,
 )

@@ -6,14 +6,14 @@ from torch import nn
 
 from unmetal.nets.blocks import (
     FLAT,
-    UpsampleConv,
     InFloat32,
     Residual,
     ToOneChannel,
+    UpsampleConv,
     add_noise_to_flat,
-    pad_to_stride,
     init_weights,
     layer_norm,
+    pad_to_stride,
 )
 
 

@@ -15,8 +15,8 @@ from unmetal.nets.drit import (
     Generator,
     Halving,
     Noise,
+    append_attribute,
     doubling,
-    told,
 )
 
 
@@ -104,7 +104,7 @@ def test_a_swap_of_swaps_gives_everything_back(generator):
 @torch.no_grad()
 def test_every_resolution_is_told_the_attribute(generator):
     content = torch.randn(1, 16, 4, 4)
-    maps = told(content, torch.tensor([[1.0, 2.0, 3.0]]))
+    maps = append_attribute(content, torch.tensor([[1.0, 2.0, 3.0]]))
     assert torch.equal(maps[:, :16], content)
     assert torch.equal(maps[0, 16:], torch.tensor([1.0, 2, 3]).view(3, 1, 1).expand(3, 4, 4))
     seen = []
@@ -153,7 +153,7 @@ def test_divergence_and_draws():
     standard = Independent(Normal(zero, torch.ones(2, 3)), 1)
     expected = kl_divergence(here, standard).mean()
     torch.testing.assert_close(drit.Normal(mean, log_variance).divergence(), expected)
-    many = drit.Normal(mean.expand(4000, 2, 3), log_variance.expand(4000, 2, 3)).drawn()
+    many = drit.Normal(mean.expand(4000, 2, 3), log_variance.expand(4000, 2, 3)).rsample()
     torch.testing.assert_close(many.mean(0), mean, atol=0.1, rtol=0)
     torch.testing.assert_close(many.std(0), (log_variance / 2).exp(), rtol=0.05, atol=0)
 

@@ -42,8 +42,8 @@ def test_what_has_weights_is_evaluated_on_both_sets_in_the_order_of_the_table(
         assert "evaluate dip-small --slices 1 --data" in dip
     for every in (second, fourth):
         assert f"evaluate li nmar {' '.join(runs)} dip-small --against adn-syn-small" in every
-    assert "--data SOURCE --out runs/table1/small/deeplesion --coarser 2 --add --costs" in second
-    assert fourth.endswith("SOURCE/index.csv --out runs/table1/small/patients --coarser 2 --add")
+    assert "--data SOURCE --out runs/table1/small/deeplesion --downsample 2 --add --costs" in second
+    assert fourth.endswith("SOURCE/index.csv --out runs/table1/small/patients --downsample 2 --add")
     assert curves.split()[1:] == [*runs, "runs/table1/small/learning_curves.png"]
 
 
@@ -63,12 +63,12 @@ def test_before_anything_is_trained_there_are_the_classical_methods(called) -> N
 
 @pytest.mark.parametrize("base", ["adn-syn", "adn-syn-small"])
 def test_the_ablation_is_evaluated_at_the_resolution_that_is_asked_for(called, base) -> None:
-    *rest, table, _ = called("adn-ablation.sh", "--coarser", "2", "SOURCE", base, "100")
+    *rest, table, _ = called("adn-ablation.sh", "--downsample", "2", "SOURCE", base, "100")
     trained = [call.split()[3] for call in rest if " train " in call]
     assert trained == [f"{base}-{row}" for row in ABLATION]
     assert set(trained) <= set(EXPERIMENTS)
-    assert "--coarser 2 --data SOURCE" in table
-    assert "--coarser 1" in called("adn-ablation.sh", "SOURCE")[-2]
+    assert "--downsample 2 --data SOURCE" in table
+    assert "--downsample 1" in called("adn-ablation.sh", "SOURCE")[-2]
 
 
 @pytest.mark.recipe

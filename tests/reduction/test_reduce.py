@@ -9,7 +9,7 @@ from scipy import ndimage
 
 import unmetal
 from unmetal.errors import InputError
-from unmetal.methods import load
+from unmetal.methods import build
 from unmetal.methods.method import Method
 from unmetal.physics.scanner import clinical
 from unmetal.physics.simulate import Protocol, simulate
@@ -49,7 +49,7 @@ def error(hu: np.ndarray) -> float:
 @pytest.mark.recipe
 @pytest.mark.parametrize("name", ["li", "bhc", "nmar"])
 def test_every_classical_method_helps_and_touches_nothing_else(name):
-    reduced = reduce_volume(VOLUME, load(name))
+    reduced = reduce_volume(VOLUME, build(name))
     assert list(reduced.affected) == [1]
     out = reduced.volume.hu
     assert np.array_equal(out[[0, 2]], HU[[0, 2]])
@@ -67,7 +67,7 @@ def test_the_metal_is_found():
 
 def test_a_series_without_metal_is_the_same_to_the_bit():
     volume = Volume(HU[[0, 2]], (2.0, PIXEL, PIXEL))
-    reduced = reduce_volume(volume, load("li"))
+    reduced = reduce_volume(volume, build("li"))
     assert reduced.volume is volume
     assert len(reduced.affected) == 0
 
@@ -76,15 +76,15 @@ def test_padding_is_kept_and_taken_for_air():
     padding = np.zeros(HU.shape, dtype=bool)
     padding[:, :6] = padding[:, -6:] = True
     hu = np.where(padding, np.float32(-2000), HU)
-    padded = reduce_volume(replace(VOLUME, hu=hu, padding=padding), load("li")).volume.hu
+    padded = reduce_volume(replace(VOLUME, hu=hu, padding=padding), build("li")).volume.hu
     assert (padded[padding] == -2000).all()
-    plain = reduce_volume(replace(VOLUME, hu=np.where(padding, -1000, HU)), load("li")).volume.hu
+    plain = reduce_volume(replace(VOLUME, hu=np.where(padding, -1000, HU)), build("li")).volume.hu
     assert np.allclose(padded[~padding], plain[~padding], atol=1e-2)
 
 
 def test_pixels_that_are_not_square_are_refused():
     with pytest.raises(InputError, match="resample"):
-        reduce_volume(replace(VOLUME, spacing=(2.0, 1.0, 1.5)), load("li"))
+        reduce_volume(replace(VOLUME, spacing=(2.0, 1.0, 1.5)), build("li"))
 
 
 def test_detail_returns_where_nothing_was_corrected_and_only_there():
@@ -99,7 +99,7 @@ def test_the_slices_around_the_metal_keep_their_sharpness():
     # Far from a small clip the output is the input, not its blurred re-projection.
     hu = HU[:1].copy()
     hu[0, 80:82, 78:80] = 3500
-    out = reduce_volume(Volume(hu, (2.0, PIXEL, PIXEL)), load("nmar")).volume.hu
+    out = reduce_volume(Volume(hu, (2.0, PIXEL, PIXEL)), build("nmar")).volume.hu
     far = np.zeros(hu.shape, dtype=bool)
     far[0, :60, :45] = True
     assert np.abs(out - hu)[far].mean() < 1
@@ -145,11 +145,11 @@ def test_mirrored_slices_are_compared_for_methods_that_learned() -> None:
     assert fair.disagreement[1][inside].mean() < 1
     assert leaning.disagreement[1][inside].mean() > 5 * fair.disagreement[1][inside].mean()
     assert reduce_volume(VOLUME, Learned(0.0)).disagreement is None
-    assert reduce_volume(VOLUME, load("li"), flips=True).disagreement is None
+    assert reduce_volume(VOLUME, build("li"), flips=True).disagreement is None
 
 
 def test_all_that_a_report_needs_comes_back() -> None:
-    reduced = reduce_volume(VOLUME, load("li"))
+    reduced = reduce_volume(VOLUME, build("li"))
     assert reduced.source is VOLUME
     assert list(reduced.changed) == list(reduced.affected) == [1]
     assert list(reduced.clipped) == [0, 0, 0]

@@ -20,5 +20,8 @@ def cohort(tmp_path_factory):
         role=np.array(["affected", "clean", "validation", "validation"]),
         shapes=square,
         whole=np.array([False]),
+        pixel=np.full(4, 1.5, np.float32),
+        frame=np.zeros(1, np.float32),
+        made_of=np.array([""]),
     ).save(folder / "cohort.npz")
     return folder

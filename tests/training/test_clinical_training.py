@@ -12,14 +12,14 @@ from unmetal.__main__ import main
 from unmetal.cohorts.preparation.prepare import prepare
 from unmetal.cohorts.preparation.request import Request
 from unmetal.cohorts.prepared import Prepared
-from unmetal.cohorts.unpaired import Config, Unpaired, View, shown
+from unmetal.cohorts.unpaired import Config, SliceTransform, Unpaired, render
 from unmetal.errors import InputError
 from unmetal.methods import adn
 from unmetal.methods.method import Method
 from unmetal.nets.adn import Architecture
 from unmetal.training import loop
 from unmetal.training.presets import EXPERIMENTS
-from unmetal.training.validation import WithoutTruth, regions
+from unmetal.training.validation import UnpairedValidator, regions
 from unmetal.units import hu_to_mu
 from unmetal.weights import checkpoint
 from unmetal.weights.load import load_method
@@ -43,7 +43,7 @@ def cohort(tmp_path_factory):
 def tiny(name: str, folder, samples: int = 40):
     """A preset at a width that takes seconds, as a run's config.json."""
     training = loop.Config(samples=samples, batch=2, validate_every=20, ema_decay=0.9)
-    preset = replace(EXPERIMENTS[name], training=training, data=Config(coarser=4))
+    preset = replace(EXPERIMENTS[name], training=training, data=Config(downsample=4))
     preset = replace(preset, method_config=TINY)
     path = folder / f"{name}.json"
     path.write_text(json.dumps({"experiment": asdict(preset)}))
@@ -86,13 +86,13 @@ def test_the_same_sample_whenever_it_is_asked_for(cohort):
     assert one.image.shape == (2, 1, 256, 256)
 
 
-def test_a_slice_is_shown_in_its_units_mirrored_and_coarser(cohort):
+def test_a_slice_is_rendered_in_its_units_mirrored_and_coarser(cohort):
     prepared = Prepared.load(cohort)
     hu = torch.from_numpy(np.array(prepared.slice(3))).float()
-    plain = shown(prepared, [View(3, flip=False)]).image[0, 0]
+    plain = render(prepared, [SliceTransform(3)]).image[0, 0]
     assert torch.equal(plain, hu_to_mu(hu))
-    assert torch.equal(shown(prepared, [View(3, flip=True)]).image[0, 0], plain.flip(-1))
-    coarse = shown(prepared, [View(3, flip=False)], 2).image[0, 0]
+    assert torch.equal(render(prepared, [SliceTransform(3, flip=True)]).image[0, 0], plain.flip(-1))
+    coarse = render(prepared, [SliceTransform(3)], 2).image[0, 0]
     assert coarse.shape == (128, 128)
     assert coarse.mean().item() == pytest.approx(plain.mean().item())
 
@@ -107,9 +107,9 @@ def test_a_patient_with_many_slices_does_not_take_over():
         split=np.array(["train"] * 101),
         pixel=np.ones(101, np.float32),
     )
-    slices, odds = Unpaired(many, Config(), 0).odds["affected"]
-    assert odds[slices < 90].sum() == pytest.approx(0.75)
-    _, even = Unpaired(many, Config(by_patient=False), 0).odds["affected"]
+    slices, weights = Unpaired(many, Config(), 0).slices["affected"]
+    assert weights[slices < 90].sum() == pytest.approx(0.75)
+    _, even = Unpaired(many, Config(by_patient=False), 0).slices["affected"]
     assert np.allclose(even, 0.01)
 
 
@@ -147,7 +147,7 @@ def test_near_and_far_are_measured_where_they_say():
 
 
 def test_validation_without_truth_needs_both_numbers(cohort):
-    judge = WithoutTruth(Prepared.load(cohort), Config(), torch.device("cpu"))
+    judge = UnpairedValidator(Prepared.load(cohort), Config(), torch.device("cpu"))
     assert judge.before["far"] == 0
     assert 9 < judge.before["near"] < 90
     assert judge(Same()) == pytest.approx({"near": judge.before["near"], "far": 0}, abs=1)
@@ -172,9 +172,9 @@ def test_twenty_steps_on_a_prepared_cohort(cohort, tmp_path, capsys):
     card = checkpoint.read_card(run / "weights")
     assert card["samples"] == 40
     assert card["validation"].keys() == card["before"].keys() == {"near", "far"}
-    assert json.loads((run / "config.json").read_text())["data"] == Prepared.load(cohort).who()
+    assert json.loads((run / "config.json").read_text())["data"] == Prepared.load(cohort).patients()
     assert len(list((run / "images").glob("*.png"))) == 2
-    method = load_method(str(run))
+    method, _ = load_method(str(run))
     assert method.reduce(Unpaired(Prepared.load(cohort), Config(), 0)(0, 1)).shape[-1] == 256
 
 
@@ -184,7 +184,7 @@ def test_presets_have_the_weights_of_the_paper(name, weight):
         found = preset.method_config
         assert (found.recon, found.cycle, found.artifact) == (weight,) * 3
         assert isinstance(preset.data, Config)
-    assert EXPERIMENTS[f"{name}-small"].data.coarser == 2
+    assert EXPERIMENTS[f"{name}-small"].data.downsample == 2
 
 
 @pytest.mark.recipe
@@ -209,7 +209,7 @@ def test_metal_is_put_into_the_clean_slices_of_deeplesion(tmp_path, capsys):
     config = json.loads((tmp_path / "run" / "config.json").read_text())
     patients = [one for who in config["data"].values() for one in who]
     assert len(patients) == len(set(patients))
-    withheld = Prepared.load(tmp_path / "out").who()["test"]
+    withheld = Prepared.load(tmp_path / "out").patients()["test"]
     assert withheld
     assert not set(withheld) & set(patients)
 

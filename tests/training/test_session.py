@@ -59,7 +59,7 @@ def test_a_finished_run_is_left_alone(run, cohort, capsys):
 
 def test_a_run_is_a_method(run):
     scan = Scan(image=torch.rand(1, 1, 32, 32) * 0.5)
-    by_folder, by_weights = load_method(str(run)), load_method("adn", run / "weights")
+    (by_folder, _), (by_weights, _) = load_method(str(run)), load_method("adn", run / "weights")
     assert torch.equal(by_folder.reduce(scan), by_weights.reduce(scan))
 
 
@@ -74,7 +74,7 @@ def test_weights_are_listed_shown_and_verified(run, monkeypatch, tmp_path, capsy
     assert "all about it" in capsys.readouterr().out
     assert main(["weights", "--verify"]) == 0
     assert "verified" in capsys.readouterr().out
-    assert load_method("adn").config.architecture.width == 4
+    assert load_method("adn")[0].config.architecture.width == 4
     (path,) = (tmp_path / "adn-syn").glob("*.safetensors")
     path.write_bytes(path.read_bytes()[:-1] + b"x")
     assert main(["weights", "--verify"]) == 1

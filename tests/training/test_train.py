@@ -7,6 +7,7 @@ import pytest
 import torch
 from torch import multiprocessing, nn
 
+from unmetal import methods
 from unmetal.device import choose_device
 from unmetal.errors import InputError
 from unmetal.methods import METHODS, adn
@@ -17,7 +18,7 @@ from unmetal.scan import Scan
 from unmetal.training.experiment import Experiment
 from unmetal.training.loop import Config, Training, compile_networks, networks
 from unmetal.training.presets import ABLATION, EXPERIMENTS, SLOT
-from unmetal.weights.load import method_class, method_from_card
+from unmetal.weights.load import method_from_card
 
 TINY = adn.Config(Architecture(width=2, residuals=1, discriminator_width=2))
 SHORT = Config(samples=24, batch=4, lr=1e-3, lr_decay_fraction=0.5, ema_decay=0.9, precision="fp32")
@@ -53,7 +54,7 @@ def test_every_loss_of_every_player_is_reported():
             for name in ("adv_clean", "adv_artifact", "recon", "cycle", "artifact")
         ),
         "discriminator/clean",
-        "discriminator/spoilt",
+        "discriminator/affected",
     }
 
 
@@ -152,10 +153,11 @@ def test_every_preset_can_be_built_from_its_json(name):
     again = Experiment.of(json.loads(json.dumps(asdict(preset))))
     assert again == preset
     with torch.device("meta"):
+        default = methods.build(preset.method)
         method = method_from_card(
             {"method": preset.method, "method_config": asdict(preset.method_config)}
         )
-    assert isinstance(method, method_class(preset.method))
+    assert isinstance(method, type(default))
     assert method.config == preset.method_config
 
 
@@ -199,7 +201,7 @@ class Three(Method):
 
     def training_step(self, scan):
         yield ("encoder", "generator"), {"recon": self.reduce(scan).abs().mean()}
-        yield "discriminator", {"judge": 100 * self.discriminator(scan.image).mean()}
+        yield "discriminator", {"mean": 100 * self.discriminator(scan.image).mean()}
 
 
 def test_players_that_move_together_and_one_that_is_slower():
@@ -211,7 +213,7 @@ def test_players_that_move_together_and_one_that_is_slower():
     training = Training(Three(), config, torch.device("cpu"))
     before = {name: p.clone() for name, p in training.method.named_parameters()}
     (losses,) = trained(training)
-    assert losses.keys() == {"encoder/recon", "discriminator/judge"}
+    assert losses.keys() == {"encoder/recon", "discriminator/mean"}
     moved = {n: (p - before[n]).flatten() for n, p in training.method.named_parameters()}
     assert all(change.abs().sum() > 0 for change in moved.values())
     # Half the rate times the longest gradient allowed, whatever the loss was.

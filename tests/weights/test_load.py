@@ -13,13 +13,17 @@ from unmetal.weights.load import load_method
 
 
 def test_classical_methods_need_no_weights():
-    assert isinstance(load_method("li"), LI)
+    method, card = load_method("li")
+    assert isinstance(method, LI)
+    assert card == {}
 
 
 def test_checkpoint_of_the_authors_is_a_method(tmp_path):
     path = tmp_path / "net_49.pt"
     torch.save({"model_g": filled(8), "model_dl": {}, "model_g.optimizer": {"state": {}}}, path)
-    method = load_method("adn", path)
+    method, card = load_method("adn", path)
+    assert card["name"] == "net_49"
+    assert len(card["sha256"]) == 64
     x = torch.rand(1, 1, 32, 32) * 0.5
     expected = generator_from_released(filled(8)).clean(mu_to_network(x))
     torch.testing.assert_close(method.reduce(Scan(image=x)), network_to_mu(expected))

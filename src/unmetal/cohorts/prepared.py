@@ -1,4 +1,4 @@
-"""A prepared cohort on disk: slices in HU that are mapped into memory, not read, and who is who.
+"""A prepared cohort on disk: memory-mapped slices in HU, and what is known of each.
 
 cohort.json         how it was made
 manifest.csv        a line for each slice of the source
@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 
 from unmetal.cohorts.cohort import Cohort
-from unmetal.cohorts.splits import TEST, TRAIN, VALIDATION, in_two_halves
+from unmetal.cohorts.splits import TEST, TRAIN, VALIDATION, roles
 from unmetal.errors import InputError, short_error
 
 SHARD = 4096
@@ -29,10 +29,10 @@ FOLDER, ABOUT = "cohort", "cohort.json"
 
 @dataclass(frozen=True, eq=False)
 class Prepared:
-    """The slices of a prepared cohort that are used."""
+    """The affected and clean slices of a prepared cohort, with their patients and splits."""
 
     shards: tuple[np.ndarray, ...] = field(repr=False)
-    """int16 `[n H W]` each, HU; mapped, so nothing is read before it is asked for."""
+    """int16 `[n H W]` each, HU; memory-mapped."""
 
     patient: np.ndarray
     """str `[N]`."""
@@ -61,7 +61,7 @@ class Prepared:
             )
         return found
 
-    def who(self) -> dict[str, list[str]]:
+    def patients(self) -> dict[str, list[str]]:
         """The patients of each split."""
         return {
             split: sorted(set(self.patient[self.split == split].tolist()))
@@ -69,22 +69,24 @@ class Prepared:
         }
 
     def simulated(self, shapes: np.ndarray, whole: np.ndarray) -> Cohort:
-        """Its clean slices, to put metal into; withheld patients are not among them.
+        """The clean slices of training and validation patients, to put metal into.
 
-        As the paper does it: patients that are trained on are divided into two halves, one for
-        affected slices and one for clean ones. `shapes` and `whole` as in `Cohort`.
+        Training patients are halved as in the paper. `shapes` and `whole` as in `Cohort`.
         """
         used = np.flatnonzero((self.decision == "clean") & (self.split != TEST))
         patient, split = self.patient[used], self.split[used]
-        roles = in_two_halves(
+        role = roles(
             Counter(patient[split == TRAIN].tolist()), set(patient[split == VALIDATION].tolist())
         )
         return Cohort(
             hu=np.stack([self.slice(index) for index in used.tolist()]),
             patient=patient,
-            role=np.array([roles[one] for one in patient.tolist()]),
+            role=np.array([role[one] for one in patient.tolist()]),
             shapes=shapes,
             whole=whole,
+            pixel=self.pixel[used],
+            frame=np.zeros(len(shapes), np.float32),
+            made_of=np.full(len(shapes), ""),
         )
 
     @classmethod

@@ -1,4 +1,4 @@
-"""Samples to learn from: an affected slice and its truth, and a clean slice of another patient.
+"""Simulated training samples: an affected slice, its truth, a clean slice of another patient.
 
 Sample `i` of a seed is always the same: everything random is drawn from a generator seeded with
 both, so a run resumes where it stopped without any state, and ranks share a batch between them.
@@ -14,7 +14,7 @@ from torch.nn import functional
 
 from unmetal.cohorts.cohort import Cohort
 from unmetal.cohorts.metal_shapes import MetalSampler, Placement, Shapes
-from unmetal.physics.derive import coarser
+from unmetal.physics.derive import downsample
 from unmetal.physics.implants.kinds import Hardware
 from unmetal.physics.machines import MACHINES, protocol_for
 from unmetal.physics.protocol import Protocol
@@ -23,62 +23,61 @@ from unmetal.scan import Scan
 from unmetal.units import hu_to_mu, mu_to_hu
 
 BODY_HU = -300
-"""Metal sits where the slice is denser than this."""
+"""Metal is put where the slice is denser than this."""
 
 
 @dataclass(frozen=True)
 class Config:
-    """What is drawn for each sample."""
+    """How samples are drawn."""
 
     protocol: str = "adn"
     """A name in `unmetal.physics.machines.NAMES`."""
 
     metals: tuple[str, ...] = ("ti",)
-    """Each sample has one of these; the paper has titanium only. A machine in mm puts in implants
-    that are made of them."""
+    """Each sample has one of these; the paper has titanium only. Protocols with sizes in mm put in
+    implants that are made of them."""
 
     zoom: tuple[float, float] = (1.0, 1.0)
-    """Range of the size of the body in the frame; the paper changes nothing."""
+    """Range of the magnification of a slice; the paper has none."""
 
-    turn: float = 0.0
-    """Largest rotation of a slice in radians; the paper turns none."""
+    rotation: float = 0.0
+    """Largest rotation of a slice in radians; the paper has none."""
 
-    coarser: int = 1
-    """Blocks of this many pixels squared are averaged: 2 is a fourth of the work."""
+    downsample: int = 1
+    """Average over blocks of this many pixels squared: 2 is a fourth of the work."""
 
-    halves: bool = True
-    """Affected slices come from one half of the patients, clean ones from the other: nothing that
-    is learned has seen a slice both ways. False for supervised methods, which may learn from the
-    pairs of all of them."""
+    disjoint_patients: bool = True
+    """Affected slices come from one half of the patients, clean ones from the other, as unpaired
+    learning needs. False for supervised methods, which may learn from the pairs of all patients."""
 
     by_patient: bool = True
-    """Draw the patient first, by the square root of how many slices there are: one patient with
-    half of all slices would otherwise be half of all samples."""
+    """Weight a patient by the square root of the number of his slices; all slices alike otherwise,
+    where one patient with half of all slices would be half of all samples."""
 
 
 @dataclass(frozen=True)
-class View:
-    """How a slice is shown."""
+class SliceTransform:
+    """A slice and its augmentation."""
 
     slice: int
-    flip: bool
-    zoom: float
-    turn: float
+    flip: bool = False
+    zoom: float = 1.0
+    rotation: float = 0.0
 
 
 @dataclass(frozen=True)
-class Choice:
-    """All that is random about one sample but the photon noise."""
+class SampleSpec:
+    """Everything random about one sample but the photon noise."""
 
-    affected: View
-    clean: View
+    affected: SliceTransform
+    clean: SliceTransform
     metal: Sequence[Placement] | Hardware
     material: str
     protocol: Protocol
 
 
 class Samples:
-    """An endless row of samples from a cohort."""
+    """An endless sequence of samples from a cohort."""
 
     def __init__(
         self, cohort: Cohort, config: Config, seed: int, device: torch.device | str = "cpu"
@@ -90,108 +89,115 @@ class Samples:
         self.metal_sampler = None
         if config.protocol in MACHINES:
             self.metal_sampler = MetalSampler(self.shapes, cohort, config.metals)
-        self.odds = {role: self._odds(role) for role in ("affected", "clean")}
+        self.slices = {role: self._slices(role) for role in ("affected", "clean")}
 
-    def _odds(self, role: str) -> tuple[np.ndarray, np.ndarray]:
-        """The slices of a role and how likely each is."""
+    def _slices(self, role: str) -> tuple[np.ndarray, np.ndarray]:
+        """The slices that a role may have, and the probability of each."""
         slices = self.cohort.having(role)
-        if not self.config.halves:
+        if not self.config.disjoint_patients:
             both = [self.cohort.having(half) for half in ("affected", "clean")]
             slices = np.sort(np.concatenate(both))
-        if not self.config.by_patient:
-            return slices, np.full(len(slices), 1 / len(slices))
-        _, which, count = np.unique(
-            self.cohort.patient[slices], return_inverse=True, return_counts=True
-        )
-        odds = 1 / np.sqrt(count[which])
-        return slices, odds / odds.sum()
+        return slices, sampling_weights(self.cohort.patient[slices], self.config.by_patient)
 
-    def choose(self, index: int) -> Choice:
+    def choose(self, index: int) -> SampleSpec:
         """Everything random about sample `index`."""
-        draw = np.random.default_rng([self.seed, index])
-        affected, clean = self._view(draw, "affected"), self._view(draw, "clean")
+        rng = np.random.default_rng([self.seed, index])
+        affected, clean = self._transform(rng, "affected"), self._transform(rng, "clean")
         # One flip for both, as in the paper's data loader.
-        clean = View(clean.slice, affected.flip, clean.zoom, clean.turn)
+        clean = replace(clean, flip=affected.flip)
         if self.metal_sampler:
-            return self.choose_in_mm(draw, affected, clean)
+            return self.choose_in_mm(rng, affected, clean)
         body = self.cohort.hu[affected.slice] > BODY_HU
-        metal = self.shapes.choose(draw, body[:, ::-1] if affected.flip else body)
-        material = str(draw.choice(self.config.metals))
-        return Choice(affected, clean, metal, material, self._protocol(draw, 0))
+        metal = self.shapes.choose(rng, body[:, ::-1] if affected.flip else body)
+        material = str(rng.choice(self.config.metals))
+        return SampleSpec(affected, clean, metal, material, self._protocol(rng, 0))
 
-    def choose_in_mm(self, draw: np.random.Generator, affected: View, clean: View) -> Choice:
-        """Metal and the settings of a machine for a slice that is shown as in `affected`."""
+    def choose_in_mm(
+        self, rng: np.random.Generator, affected: SliceTransform, clean: SliceTransform
+    ) -> SampleSpec:
+        """Metal and the settings of a scanner at true size for a slice."""
         assert self.metal_sampler is not None
-        pixel = float(self.cohort.in_mm()[0][affected.slice]) / affected.zoom
-        protocol = self._protocol(draw, pixel)
-        hu = mu_to_hu(self.show(affected)[0]).cpu().numpy()
-        metal, material = self.metal_sampler.choose(draw, hu, pixel)
-        return Choice(affected, clean, metal, material, protocol)
+        # Magnification makes a pixel smaller in mm.
+        pixel = float(self.cohort.pixel[affected.slice]) / affected.zoom
+        protocol = self._protocol(rng, pixel)
+        hu = mu_to_hu(self.render(affected)[0]).cpu().numpy()
+        metal, material = self.metal_sampler.choose(rng, hu, pixel)
+        return SampleSpec(affected, clean, metal, material, protocol)
 
-    def _protocol(self, draw: np.random.Generator, pixel: float) -> Protocol:
+    def _protocol(self, rng: np.random.Generator, pixel: float) -> Protocol:
         height, width = self.cohort.hu.shape[-2:]
-        return protocol_for(self.config.protocol, draw, (height, width), pixel)
+        return protocol_for(self.config.protocol, rng, (height, width), pixel)
 
-    def _view(self, draw: np.random.Generator, role: str) -> View:
-        slices, odds = self.odds[role]
-        return View(
-            int(draw.choice(slices, p=odds)),
-            bool(draw.random() < 0.5),
-            float(draw.uniform(*self.config.zoom)),
-            float(draw.uniform(-1, 1) * self.config.turn),
+    def _transform(self, rng: np.random.Generator, role: str) -> SliceTransform:
+        slices, weights = self.slices[role]
+        return SliceTransform(
+            int(rng.choice(slices, p=weights)),
+            bool(rng.random() < 0.5),
+            float(rng.uniform(*self.config.zoom)),
+            float(rng.uniform(-1, 1) * self.config.rotation),
         )
 
     def __call__(self, first: int, count: int) -> Scan:
         """Samples `first` to `first + count`: `image`, `other` and the truth, `[count 1 H W]`; at
         full resolution also everything that the scan knows."""
-        choices = [self.choose(index) for index in range(first, first + count)]
+        specs = [self.choose(index) for index in range(first, first + count)]
         noise = torch.Generator(self.device).manual_seed(self.seed * 1_000_003 + first)
-        return self.scan(choices, noise)
+        return self.scan(specs, noise)
 
-    def scan(self, choices: Sequence[Choice], noise: torch.Generator) -> Scan:
-        """Do what was chosen."""
+    def scan(self, specs: Sequence[SampleSpec], noise: torch.Generator) -> Scan:
+        """Simulate the samples that were chosen."""
         if self.metal_sampler:
-            scans = [self._scan_in_mm(choice, noise) for choice in choices]
-            return coarser(together(scans), self.config.coarser)
-        truth = torch.stack([self.show(choice.affected) for choice in choices])
+            scans = [self._scan_in_mm(spec, noise) for spec in specs]
+            return downsample(collate(scans), self.config.downsample)
+        truth = torch.stack([self.render(spec.affected) for spec in specs])
         height, width = truth.shape[-2:]
-        # One channel for each material that occurs: a sample has metal in only one of them.
-        materials = sorted({choice.material for choice in choices})
-        metal = torch.zeros(len(choices), len(materials), height, width, device=self.device)
-        for i, choice in enumerate(choices):
-            assert not isinstance(choice.metal, Hardware)
-            mask = self.shapes.place(choice.metal, height, width)
-            metal[i, materials.index(choice.material)] = mask[0].float()
-        scan = simulate(truth, metal, materials, choices[0].protocol, noise).scan
-        other = torch.stack([self.show(choice.clean) for choice in choices])
-        return coarser(replace(scan, clean=truth, other=other), self.config.coarser)
+        # One channel for each material that occurs, [B M H W]: a sample has metal in one of them.
+        materials = sorted({spec.material for spec in specs})
+        metal = torch.zeros(len(specs), len(materials), height, width, device=self.device)
+        for i, spec in enumerate(specs):
+            assert not isinstance(spec.metal, Hardware)
+            mask = self.shapes.place(spec.metal, height, width)
+            metal[i, materials.index(spec.material)] = mask[0].float()
+        scan = simulate(truth, metal, materials, specs[0].protocol, noise).scan
+        other = torch.stack([self.render(spec.clean) for spec in specs])
+        return downsample(replace(scan, clean=truth, other=other), self.config.downsample)
 
-    def _scan_in_mm(self, choice: Choice, noise: torch.Generator) -> Scan:
-        """One sample of a machine, whose settings are its own; its truth is a scan.
+    def _scan_in_mm(self, spec: SampleSpec, noise: torch.Generator) -> Scan:
+        """One sample of a scanner with settings of its own; its truth is a scan.
 
-        The clean slice of another patient is as it was, but for what is outside of the field of
-        view: else a critic would learn to tell the field and not the artifacts.
+        The clean slice of another patient is cut to the field of view too: else a discriminator
+        would learn to tell the field and not the artifacts.
         """
         assert self.metal_sampler is not None
-        slice_, other = (self.show(view)[None] for view in (choice.affected, choice.clean))
-        share = self.metal_sampler.share(choice.metal, choice.protocol.scanner.grid)
-        scan = simulate(slice_, share, (choice.material,), choice.protocol, noise).scan
-        return replace(scan, other=other * choice.protocol.scanner.seen(other))
+        slice_, other = (self.render(one)[None] for one in (spec.affected, spec.clean))
+        share = self.metal_sampler.share(spec.metal, spec.protocol.scanner.grid)
+        scan = simulate(slice_, share, (spec.material,), spec.protocol, noise).scan
+        return replace(scan, other=other * spec.protocol.scanner.seen(other))
 
-    def show(self, view: View) -> Tensor:
-        """A slice as chosen, `[1 H W]` in 1/cm; what a turn brings in from outside is air."""
-        mu = hu_to_mu(self.hu[view.slice].float().clamp_min(-1000))[None]
-        if view.zoom != 1 or view.turn:
-            cosine, sine = np.cos(view.turn) / view.zoom, np.sin(view.turn) / view.zoom
+    def render(self, transform: SliceTransform) -> Tensor:
+        """A slice, augmented, `[1 H W]` in 1/cm; what rotation brings in from outside is air."""
+        mu = hu_to_mu(self.hu[transform.slice].float().clamp_min(-1000))[None]
+        zoom, rotation = transform.zoom, transform.rotation
+        if zoom != 1 or rotation:
+            # theta [1 2 3] maps places of the result to places of the slice.
+            cosine, sine = np.cos(rotation) / zoom, np.sin(rotation) / zoom
             theta = mu.new_tensor([[[cosine, sine, 0], [-sine, cosine, 0]]])
             grid = functional.affine_grid(theta, [1, *mu.shape], align_corners=False)
             moved = functional.grid_sample(mu[None], grid, mode="bicubic", align_corners=False)
+            # Bicubic interpolation undershoots at edges.
             mu = moved[0].clamp_min(0)
-        return mu.flip(-1) if view.flip else mu
+        return mu.flip(-1) if transform.flip else mu
 
 
-def together(scans: Sequence[Scan]) -> Scan:
-    """Scans as a batch. Of several only images and metal are left: each has its own scanner."""
+def sampling_weights(patients: np.ndarray, by_patient: bool) -> np.ndarray:
+    """The probability of each slice, float64 `[n]`, given its patient, str `[n]`; see `Config`."""
+    _, which, count = np.unique(patients, return_inverse=True, return_counts=True)
+    weights = count[which] ** (-0.5 if by_patient else 0.0)
+    return weights / weights.sum()
+
+
+def collate(scans: Sequence[Scan]) -> Scan:
+    """Scans as a batch; of more than one sinogram and scanner are dropped, which differ."""
     if len(scans) == 1:
         return scans[0]
 

@@ -1,7 +1,7 @@
-"""Who is trained on, who validates, who is withheld: by patient, drawn with a seed.
+"""Training, validation and test patients; and which half of the former gives affected slices.
 
-The released code withholds patients with less than 100 files until it has 200; its halves hold
-affected and clean slices of the same patients. Here no patient is on two sides.
+No patient is on two sides. The released code withholds patients with less than 100 files until it
+has 200; its halves hold affected and clean slices of the same patients.
 """
 
 from __future__ import annotations
@@ -13,13 +13,11 @@ import numpy as np
 
 TRAIN, VALIDATION, TEST = "train", "validation", "test"
 
-
 FEW = 100
 """A patient with fewer slices is withheld before one with more. Source: released code."""
 
-
 VALIDATES = 100
-"""Slices that validation has at most, and a tenth of what is left: it costs time."""
+"""Validation slices at most; a tenth of those that are left, since validation costs time."""
 
 
 class Counts(NamedTuple):
@@ -38,20 +36,22 @@ def split(counts: Mapping[str, Counts], seed: int, withhold: int) -> dict[str, s
 
     counts: in an order that is always the same.
     """
-    draw = np.random.default_rng(seed)
+    rng = np.random.default_rng(seed)
     affected = {patient: c.affected for patient, c in counts.items() if c.affected}
     clean = {patient: c.clean for patient, c in counts.items() if c.clean and not c.affected}
     if not affected:
-        return _drawn(clean, draw, _enough(clean, withhold))
+        return _assign(clean, rng, _enough(clean, withhold))
     tenth = sum(clean.values()) // 10
-    return _drawn(affected, draw, _enough(affected, withhold)) | _drawn(clean, draw, tenth)
+    return _assign(affected, rng, _enough(affected, withhold)) | _assign(clean, rng, tenth)
 
 
 def in_halves(counts: Mapping[str, Counts]) -> dict[str, str]:
-    """`affected` or `clean` for each patient that is trained on: which slices of him are used.
+    """`affected` or `clean` for each training patient: which of his slices are used.
 
-    Who has both kinds goes, those with most first, to the half that weighs less so far; a patient
-    weighs the square root of his slices, as in `unmetal.cohorts.splits.in_two_halves`.
+    Patients who have both kinds go, those with most slices first, to the half that weighs less so
+    far, as the paper takes affected and clean images from two halves of its data. A patient weighs
+    the square root of his slices, as in `samples.Config.by_patient`: by slices alone one whole-body
+    scan would be a half by itself.
     """
     halves = {p: "affected" if c.affected else "clean" for p, c in counts.items() if 0 in c}
     weight = {
@@ -66,15 +66,26 @@ def in_halves(counts: Mapping[str, Counts]) -> dict[str, str]:
     return halves
 
 
+def roles(slices: Mapping[str, int], validation: Iterable[str] = ()) -> dict[str, str]:
+    """The role in a `Cohort` of every patient, given how many clean slices each has.
+
+    Those named in `validation` validate; the others are halved by `in_halves`, since any clean
+    slice can be given metal.
+    """
+    validating = dict.fromkeys(validation, "validation")
+    rest = {p: Counts(n, n) for p, n in sorted(slices.items()) if p not in validating}
+    return validating | in_halves(rest)
+
+
 def _enough(slices: Mapping[str, int], withhold: int) -> int:
     total = sum(slices.values())
     return withhold if total > withhold else total // 5
 
 
-def _drawn(slices: Mapping[str, int], draw: np.random.Generator, test: int) -> dict[str, str]:
-    """Test patients until there are `test` slices, then validation, the rest is trained on."""
+def _assign(slices: Mapping[str, int], rng: np.random.Generator, test: int) -> dict[str, str]:
+    """Patients in random order, small ones first: `test` slices, then validation, then training."""
     patients = list(slices)
-    order = [patients[i] for i in draw.permutation(len(patients))]
+    order = [patients[i] for i in rng.permutation(len(patients))]
     order.sort(key=lambda patient: slices[patient] >= FEW)  # stable: shuffled within both
     if order:
         order.remove(max(patients, key=slices.__getitem__))
@@ -86,7 +97,7 @@ def _drawn(slices: Mapping[str, int], draw: np.random.Generator, test: int) -> d
 
 
 def _until(order: list[str], slices: Mapping[str, int], wanted: int) -> list[str]:
-    """Patients from the front until they have the wanted slices."""
+    """The first patients who have the wanted slices together."""
     total, taken = 0, []
     for patient in order:
         if total >= wanted:
@@ -94,20 +105,3 @@ def _until(order: list[str], slices: Mapping[str, int], wanted: int) -> list[str
         taken.append(patient)
         total += slices[patient]
     return taken
-
-
-def in_two_halves(slices: Mapping[str, int], validation: Iterable[str] = ()) -> dict[str, str]:
-    """The role of every patient, given how many slices each has.
-
-    Patients go, largest first, to whichever of `affected` and `clean` weighs less so far, as the
-    paper gives one half of its data for affected and the other for clean images; those named in
-    `validation` to neither. A patient weighs the square root of its slices, as in
-    `samples.Config.by_patient`: by slices alone one whole-body scan would be a half by itself.
-    """
-    roles = dict.fromkeys(validation, "validation")
-    weight = {"affected": 0.0, "clean": 0.0}
-    for patient in sorted(slices.keys() - roles.keys(), key=lambda p: (-slices[p], p)):
-        role = min(weight, key=weight.__getitem__)
-        roles[patient] = role
-        weight[role] += slices[patient] ** 0.5
-    return roles

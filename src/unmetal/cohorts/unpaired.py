@@ -1,4 +1,4 @@
-"""Unpaired samples of a prepared cohort: an affected slice and a clean one of another patient.
+"""Unpaired training samples of a prepared cohort: an affected and a clean slice.
 
 Sample `i` of a seed is always the same, as in `unmetal.cohorts.samples`.
 """
@@ -10,41 +10,34 @@ import numpy as np
 import torch
 
 from unmetal.cohorts.prepared import Prepared
-from unmetal.physics.derive import coarser
+from unmetal.cohorts.samples import SliceTransform, sampling_weights
+from unmetal.physics.derive import downsample
 from unmetal.scan import Scan
 from unmetal.units import hu_to_mu
 
 
 @dataclass(frozen=True)
 class Config:
-    """What is drawn for each sample."""
+    """How samples are drawn."""
 
     flip: bool = True
-    """Mirror left and right with a probability of a half, affected and clean slice each for
-    itself, as the released code does with SpineWeb."""
+    """Mirror left and right with a probability of a half, affected and clean slice independently,
+    as the released code does with SpineWeb."""
 
-    coarser: int = 1
-    """Blocks of this many pixels squared are averaged: 2 is a fourth of the work."""
+    downsample: int = 1
+    """Average over blocks of this many pixels squared: 2 is a fourth of the work."""
 
     by_patient: bool = True
-    """Draw the patient first, by the square root of how many slices there are. The paper draws
-    all slices alike; of a small archive one patient would then be half of all samples."""
-
-
-@dataclass(frozen=True)
-class View:
-    """A slice, and whether it is mirrored."""
-
-    slice: int
-    flip: bool
+    """Weight a patient by the square root of the number of his slices. The paper draws all slices
+    alike; of a small archive one patient would then be half of all samples."""
 
 
 class Unpaired:
-    """An endless row of samples from the slices that are trained on.
+    """An endless sequence of samples from the training slices.
 
-    The networks' window, 0 to 0.5/cm, ends at 1604 HU; the released code cuts SpineWeb to -1000 to
+    The networks' window, 0 to 0.5/cm, ends at 1604 HU; the released code clips SpineWeb to -1000 to
     2000 HU instead. Ours is the same for all experiments, so that weights of one can be tested on
-    the data of another; of metal and enamel 400 HU less are seen.
+    the data of another; metal and enamel are clipped 400 HU lower.
     """
 
     def __init__(
@@ -52,38 +45,34 @@ class Unpaired:
     ) -> None:
         self.cohort, self.config, self.seed = cohort, config, seed
         self.device = torch.device(device)
-        self.odds = {kind: self._odds(kind) for kind in ("affected", "clean")}
+        self.slices = {kind: self._slices(kind) for kind in ("affected", "clean")}
 
-    def _odds(self, kind: str) -> tuple[np.ndarray, np.ndarray]:
-        """The slices of a kind and how likely each is."""
+    def _slices(self, kind: str) -> tuple[np.ndarray, np.ndarray]:
+        """The training slices of a kind, and the probability of each."""
         slices = self.cohort.having(kind)
-        _, which, count = np.unique(
-            self.cohort.patient[slices], return_inverse=True, return_counts=True
-        )
-        odds = count[which] ** (-0.5 if self.config.by_patient else 0.0)
-        return slices, odds / odds.sum()
+        return slices, sampling_weights(self.cohort.patient[slices], self.config.by_patient)
 
-    def choose(self, index: int) -> tuple[View, View]:
+    def choose(self, index: int) -> tuple[SliceTransform, SliceTransform]:
         """Everything random about sample `index`: the affected slice and the clean one."""
-        draw = np.random.default_rng([self.seed, index])
-        return self._view(draw, "affected"), self._view(draw, "clean")
+        rng = np.random.default_rng([self.seed, index])
+        return self._transform(rng, "affected"), self._transform(rng, "clean")
 
-    def _view(self, draw: np.random.Generator, kind: str) -> View:
-        slices, odds = self.odds[kind]
-        place = int(draw.choice(slices, p=odds))
-        return View(place, bool(draw.random() < 0.5) and self.config.flip)
+    def _transform(self, rng: np.random.Generator, kind: str) -> SliceTransform:
+        slices, weights = self.slices[kind]
+        chosen = int(rng.choice(slices, p=weights))
+        return SliceTransform(chosen, bool(rng.random() < 0.5) and self.config.flip)
 
     def __call__(self, first: int, count: int) -> Scan:
         """Samples `first` to `first + count`: `image` and `other`, `[count 1 H W]` in 1/cm."""
         pairs = [self.choose(index) for index in range(first, first + count)]
-        affected = shown(self.cohort, [one for one, _ in pairs], self.config.coarser)
-        clean = shown(self.cohort, [other for _, other in pairs], self.config.coarser)
+        affected = render(self.cohort, [one for one, _ in pairs], self.config.downsample)
+        clean = render(self.cohort, [other for _, other in pairs], self.config.downsample)
         return Scan(image=affected.image.to(self.device), other=clean.image.to(self.device))
 
 
-def shown(cohort: Prepared, views: Sequence[View], factor: int = 1) -> Scan:
-    """Slices as chosen, with blocks of `factor` x `factor` pixels averaged: `image`,
+def render(cohort: Prepared, transforms: Sequence[SliceTransform], factor: int = 1) -> Scan:
+    """Slices, flipped where chosen, averaged over blocks of `factor` x `factor` pixels: `image`,
     `[n 1 H W]` in 1/cm."""
-    slices = [cohort.slice(view.slice)[:, :: -1 if view.flip else 1] for view in views]
+    slices = [cohort.slice(one.slice)[:, :: -1 if one.flip else 1] for one in transforms]
     hu = torch.from_numpy(np.stack(slices).astype(np.float32))[:, None]
-    return coarser(Scan(hu_to_mu(hu.clamp_min(-1000))), factor)
+    return downsample(Scan(hu_to_mu(hu.clamp_min(-1000))), factor)

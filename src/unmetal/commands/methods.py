@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from unmetal.methods import METHODS
+from unmetal.methods import all_methods
 
 
 @dataclass(frozen=True)
@@ -11,6 +11,7 @@ class Methods:
 
     def run(self) -> None:
         """Print the table."""
-        width = max(map(len, METHODS))
-        for name, entry in METHODS.items():
-            print(f"{name:<{width}}  {entry.line}")
+        entries = all_methods()
+        width = max(map(len, entries))
+        for name, entry in entries.items():
+            print(f"{name:<{width}}  {entry.description}")

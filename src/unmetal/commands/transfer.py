@@ -45,7 +45,7 @@ class Transfer:
         from unmetal.weights.load import load_method  # noqa: PLC0415
 
         console_log()
-        method = load_method(self.weights).to(choose_device(self.device))
+        method = load_method(self.weights)[0].to(choose_device(self.device))
         affected, clean = files.read(self.artifact), files.read(self.clean)
         files.check_output(clean, self.output, force=self.force)
         result = transfer_volume(affected, clean, method)

@@ -107,7 +107,8 @@ def phantom(device: torch.device) -> Scan:
 
 def main(name: str, device: str = "cpu", downsample: str = "1") -> None:
     """Print what `measure` returns."""
-    print(json.dumps(measure(load_method(name), choose_device(device), int(downsample))._asdict()))
+    method, _ = load_method(name)
+    print(json.dumps(measure(method, choose_device(device), int(downsample))._asdict()))
 
 
 if __name__ == "__main__":

@@ -7,17 +7,16 @@ from typing import Any, NamedTuple
 from torch import nn
 
 from unmetal.errors import InputError
-from unmetal.methods import METHODS
 from unmetal.methods.method import Method
 from unmetal.weights import checkpoint
-from unmetal.weights.load import found, load_method
+from unmetal.weights.load import load_method
 
 
 class EvaluatedMethod(NamedTuple):
     """A method that is to be evaluated."""
 
     source: str
-    """What `weights.load.load_method` makes it of."""
+    """Its name as `weights.load.load_method` takes it."""
     method: Method
     facts: dict[str, Any]
     """See `facts`."""
@@ -27,20 +26,20 @@ def load_methods(sources: Iterable[str]) -> dict[str, EvaluatedMethod]:
     """Methods by the last part of their names or paths; raises `InputError`."""
     loaded: dict[str, EvaluatedMethod] = {}
     for source in sources:
-        name, method = Path(source).name, load_method(source)
+        name = Path(source).name
+        method, card = load_method(source)
         if name in loaded:
             raise InputError(f"{loaded[name].source} and {source} would both be called {name}")
-        loaded[name] = EvaluatedMethod(source, method, facts(source, method))
+        loaded[name] = EvaluatedMethod(source, method, facts(method, card))
     if not loaded:
         raise InputError("name at least one method; see `unmetal methods`")
     return loaded
 
 
-def facts(source: str, method: Method) -> dict[str, Any]:
+def facts(method: Method, card: checkpoint.Card) -> dict[str, Any]:
     """What is known of a method: its class, how many `parameters` the network has that `reduce`
-    needs and how many `learned` with it (critics too), and from the card of its weights the
+    needs and how many `learned` with it (discriminators too), and from the card of its weights the
     `samples` that they saw, their `sha256` and the `commit` that trained them."""
-    card = card_of(source)
     players = dict(method.named_children())
     return {
         "class": type(method).__name__,
@@ -53,12 +52,3 @@ def facts(source: str, method: Method) -> dict[str, Any]:
 def parameters(network: nn.Module) -> int:
     """How many numbers can be learned."""
     return sum(parameter.numel() for parameter in network.parameters())
-
-
-def card_of(source: str) -> checkpoint.Card:
-    """The card of the weights that `weights.load.load_method` takes; empty where there is none."""
-    known = METHODS.get(source)
-    if known is not None:
-        return checkpoint.read_card(found(known.weights)) if known.weights else {}
-    path = found(source)
-    return {} if path.suffix in {".pt", ".pth"} else checkpoint.read_card(path)

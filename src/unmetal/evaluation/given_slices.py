@@ -11,7 +11,7 @@ from unmetal.errors import InputError
 from unmetal.evaluation.cases import Pairs, Real
 from unmetal.evaluation.results import Clinical, EvalRun, without_nan
 from unmetal.evaluation.tables.rows import INPUT, TRUE_MASK, TRUTH, Case, Row
-from unmetal.methods import load
+from unmetal.methods import build
 from unmetal.metrics.image_quality import hu_protocol
 from unmetal.metrics.no_reference import choose_flat, without_truth
 from unmetal.physics.derive import body_mask
@@ -64,7 +64,7 @@ def on_real(run: EvalRun, cases: Real) -> Iterator[Row]:
     where no slice has metal.
     """
     some = False
-    guide = load(GUIDE).to(run.device).eval()
+    guide = build(GUIDE).to(run.device).eval()
     for number in run.slices(len(cases.names)):
         volume, pixel = _volume(cases, number)
         metal = find_metal(volume)

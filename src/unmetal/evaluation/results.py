@@ -24,7 +24,7 @@ from unmetal.metrics.image_quality import adn_protocol
 from unmetal.metrics.lesion import Lesion, contrast, detectability
 from unmetal.metrics.regions import Regions, choose_regions
 from unmetal.metrics.strata import hu_bias
-from unmetal.physics.derive import coarser, complete
+from unmetal.physics.derive import complete, downsample
 from unmetal.physics.simulate import Simulation
 from unmetal.scan import Progress, Scan
 
@@ -96,7 +96,7 @@ def method_input(
     assert scan.metal is not None
     # A block is metal where any of its pixels is.
     metal = functional.max_pool2d(scan.metal.float(), factor) > 0
-    return replace(coarser(scan, factor), metal=metal), method.inputs, pixel * factor
+    return replace(downsample(scan, factor), metal=metal), method.inputs, pixel * factor
 
 
 def score_rows(results: Mapping[str, Result], case: Row, sizes: Mapping[int, int]) -> Iterator[Row]:

@@ -1,10 +1,12 @@
 """Ways of reducing metal artifacts, one paper per file; `METHODS` is the one table of them.
 
-The table is read without importing torch.
+Other packages add methods of their own by the entry-point group `unmetal.methods`
+(docs/add-a-method.md). The tables are read without importing torch.
 """
 
 from importlib import import_module
-from typing import TYPE_CHECKING, NamedTuple
+from importlib.metadata import entry_points
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from unmetal.errors import InputError
 
@@ -15,11 +17,11 @@ if TYPE_CHECKING:
 class MethodEntry(NamedTuple):
     """One row of `METHODS`."""
 
-    where: str
-    """`module:class`, or a function there that makes one."""
+    target: str
+    """`module:class`, or a function there that returns an instance."""
 
-    line: str
-    """What it is, for the command line."""
+    description: str
+    """One line for `unmetal methods`."""
 
     weights: str = ""
     """The released weights that a learned method uses when none are named, whether or not this
@@ -49,7 +51,7 @@ METHODS: dict[str, MethodEntry] = {
     ),
     "munit": MethodEntry(
         "unmetal.methods.munit:MUNIT",
-        "contents and styles taken apart, learned without pairs (Huang 2018)",
+        "contents and styles disentangled, learned without pairs (Huang 2018)",
         weights="munit-syn",
     ),
     "drit": MethodEntry(
@@ -63,15 +65,15 @@ METHODS: dict[str, MethodEntry] = {
     ),
     "bhc": MethodEntry(
         "unmetal.methods.bhc:BHC",
-        "takes the metal's beam hardening out of the sinogram (Verburg and Seco 2012)",
+        "corrects the sinogram for the metal's beam hardening (Verburg and Seco 2012)",
     ),
     "nmar": MethodEntry(
         "unmetal.methods.nmar:NMAR",
-        "interpolation normalised by a prior image made from LI's (Meyer 2010)",
+        "interpolation normalized by a prior image made from LI's (Meyer 2010)",
     ),
     "cnnmar": MethodEntry(
         "unmetal.methods.cnnmar:CNNMAR",
-        "sinogram completed from a network's image of BHC and LI (Zhang 2018)",
+        "sinogram completed from a prior that a network makes of BHC and LI (Zhang 2018)",
         weights="cnnmar-syn",
     ),
     "dip": MethodEntry(
@@ -84,21 +86,51 @@ METHODS: dict[str, MethodEntry] = {
     ),
     "rl-arcnn": MethodEntry(
         "unmetal.methods.rl_arcnn:RLARCNN",
-        "RL-ARCNN-style: a deep network takes the artifact off, from pairs (Huang 2018)",
+        "RL-ARCNN-style: a deep network subtracts the artifact, learned on pairs (Huang 2018)",
         weights="rl-arcnn-syn",
     ),
     "destreaknet": MethodEntry(
         "unmetal.methods.destreaknet:DestreakNet",
-        "DestreakNet-style: a two-stream network after NMAR, from pairs (Gjesteby 2019)",
+        "DestreakNet-style: a two-stream network after NMAR, learned on pairs (Gjesteby 2019)",
         weights="destreaknet-syn",
     ),
 }
-"""Every method by its name."""
+"""The package's own methods by name."""
 
 
-def load(name: str) -> "Method":
-    """A new instance of the method called `name`; raises `InputError` if there is none."""
-    if name not in METHODS:
-        raise InputError(f"no method {name!r}; there are {', '.join(METHODS)}")
-    module, kind = METHODS[name].where.split(":")
-    return getattr(import_module(module), kind)()
+def all_methods() -> dict[str, MethodEntry]:
+    """`METHODS`, then those of installed packages, each described by its package's summary."""
+    found = dict(METHODS)
+    for point in entry_points(group="unmetal.methods"):
+        summary = (point.dist and point.dist.metadata["Summary"]) or point.value
+        found.setdefault(point.name, MethodEntry(point.value, summary))
+    return found
+
+
+def find(name: str) -> str | None:
+    """The name as the table has it, whatever its case; None if there is no such method."""
+    return next((known for known in all_methods() if known.lower() == name.lower()), None)
+
+
+def build(name: str, config: Any = None) -> "Method":
+    """A new instance of the method called `name`, with initial weights.
+
+    config: an instance of `config_class(name)`; the default when None.
+    Raises `InputError` if there is no such method.
+    """
+    make = getattr(*_target(name))
+    return make() if config is None else make(config)
+
+
+def config_class(name: str) -> Any:
+    """The `Config` beside the class of a method; raises `InputError` if there is no such method."""
+    return _target(name)[0].Config
+
+
+def _target(name: str) -> tuple[Any, str]:
+    """The module of a method, imported, and the name of its class in it."""
+    entries, known = all_methods(), find(name)
+    if known is None:
+        raise InputError(f"no method {name!r}; there are {', '.join(entries)}")
+    module, kind = entries[known].target.split(":")
+    return import_module(module), kind

@@ -11,7 +11,7 @@ from typing import ClassVar, Literal
 
 from torch import Tensor, nn
 
-from unmetal.methods.adversarial import GANMode, discriminator_loss, l1, real
+from unmetal.methods.adversarial import REAL, GANMode, discriminator_loss, gan_loss, l1
 from unmetal.methods.method import Method, OptimizerStep
 from unmetal.nets.adn import Architecture, Discriminator, Generator
 from unmetal.nets.blocks import add_noise_to_flat, pad_to_stride
@@ -21,7 +21,7 @@ from unmetal.units import mu_to_network, network_to_mu
 
 @dataclass(frozen=True)
 class Config:
-    """What is learned and how much each loss counts, equation (8); SYN and CL1 by default."""
+    """The networks and the weights of the losses, equation (8); those of SYN and CL1 by default."""
 
     architecture: Architecture = field(default_factory=Architecture)
 
@@ -35,7 +35,7 @@ class Config:
     """Weight of equation (5): clean slices given an artifact look affected."""
 
     recon: float = 20.0
-    """Weight of equation (4): what was taken apart can be put together again."""
+    """Weight of equation (4): content and artifact codes give the slice again."""
 
     cycle: float = 20.0
     """Weight of equation (6), self-reduction: the artifact given to a clean slice comes off."""
@@ -43,11 +43,8 @@ class Config:
     artifact: float = 20.0
     """Weight of equation (7): the artifact taken from one slice is the one given to the other."""
 
-    supervised: float = 0.0
-    """Weight of the L1 distance to the truth: not in the paper, a control for experiments."""
-
-    adversarial: GANMode = "least squares"
-    """`log` is the paper's text, `least squares` the released code."""
+    gan_mode: GANMode = "lsgan"
+    """`vanilla` is the paper's text, `lsgan` the released code."""
 
     artifact_between: Literal["inputs", "reconstructions"] = "inputs"
     """What the outputs are subtracted from in equation (7); the released code's `gt_art`."""
@@ -64,11 +61,9 @@ class ADN(Method):
         self.config = config = config or Config()
         self.input_size = config.size
         self.generator = Generator(config.architecture)
+        width = config.architecture.discriminator_width
         self.discriminator = nn.ModuleDict(
-            {
-                name: Discriminator(config.architecture.discriminator_width)
-                for name in ("clean", "affected")
-            }
+            {domain: Discriminator(width) for domain in ("clean", "affected")}
         )
 
     def reduce(self, scan: Scan) -> Tensor:
@@ -79,46 +74,50 @@ class ADN(Method):
 
     def transfer(self, affected: Tensor, clean: Tensor) -> Tensor:
         """Clean slices given the artifact of affected ones (Figure 11); `[B 1 H W]` in 1/cm."""
-        spoilt, _ = self.generator.merge(mu_to_network(affected), mu_to_network(clean))
-        return network_to_mu(spoilt.float())
+        merged, _ = self.generator.merge(mu_to_network(affected), mu_to_network(clean))
+        return network_to_mu(merged.float())
 
     def training_step(self, scan: Scan) -> Iterator[OptimizerStep]:
-        """One turn of the generator, one of both critics on the same fakes: equations (3) to (8).
+        """One step of the generator, one of both discriminators on the same fakes.
 
-        The released code moves each critic before the generator's gradients are taken, which
+        The released code moves each discriminator before the generator's gradients are taken, which
         PyTorch has refused since 1.5; here both sides answer the other's previous weights.
         """
         assert scan.other is not None
+        # x: affected, y: clean and of another patient; [B 1 H W] in [-1, 1].
         x, y = (
             add_noise_to_flat(mu_to_network(scan.image)),
             add_noise_to_flat(mu_to_network(scan.other)),
         )
         w = self.config
+        # Figure 1: x is split into content and artifact; y is given that artifact, and cleaned.
         artifact = self.generator.encode_artifact(x)
         x_again, x_clean = self.generator.split(x, artifact)
         y_affected, y_again = self.generator.merge(x, y, artifact)
         y_reduced = self.generator.clean(y_affected) if w.cycle else y
         x_whole, y_whole = (x, y) if w.artifact_between == "inputs" else (x_again, y_again)
         losses = {
-            "adv_clean": real(self.discriminator["clean"](x_clean), w.adversarial),
-            "adv_artifact": real(self.discriminator["affected"](y_affected), w.adversarial),
+            # Equation (3), L_adv^I, and (5), L_adv^Ia: the generator's part.
+            "adv_clean": gan_loss(self.discriminator["clean"](x_clean), REAL, w.gan_mode),
+            "adv_artifact": gan_loss(self.discriminator["affected"](y_affected), REAL, w.gan_mode),
+            # Equation (4), L_rec.
             "recon": l1(x_again, x) + l1(y_again, y),
+            # Equation (6), L_self.
             "cycle": l1(y_reduced, y),
+            # Equation (7), L_art: the two artifacts are one.
             "artifact": l1(x_whole - x_clean, y_affected - y_whole),
         }
-        if w.supervised:
-            assert scan.clean is not None
-            losses["supervised"] = l1(x_clean, mu_to_network(scan.clean))
-        # A loss of weight nought must give no gradient at all: a gradient of zeros would let
-        # weight decay shrink what nothing else trains.
+        # Equation (8). A loss of weight 0 must give no gradient at all: a gradient of zeros would
+        # let weight decay shrink what nothing else trains.
         weights = {name: getattr(w, name) for name in losses}
         yield "generator", {name: weights[name] * losses[name] for name in losses if weights[name]}
+        # Equations (3) and (5), the discriminators' part.
         yield (
             "discriminator",
             {
-                "clean": discriminator_loss(self.discriminator["clean"], x_clean, y, w.adversarial),
+                "clean": discriminator_loss(self.discriminator["clean"], x_clean, y, w.gan_mode),
                 "affected": discriminator_loss(
-                    self.discriminator["affected"], y_affected, x, w.adversarial
+                    self.discriminator["affected"], y_affected, x, w.gan_mode
                 ),
             },
         )

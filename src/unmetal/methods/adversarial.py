@@ -1,7 +1,8 @@
-"""The adversarial game of unpaired methods, in the two forms that the literature uses.
+"""Losses of generators against discriminators, in the two forms that the literature uses.
 
-`least squares` (Mao et al. 2017) is what ADN's released code does; `log` is the form of the
-paper's equations (3) and (5), generator not saturating (Goodfellow et al. 2014).
+`lsgan` (least squares, Mao et al., ICCV 2017) is what ADN's released code does; `vanilla` is the
+logarithmic form of the ADN paper's equations (3) and (5), with the non-saturating generator loss
+of Goodfellow et al. (NeurIPS 2014).
 """
 
 from collections.abc import Sequence
@@ -11,77 +12,70 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-GANMode = Literal["least squares", "log"]
+GANMode = Literal["lsgan", "vanilla"]
+
+REAL, FAKE = 1.0, 0.0
+"""Targets of `gan_loss`."""
 
 
-def real(scores: Tensor, form: GANMode = "least squares") -> Tensor:
-    """The loss, a scalar, of scores that should all say "real"."""
-    return _loss(scores, 1.0, form)
+def gan_loss(scores: Tensor | Sequence[Tensor], target: float, mode: GANMode = "lsgan") -> Tensor:
+    """The mean loss, a scalar, of raw scores that should say `target`: `REAL`, `FAKE` or between.
 
-
-def fake(scores: Tensor, form: GANMode = "least squares") -> Tensor:
-    """The loss, a scalar, of scores that should all say "fake"."""
-    return _loss(scores, 0.0, form)
-
-
-def unsure(scores: Tensor, form: GANMode = "least squares") -> Tensor:
-    """The loss, a scalar, of scores that should say neither: one half (DRIT's contents)."""
-    return _loss(scores, 0.5, form)
+    Of scores at several scales (`nets.patchgan.MultiScale`) the sum over these, as in MUNIT.
+    """
+    if not isinstance(scores, Tensor):
+        return torch.stack([gan_loss(scale, target, mode) for scale in scores]).sum()
+    # Scores come in bfloat16 under autocast; a mean of thousands needs more digits.
+    scores = scores.float()
+    targets = torch.full_like(scores, target)
+    if mode == "vanilla":
+        return functional.binary_cross_entropy_with_logits(scores, targets)
+    return functional.mse_loss(scores, targets)
 
 
 def discriminator_loss(
     discriminator: nn.Module,
     fakes: Tensor,
     reals: Tensor,
-    form: GANMode = "least squares",
+    mode: GANMode = "lsgan",
     *,
     apart: bool = False,
 ) -> Tensor:
-    """The critic's own loss, a scalar, on images `[B C H W]`; no gradient reaches the fakes.
+    """The discriminator's own loss, a scalar, on images `[B C H W]`; no gradient reaches the fakes.
 
-    It sees both in one batch, or with `apart`, for a critic that normalises over its batch, one
-    after the other.
+    It sees both in one batch, or with `apart`, for a discriminator that normalizes over its batch,
+    one after the other.
     """
     if apart:
-        said_of_fakes, said_of_reals = discriminator(fakes.detach()), discriminator(reals)
+        of_fakes, of_reals = discriminator(fakes.detach()), discriminator(reals)
     else:
-        said_of_fakes, said_of_reals = discriminator(torch.cat([fakes.detach(), reals])).chunk(2)
-    return (fake(said_of_fakes, form) + real(said_of_reals, form)) / 2
-
-
-def real_at_scales(scores: Sequence[Tensor], form: GANMode = "least squares") -> Tensor:
-    """`real`, summed over the scales of `nets.patchgan`; a scalar."""
-    return torch.stack([real(scale, form) for scale in scores]).sum()
+        # One pass of [2B C H W] instead of two of [B C H W].
+        of_fakes, of_reals = discriminator(torch.cat([fakes.detach(), reals])).chunk(2)
+    return (gan_loss(of_fakes, FAKE, mode) + gan_loss(of_reals, REAL, mode)) / 2
 
 
 def multiscale_discriminator_loss(
-    discriminator: nn.Module, fakes: Tensor, reals: Tensor, form: GANMode = "least squares"
+    discriminator: nn.Module, fakes: Tensor, reals: Tensor, mode: GANMode = "lsgan"
 ) -> Tensor:
-    """The loss, a scalar, of a critic at several scales, on images `[B 1 H W]`: fake and real
-    scores count fully, as in MUNIT and DRIT, where `discriminator_loss` takes their mean. No gradient reaches
-    the fakes."""
-    scores = [scale.chunk(2) for scale in discriminator(torch.cat([fakes.detach(), reals]))]
-    said_of_fakes, said_of_reals = zip(*scores, strict=True)
-    losses = [fake(scale, form) for scale in said_of_fakes]
-    return torch.stack(losses).sum() + real_at_scales(said_of_reals, form)
+    """The loss, a scalar, of a discriminator at several scales, on images `[B 1 H W]`.
+
+    As in MUNIT and DRIT fake and real scores are summed, where `discriminator_loss` takes their
+    mean. No gradient reaches the fakes.
+    """
+    # One pass; each scale's scores [2B 1 h w] are halved again into fakes and reals.
+    halves = [scale.chunk(2) for scale in discriminator(torch.cat([fakes.detach(), reals]))]
+    of_fakes, of_reals = zip(*halves, strict=True)
+    return gan_loss(of_fakes, FAKE, mode) + gan_loss(of_reals, REAL, mode)
 
 
 def l1(a: Tensor, b: Tensor) -> Tensor:
-    """Mean absolute difference, a scalar: what keeps the game to its subject."""
+    """L1 loss in float32, a scalar."""
     return functional.l1_loss(a.float(), b.float())
 
 
-def _loss(scores: Tensor, target: float, form: GANMode) -> Tensor:
-    # Scores come in bfloat16 under mixed precision; a mean of thousands needs more digits.
-    scores = scores.float()
-    aim = torch.full_like(scores, target)
-    if form == "log":
-        return functional.binary_cross_entropy_with_logits(scores, aim)
-    return functional.mse_loss(scores, aim)
-
-
 class ImagePool(nn.Module):
-    """Up to `size` images, kept with the weights so that an interrupted run goes on exactly.
+    """Up to `size` earlier fakes (Shrivastava et al., CVPR 2017); saved with the weights, so that
+    an interrupted run goes on exactly.
 
     Each rank has its own. They are extra state and not a buffer, whose shape would have to be known
     before the first image and which averaged weights would copy at every step.
@@ -95,16 +89,17 @@ class ImagePool(nn.Module):
     def swap(self, fakes: Tensor) -> Tensor:
         """New fakes `[B 1 H W]`, about half of them replaced by old ones, whose places they take.
 
-        While the pool is filling, and where its size is 0, they come back as they are; no gradient
-        passes.
+        While the pool is filling, and where its size is 0, they come back as they are. Detached.
         """
         return torch.stack([self._swap_one(fake) for fake in fakes.detach()])
 
     def _swap_one(self, fake: Tensor) -> Tensor:
         self.images = held = self.images.to(fake)
+        # Filling: [n 1 H W] grows by one, and the fake itself is returned.
         if len(held) < self.size:
             self.images = torch.cat([held, fake[None]]) if len(held) else fake[None].clone()
             return fake
+        # Full: with a probability of a half the fake changes places with one that is held.
         if self.size == 0 or torch.rand(()) >= 0.5:
             return fake
         place = int(torch.randint(self.size, ()))

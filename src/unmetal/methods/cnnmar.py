@@ -1,16 +1,15 @@
 """CNNMAR: Zhang and Yu, "Convolutional neural network based metal artifact reduction".
 
 IEEE TMI 37 (2018), and the authors' released code. A small network makes one image of three, the
-uncorrected one and those of BHC and LI. With its soft tissue made even, it is the prior from which
-the metal trace of the sinogram is completed: the network decides what may be expected, the rays
-beside the metal what is there.
+uncorrected one and those of BHC and LI. With its soft tissue smoothed to one value, it is the prior
+whose sinogram replaces the metal trace, joined to the measured rays beside it.
 
 As published it learns 64 x 64 patches in 1/cm, with plain SGD, for 2,000 epochs of 8,000 patches:
 `Config(scale=1.0, patches=16)` with SGD of rate 0.02 and momentum 0.9. Squared errors in 1/cm are
 so small (1e-4) that a short run hardly moves; by default it therefore learns whole slices, divided
-by 0.5/cm, which is meant for Adam with a rate of 1e-3. One thing differs in either case: what is
-below air is cut off in training too, while the released code does so in use only and shows the
-network what it never saw.
+by 0.5/cm, which is meant for Adam with a rate of 1e-3. One thing differs in either case: values
+below air are clipped in training too, while the released code does so at test time only, which
+shows the network inputs it was not trained on.
 """
 
 from collections.abc import Iterator
@@ -22,7 +21,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from unmetal.methods.method import Method, OptimizerStep
-from unmetal.methods.patches import cut, hardest
+from unmetal.methods.patches import crop, hard_negative_corners
 from unmetal.nets.cnnmar import Fusion
 from unmetal.physics.completion.images import bhc_image, from_prior, li_image
 from unmetal.physics.completion.inpaint import additive
@@ -34,32 +33,32 @@ from unmetal.units import MU_WATER
 
 @dataclass(frozen=True)
 class Config:
-    """What the network is, how it learns, and what is made of its image."""
+    """The network, its training patches, and the prior made of its image."""
 
     width: int = 32
     """Channels of its hidden layers."""
 
     depth: int = 5
-    """Its convolutions."""
+    """Number of convolutions."""
 
     scale: float = 0.5
     """Attenuation in 1/cm that the network sees as 1; the paper's is 1."""
 
     patches: int = 0
-    """Patches learned from each slice, most of them where the inputs are wrong; 0 is all of it."""
+    """Patches of each slice, most of them where the inputs are wrong; 0 takes the whole slice."""
 
     side: int = 64
     """Side of a patch in pixels."""
 
     ramp: int = 5
-    """Pixels from bone and air over which soft tissue becomes even in the prior."""
+    """Pixels from bone and air over which the prior blends into the mean of soft tissue."""
 
     report: Literal["completed", "network"] = "completed"
-    """What `reduce` gives: the reconstruction of the completed sinogram, or the network's image."""
+    """What `reduce` returns: the completed sinogram's reconstruction, or the network's image."""
 
 
 class CNNMAR(Method):
-    """A network on three corrections of a slice, whose image is the prior for a fourth."""
+    """A network fuses three images of a slice into the prior that completes its sinogram."""
 
     inputs: ClassVar[frozenset[str]] = frozenset({"image", "metal", "sinogram", "trace"})
     train_inputs: ClassVar[frozenset[str]] = inputs | {"clean"}
@@ -79,7 +78,7 @@ class CNNMAR(Method):
         return from_prior(scan, prior, additive)
 
     def estimate(self, scan: Scan) -> Tensor:
-        """The network's own image, `[B 1 H W]` in 1/cm.
+        """The network's image, `[B 1 H W]` in 1/cm.
 
         As in the released code the mask is a pixel wider here than in training.
         """
@@ -88,7 +87,7 @@ class CNNMAR(Method):
         return (self.generator(inputs / scale) * scale).to(scan.image)
 
     def training_step(self, scan: Scan) -> Iterator[OptimizerStep]:
-        """One turn: the mean squared error, metal being water in input and truth."""
+        """One step by the mean squared error, with metal set to water in input and truth."""
         assert scan.metal is not None
         assert scan.clean is not None
         scale = self.config.scale
@@ -99,18 +98,18 @@ class CNNMAR(Method):
         yield "generator", {"mse": functional.mse_loss(self.generator(inputs), truth)}
 
     def patches(self, inputs: Tensor, truth: Tensor) -> tuple[Tensor, Tensor]:
-        """Patches of `[B 3 H W]` and `[B 1 H W]`, turned by 90 degrees every other time."""
-        steps = int(torch.randint(2, ()))
-        inputs, truth = inputs.rot90(steps, (2, 3)), truth.rot90(steps, (2, 3))
+        """Patches of `[B 3 H W]` and `[B 1 H W]`, rotated by 90 degrees every other time."""
+        quarters = int(torch.randint(2, ()))
+        inputs, truth = inputs.rot90(quarters, (2, 3)), truth.rot90(quarters, (2, 3))
         side = min(self.config.side, *truth.shape[-2:])
-        corners = hardest(inputs - truth, self.config.patches, side)
-        return cut(inputs, corners, side), cut(truth, corners, side)
+        corners = hard_negative_corners(inputs - truth, self.config.patches, side)
+        return crop(inputs, corners, side), crop(truth, corners, side)
 
 
 def corrections(scan: Scan, metal: Tensor) -> Tensor:
-    """The slices uncorrected, after BHC and after LI, `[B 3 H W]` in 1/cm: water where `metal`, and
-    nothing below air."""
-    # Under mixed precision a reconstruction would lose digits that the network is to see.
+    """The slices uncorrected, after BHC and after LI, `[B 3 H W]` in 1/cm: water where `metal`,
+    clipped at air."""
+    # Reconstructions in bfloat16 would lose digits that the network is to see.
     with torch.no_grad(), torch.autocast(scan.image.device.type, enabled=False):
         images = torch.cat([scan.image, bhc_image(scan), li_image(scan)], dim=1)
     return torch.where(metal, MU_WATER, images).clamp_min(0).float()

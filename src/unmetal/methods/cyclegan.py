@@ -2,15 +2,15 @@
 Networks" (ICCV 2017), from affected to clean slices and back.
 
 As the authors' released code has it: ResNet-9, 70-pixel PatchGANs, least-squares adversarial
-losses, weights of the losses, order of updates, 50 earlier fakes for each critic, N(0, 0.02) to
-start with. Differences:
+losses, weights of the losses, order of updates, a pool of 50 earlier fakes for each discriminator,
+initial weights N(0, 0.02). Differences:
 - one channel;
 - no enlarging to 286 pixels and cropping, which would change the texture of attenuation. Slices are
   flipped as for every other method here.
 
 Known of it: without identity losses it may invert or shift the intensities; transposed convolutions
 leave a checkerboard; and cycle consistency makes the generator hide the artifact in a pattern of
-low amplitude, from which it can be brought back.
+low amplitude, from which it can be brought back (Chu et al., arXiv 1712.02950).
 """
 
 from collections.abc import Iterator
@@ -19,9 +19,9 @@ from typing import ClassVar
 
 from torch import Tensor, nn
 
-from unmetal.methods.adversarial import ImagePool, discriminator_loss, l1, real
+from unmetal.methods.adversarial import REAL, ImagePool, discriminator_loss, gan_loss, l1
 from unmetal.methods.method import Method, OptimizerStep
-from unmetal.nets.blocks import add_noise_to_flat, pad_to_stride, init_weights
+from unmetal.nets.blocks import add_noise_to_flat, init_weights, pad_to_stride
 from unmetal.nets.patchgan import PatchGAN
 from unmetal.nets.resnet import ResNet
 from unmetal.scan import Scan
@@ -30,7 +30,7 @@ from unmetal.units import mu_to_network, network_to_mu
 
 @dataclass(frozen=True)
 class Config:
-    """How large the networks are and how much each loss counts."""
+    """The size of the networks and the weights of the losses."""
 
     size: int = 256
     """Side in pixels of the slices it is trained on, which the body fills."""
@@ -45,22 +45,22 @@ class Config:
     """Residual blocks of each generator."""
 
     cycle: float = 10.0
-    """Weight of coming back to where a slice started, each way."""
+    """Weight of cycle consistency, equation (2), each way."""
 
     identity: float = 5.0
-    """Weight of leaving alone what already is as it should be, each way."""
+    """Weight of the identity loss (section 5.2), each way: slices of the target domain stay."""
 
     pool: int = 50
-    """How many earlier fakes each critic is shown some of; with 0 it sees new ones only."""
+    """Earlier fakes that each discriminator is shown some of; with 0 it sees new ones only."""
 
 
 class Discriminators(nn.Module):
-    """The discriminators of both domains, and the earlier fakes that each of them is shown."""
+    """The discriminators of both domains, each with its pool of earlier fakes."""
 
     def __init__(self, config: Config) -> None:
         super().__init__()
-        self.clean, self.spoilt = (PatchGAN(1, config.discriminator_width) for _ in range(2))
-        self.earlier_clean, self.earlier_spoilt = (ImagePool(config.pool) for _ in range(2))
+        self.clean, self.affected = (PatchGAN(1, config.discriminator_width) for _ in range(2))
+        self.pool_clean, self.pool_affected = (ImagePool(config.pool) for _ in range(2))
 
 
 class CycleGAN(Method):
@@ -73,49 +73,52 @@ class CycleGAN(Method):
         super().__init__()
         self.config = config = config or Config()
         self.input_size = config.size
+        # Named by the domain that they translate to: the paper's F and G.
         self.generator = nn.ModuleDict(
-            {name: ResNet(1, config.width, config.residuals) for name in ("clean", "spoil")}
+            {domain: ResNet(1, config.width, config.residuals) for domain in ("clean", "affected")}
         )
         self.discriminator = Discriminators(config)
         init_weights(self)
 
     def reduce(self, scan: Scan) -> Tensor:
         """The slices without artifacts, `[B 1 H W]` in 1/cm, within the window of `units`."""
-        return network_to_mu(self.clean(mu_to_network(scan.image)))
+        return network_to_mu(self.to_clean(mu_to_network(scan.image)))
 
     def training_step(self, scan: Scan) -> Iterator[OptimizerStep]:
-        """One turn of both generators, then one of both critics, on some of the earlier fakes."""
+        """One step of both generators, then one of both discriminators, on fakes of the pools."""
         assert scan.other is not None
-        w = self.config
-        x, y = (
-            add_noise_to_flat(mu_to_network(scan.image)),
-            add_noise_to_flat(mu_to_network(scan.other)),
-        )
-        x_clean, y_affected = self.clean(x), self.spoil(y)
+        w, discriminator = self.config, self.discriminator
+        # x: affected, y: clean and of another patient; [B 1 H W] in [-1, 1].
+        x = add_noise_to_flat(mu_to_network(scan.image))
+        y = add_noise_to_flat(mu_to_network(scan.other))
+        x_clean, y_affected = self.to_clean(x), self.to_affected(y)
         losses = {
-            "adv_clean": real(self.discriminator.clean(x_clean)),
-            "adv_artifact": real(self.discriminator.spoilt(y_affected)),
-            "cycle_affected": w.cycle * l1(self.spoil(x_clean), x),
-            "cycle_clean": w.cycle * l1(self.clean(y_affected), y),
+            # Equation (1), the generators' part, in its least-squares form (section 4).
+            "adv_clean": gan_loss(discriminator.clean(x_clean), REAL),
+            "adv_affected": gan_loss(discriminator.affected(y_affected), REAL),
+            # Equation (2): there and back.
+            "cycle_affected": w.cycle * l1(self.to_affected(x_clean), x),
+            "cycle_clean": w.cycle * l1(self.to_clean(y_affected), y),
         }
         if w.identity:
-            losses["identity_clean"] = w.identity * l1(self.clean(y), y)
-            losses["identity_affected"] = w.identity * l1(self.spoil(x), x)
+            losses["identity_clean"] = w.identity * l1(self.to_clean(y), y)
+            losses["identity_affected"] = w.identity * l1(self.to_affected(x), x)
         yield "generator", losses
-        shown_clean = self.discriminator.earlier_clean.swap(x_clean)
-        shown_affected = self.discriminator.earlier_spoilt.swap(y_affected)
+        # Equation (1), the discriminators' part, on a mixture of new and earlier fakes.
+        clean_fakes = discriminator.pool_clean.swap(x_clean)
+        affected_fakes = discriminator.pool_affected.swap(y_affected)
         yield (
             "discriminator",
             {
-                "clean": discriminator_loss(self.discriminator.clean, shown_clean, y),
-                "affected": discriminator_loss(self.discriminator.spoilt, shown_affected, x),
+                "clean": discriminator_loss(discriminator.clean, clean_fakes, y),
+                "affected": discriminator_loss(discriminator.affected, affected_fakes, x),
             },
         )
 
-    def clean(self, x: Tensor) -> Tensor:
+    def to_clean(self, x: Tensor) -> Tensor:
         """Affected slices without artifacts, `[B 1 H W]` in [-1, 1]."""
         return pad_to_stride(self.generator["clean"], x, ResNet.stride)
 
-    def spoil(self, y: Tensor) -> Tensor:
+    def to_affected(self, y: Tensor) -> Tensor:
         """Clean slices with artifacts, `[B 1 H W]` in [-1, 1]."""
-        return pad_to_stride(self.generator["spoil"], y, ResNet.stride)
+        return pad_to_stride(self.generator["affected"], y, ResNet.stride)

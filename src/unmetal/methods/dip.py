@@ -1,14 +1,13 @@
 """DIP: Ulyanov, Vedaldi and Lempitsky, "Deep image prior".
 
-CVPR 2018. A network that has seen nothing is fitted to the one slice: it takes up structure sooner
-than noise, and what lies under the metal it has to invent. Streaks are structure too: on two
-simulated slices of 31.4 and 34.4 dB (128 x 128, channels 16 to 128) the fit rose towards these from
-below, 30.4 and 32.7 dB after 1,000 steps, and did not pass them in 1,500. The ADN paper compares
-with it.
+CVPR 2018. An untrained network is fitted to the one slice by equation (2): it fits structure sooner
+than noise, and fills in what is masked, here the metal. Streaks are structure too: on two simulated
+slices of 31.4 and 34.4 dB (128 x 128, channels 16 to 128) the fit rose towards these from below,
+30.4 and 32.7 dB after 1,000 steps, and did not pass them in 1,500. The ADN paper compares with it.
 
-The settings are those of the authors' released code for denoising, but for what the ADN paper does
-not tell and was chosen here: 1,000 iterations and not 3,000; the target is the slice in the
-networks' window, scaled to [0, 1]; metal and what is brighter than the window does not count.
+The settings are those of the authors' released code for denoising. The ADN paper does not give its
+own; chosen here: 1,000 iterations and not 3,000; the target is the slice in the networks' window,
+scaled to [0, 1]; metal and values above the window are left out of the loss.
 """
 
 from collections.abc import Iterable
@@ -32,7 +31,7 @@ class Config:
     architecture: Architecture = field(default_factory=Architecture)
 
     iterations: int = 1000
-    """Steps, which is where the fit is stopped; the released code takes 3,000 for denoising."""
+    """Optimizer steps; the released code takes 3,000 for denoising."""
 
     lr: float = 0.01
     """Adam's learning rate."""
@@ -44,25 +43,26 @@ class Config:
     """Standard deviation of the noise that is added to the input in each step."""
 
     smoothing: float = 0.99
-    """What comes out is a running mean of all steps' images, which keeps this share a step."""
+    """Decay of the exponential mean of all steps' images, which is the result."""
 
     check_every: int = 100
-    """Steps between looks at whether the fit has collapsed."""
+    """Steps between checks whether the fit has collapsed."""
 
     collapse: float = 5.0
-    """Loss of PSNR in dB since the last look after which the weights of that look are restored."""
+    """Loss of PSNR in dB since the last check after which the weights of that check are restored.
+    """
 
     seed: int = 0
     """Of the weights and the noise; the same for every slice."""
 
 
 class DIP(Method):
-    """A deep image prior for each slice. There is nothing to train, and much to compute: at
-    256 x 256, 58 GMAC a step and slice.
+    """A deep image prior for each slice. There is nothing to train, but each slice costs 58 GMAC a
+    step at 256 x 256.
 
-    All slices start from the same weights and see the same noise, so that what comes out depends
-    neither on the rest of the batch nor on the state of torch's generators. On a GPU sums may come
-    in another order each time, and a thousand steps make that visible.
+    All slices start from the same weights and see the same noise, so that the result depends
+    neither on the rest of the batch nor on the state of torch's generators. On a GPU the order of
+    sums may differ from run to run, and a thousand steps make that visible.
     """
 
     inputs: ClassVar[frozenset[str]] = frozenset({"image", "metal"})
@@ -72,11 +72,11 @@ class DIP(Method):
         self.config = config or Config()
 
     def reduce(self, scan: Scan) -> Tensor:
-        """`[B 1 H W]`, 1/cm: invented where the metal is, as it came where it is brighter than the
-        window of `units`, which nothing is fitted to."""
+        """`[B 1 H W]`, 1/cm: invented under the metal, and unchanged above the window of `units`,
+        which is not fitted."""
         assert scan.metal is not None
         bright = scan.image > WINDOW[1]
-        # Callers are in inference mode, whose tensors no gradient passes.
+        # Callers are in inference mode, where no gradient can be taken.
         with torch.inference_mode(False), torch.enable_grad():
             counts = ~(scan.metal | bright)
             fitted = self.fit(mu_to_unit(scan.image.clone()).float(), counts)
@@ -84,9 +84,10 @@ class DIP(Method):
         return torch.where(bright & ~scan.metal, scan.image, fitted)
 
     def fit(self, target: Tensor, counts: Tensor) -> Tensor:
-        """Images `[B 1 H W]` in [0, 1] that are like `target`, the same, where `counts`, bool."""
+        """Images `[B 1 H W]` in [0, 1] fitted to `target`, of that shape, where `counts`, bool."""
         config, (height, width) = self.config, target.shape[-2:]
         architecture = config.architecture.fitting(height, width)
+        # Sides are padded to multiples of the stride; the padding has no weight.
         more = (0, -width % architecture.stride, 0, -height % architecture.stride)
         target = functional.pad(target, more, mode="reflect")
         weight = functional.pad(counts.to(target), more)
@@ -94,17 +95,20 @@ class DIP(Method):
         draw = torch.Generator(target.device).manual_seed(config.seed)
         shape = (1, architecture.inputs, *target.shape[-2:])
         noise = torch.rand(shape, generator=draw, device=target.device) * config.amplitude
+        # One noise [1 32 H W] for all slices; each step adds a little to it.
         optimizer = torch.optim.Adam(network.parameters(), config.lr)
-        safe, mean = Safe(network.parameters(), len(target), config.collapse), None
+        backup = Backup(network.parameters(), len(target), config.collapse)
+        mean = None
         for step in range(config.iterations):
             jitter = torch.randn(shape, generator=draw, device=target.device) * config.jitter
             image = network(noise + jitter)
+            # Equation (2): the mean squared error of each slice, [B]; their weights are separate.
             errors = ((image - target) * weight).square().mean((1, 2, 3))
             optimizer.zero_grad()
             errors.sum().backward()
             optimizer.step()
             if step % config.check_every == 0:
-                safe.check(errors.detach())
+                backup.check(errors.detach())
             image = image.detach()
             mean = image if mean is None else mean.lerp(image, 1 - config.smoothing)
         assert mean is not None
@@ -112,20 +116,21 @@ class DIP(Method):
 
 
 def small() -> DIP:
-    """A quarter of the channels at each scale, as the other networks of the table have on a CPU."""
+    """DIP with a quarter of the channels at each scale, for a CPU."""
     published = Architecture()
     channels = tuple(count // 4 for count in published.channels)
     return DIP(Config(replace(published, channels=channels)))
 
 
-class Safe:
-    """The weights of the last look, to which those images return whose fit has collapsed since.
+class Backup:
+    """The weights of the last check, restored for the images whose fit has collapsed since.
 
-    In the released code the look comes at all steps but every hundredth, where plainly the opposite
-    was meant, and on a CPU what it keeps are not copies.
+    The released code checks at all steps but every hundredth, where plainly the opposite was meant,
+    and on a CPU it keeps references and not copies.
     """
 
     def __init__(self, parameters: Iterable[nn.Parameter], images: int, collapse: float) -> None:
+        # Parameters hold image after image along their first axis: views [B n].
         self.present = [p.detach().view(images, -1) for p in parameters]
         self.kept = [p.clone() for p in self.present]
         self.worst_factor = 10 ** (collapse / 10)
@@ -141,7 +146,7 @@ class Safe:
 
 
 def start(architecture: Architecture, images: int, seed: int) -> Skip:
-    """A fresh network, the same for each image; torch's generators stay as they are."""
+    """A new network, the same for each image; torch's global generator stays as it is."""
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(seed)
         return Skip(architecture).copies(images)

@@ -11,7 +11,7 @@ from unmetal.scan import Scan
 
 class LI(Method):
     """Kalender, Hebel and Ebersberger, "Reduction of CT artifacts caused by metallic implants",
-    Radiology 164 (1987). There is nothing to choose.
+    Radiology 164 (1987). It has no parameters.
     """
 
     inputs: ClassVar[frozenset[str]] = frozenset({"image", "sinogram", "trace"})

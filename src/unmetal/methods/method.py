@@ -9,17 +9,19 @@ from torch import Tensor, nn
 from unmetal.scan import Scan
 
 Losses = Mapping[str, Tensor]
-"""Named scalar losses of one optimiser step; the loop sums them."""
+"""Named scalar losses of one optimizer step; the loop minimizes their sum."""
 
 OptimizerStep = tuple[str | tuple[str, ...], Losses]
-"""Who moves, one player or several together, and by which losses."""
+"""One optimizer step: the name of the player that is updated, or of several together, and the
+losses that it is updated by."""
 
 
 class Method(nn.Module, ABC):
     """One way of reducing metal artifacts.
 
-    Each direct child module is a *player* with an optimiser of its own. A method never sees a
-    file and never knows another method; what two share lives in `physics` or `nets`.
+    Each direct child module is a *player* with an optimizer of its own: a generator, a
+    discriminator. A method never sees a file and never knows another method; what two share lives
+    in `physics` or `nets`.
     """
 
     inputs: ClassVar[frozenset[str]] = frozenset({"image"})
@@ -29,18 +31,21 @@ class Method(nn.Module, ABC):
     """Fields of `Scan` that `training_step` needs; empty where there is nothing to train."""
 
     input_size: int | None = None
-    """Side in pixels of the frames, filled by the body, that a network knows; None for methods
-    that take any slice as it is. `reduction.network_image` crops slices to it and pastes back."""
+    """Side in pixels of the frames, filled by the body, that a network was trained on; None for
+    methods that take any slice as it is. `reduction.network_image` crops slices to it and back."""
 
     @abstractmethod
     def reduce(self, scan: Scan) -> Tensor:
         """The slices without artifacts, `[B 1 H W]` in 1/cm.
 
-        What is inside the metal is the caller's to restore: `reduction.reduce_volume` pastes the
-        source's own values back.
+        Pixels of metal are the caller's to restore: `reduction.reduce_volume` pastes the source's
+        own values back.
         """
 
     def training_step(self, scan: Scan) -> Iterator[OptimizerStep]:
-        """Yield `(player, losses)` once per optimiser step, in the order the players move."""
+        """Yield `(player, losses)` once per optimizer step, in the order of the updates.
+
+        Code after a `yield` sees the updated weights.
+        """
         del scan
         yield from ()

@@ -2,20 +2,22 @@
 
 ECCV 2018, arXiv 1804.04732. A slice is a content, which affected and clean slices share, and a
 style, which they do not: reducing artifacts is decoding the content of an affected slice as a clean
-one. Losses, weights and the order of the turns are those of the released code. The perceptual loss
-is left out: it needs the weights of a network for photographs, and its default weight is nought.
+one. Losses, weights and order of updates are those of the released code. Two things differ: the
+perceptual loss is left out, which needs the weights of a network for photographs and whose default
+weight is 0; and where the paper draws the style of each result from N(0, I), `reduce` takes the
+mean style of clean training slices: one answer.
 """
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
 
-from unmetal.methods.adversarial import multiscale_discriminator_loss, l1, real_at_scales
+from unmetal.methods.adversarial import REAL, gan_loss, l1, multiscale_discriminator_loss
 from unmetal.methods.method import Losses, Method, OptimizerStep
-from unmetal.nets.blocks import add_noise_to_flat, pad_to_stride, init_weights
+from unmetal.nets.blocks import add_noise_to_flat, init_weights, pad_to_stride
 from unmetal.nets.munit import StyleEncoder, Translator
 from unmetal.nets.patchgan import MultiScale
 from unmetal.scan import Scan
@@ -27,7 +29,7 @@ STRIDE = 4
 
 @dataclass(frozen=True)
 class Config:
-    """What is learned and how much each loss counts; the released code's by default."""
+    """The networks and the weights of the losses; the released code's by default."""
 
     width: int = 64
     """Channels of the encoders' first layer."""
@@ -45,24 +47,20 @@ class Config:
     """Side in pixels of the slices it is trained on, which the body fills."""
 
     adv: float = 1.0
-    """Weight of the adversarial losses."""
+    """Weight of the adversarial losses, equation (4)."""
 
     recon: float = 10.0
-    """Weight of a slice's own content and style giving the slice again."""
+    """Weight of image reconstruction, equation (1)."""
 
     style_recon: float = 1.0
-    """Weight of a translated slice showing the style it was made with."""
+    """Weight of style reconstruction, equation (3)."""
 
     content_recon: float = 1.0
-    """Weight of a translated slice showing the content it was made of."""
+    """Weight of content reconstruction, equation (2)."""
 
     cycle: float = 10.0
-    """Weight of there and back: 10 in the released configurations for domains as near to each other
-    as these, and advised for them by the authors; nought in those for distant ones."""
-
-    style: Literal["mean", "random"] = "mean"
-    """The style of what `reduce` gives. `random` is the paper's, N(0, I) anew for each slice: as
-    many answers as draws. `mean` is one answer, in the mean style of clean training slices."""
+    """Weight of style-augmented cycle consistency (section 5.1): 10 in the released configurations
+    for domains as near to each other as these; 0 in those for distant ones."""
 
 
 class MUNIT(Method):
@@ -70,7 +68,7 @@ class MUNIT(Method):
 
     The paper's auto-encoders belong to domains; the players here to directions, so that what
     `reduce` needs is one player. The same networks are trained by the same losses, and since
-    players move together and Adam treats every weight by itself, in the same steps.
+    players are updated together and Adam treats every weight by itself, by the same steps.
     """
 
     inputs: ClassVar[frozenset[str]] = frozenset({"image"})
@@ -91,70 +89,71 @@ class MUNIT(Method):
 
     def reduce(self, scan: Scan) -> Tensor:
         """The slices without artifacts, `[B 1 H W]` in 1/cm, within the window of `units`."""
-        x, count = mu_to_network(scan.image), len(scan.image)
-        if self.config.style == "mean":
-            style = self.generator.mean_style.repeated(count)
-        else:
-            style = self.random_style(x)
+        style = self.generator.mean_style.expand(len(scan.image))
 
         def clean(x: Tensor) -> Tensor:
             return self.generator.decode(self.generator.encode(x), style)
 
-        return network_to_mu(pad_to_stride(clean, x, STRIDE).float())
+        return network_to_mu(pad_to_stride(clean, mu_to_network(scan.image), STRIDE).float())
 
     def random_style(self, x: Tensor) -> Tensor:
         """N(0, I) for each slice of `[B 1 H W]`, `[B S]`."""
         return torch.randn(len(x), self.config.style_size, device=x.device)
 
     def training_step(self, scan: Scan) -> Iterator[OptimizerStep]:
-        """One turn of the critics, one of all else against the critics as they are then.
+        """One step of the discriminators, one of all else against their new weights.
 
-        Styles are drawn for each turn anew.
+        Styles are drawn for each step anew.
         """
         assert scan.other is not None
-        x, y = (
-            add_noise_to_flat(mu_to_network(scan.image)),
-            add_noise_to_flat(mu_to_network(scan.other)),
-        )
-        yield "discriminator", self.judged(x, y)
-        yield ("generator", "inverse", "style"), self.translated(x, y)
+        # x: affected, y: clean and of another patient; [B 1 H W] in [-1, 1].
+        x = add_noise_to_flat(mu_to_network(scan.image))
+        y = add_noise_to_flat(mu_to_network(scan.other))
+        yield "discriminator", self.discriminator_losses(x, y)
+        yield ("generator", "inverse", "style"), self.generator_losses(x, y)
 
-    def judged(self, x: Tensor, y: Tensor) -> Losses:
-        """The critics' losses on affected and clean slices, `[B 1 H W]` each."""
+    def discriminator_losses(self, x: Tensor, y: Tensor) -> Losses:
+        """Equation (4), the discriminators' part, of affected and clean slices `[B 1 H W]`."""
         with torch.no_grad():
             x_clean = self.generator.decode(self.generator.encode(x), self.random_style(y))
             y_affected = self.inverse.decode(self.inverse.encode(y), self.random_style(x))
+        discriminator = self.discriminator
         return {
-            "clean": multiscale_discriminator_loss(self.discriminator["clean"], x_clean, y),
-            "affected": multiscale_discriminator_loss(
-                self.discriminator["affected"], y_affected, x
-            ),
+            "clean": multiscale_discriminator_loss(discriminator["clean"], x_clean, y),
+            "affected": multiscale_discriminator_loss(discriminator["affected"], y_affected, x),
         }
 
-    def translated(self, x: Tensor, y: Tensor) -> Losses:
-        """The losses of all but the critics, on affected and clean slices, `[B 1 H W]` each."""
+    def generator_losses(self, x: Tensor, y: Tensor) -> Losses:
+        """Equation (5): the losses of all but the discriminators, on slices `[B 1 H W]`."""
         to_clean, to_affected, w = self.generator, self.inverse, self.config
         style_of_clean, style_of_affected = self.style["clean"], self.style["affected"]
+        # Contents [B C H/4 W/4] and styles [B S] of both slices.
         x_content, y_content = to_clean.encode(x), to_affected.encode(y)
         x_style, y_style = style_of_affected(x), style_of_clean(y)
         to_clean.mean_style.update(y_style)
         to_affected.mean_style.update(x_style)
+        # Translations with random styles, and what is encoded of them again.
         affected_style, clean_style = self.random_style(x), self.random_style(y)
         x_clean = to_clean.decode(x_content, clean_style)
         y_affected = to_affected.decode(y_content, affected_style)
         x_back, y_back = to_affected.encode(x_clean), to_clean.encode(y_affected)
         losses = {
-            "adv": real_at_scales(self.discriminator["clean"](x_clean))
-            + real_at_scales(self.discriminator["affected"](y_affected)),
+            # Equation (4), the generators' part.
+            "adv": gan_loss(self.discriminator["clean"](x_clean), REAL)
+            + gan_loss(self.discriminator["affected"](y_affected), REAL),
+            # Equation (1).
             "recon": l1(to_affected.decode(x_content, x_style), x)
             + l1(to_clean.decode(y_content, y_style), y),
+            # Equation (3).
             "style_recon": l1(style_of_clean(x_clean), clean_style)
             + l1(style_of_affected(y_affected), affected_style),
+            # Equation (2); gradients reach the contents that are aimed at, too.
             "content_recon": l1(x_back, x_content) + l1(y_back, y_content),
         }
         if w.cycle:
             losses["cycle"] = l1(to_affected.decode(x_back, x_style), x) + l1(
                 to_clean.decode(y_back, y_style), y
             )
+        # A gradient of zeros would let weight decay act: losses of weight 0 are left out.
         weights = {name: getattr(w, name) for name in losses}
         return {name: weights[name] * losses[name] for name in losses if weights[name]}

@@ -1,10 +1,10 @@
 """RL-ARCNN-style: Huang et al., "Metal artifact reduction on cervical CT images by deep residual
 learning".
 
-BioMed Eng OnLine 17:175 (2018). What its abstract says is done: a convolutional network learns the
-residual, the artifact, from patches of simulated pairs, and what it finds is subtracted. What could
-not be read is a choice: the network is DnCNN, patches are 64 x 64 and drawn anywhere, the loss is
-the mean squared error, meant for Adam with a rate that falls from 1e-3 to 1e-4.
+BioMed Eng OnLine 17:175 (2018). After its abstract: a convolutional network learns the residual,
+the artifact, from patches of simulated pairs, and its output is subtracted. The full text could not
+be read; chosen here: the network is DnCNN, patches are 64 x 64 at random places, the loss is the
+mean squared error, for Adam with a learning rate that falls from 1e-3.
 """
 
 from collections.abc import Iterator
@@ -15,7 +15,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from unmetal.methods.method import Method, OptimizerStep
-from unmetal.methods.patches import anywhere, cut
+from unmetal.methods.patches import crop, random_corners
 from unmetal.nets.dncnn import DnCNN
 from unmetal.scan import Scan
 from unmetal.units import mu_to_network, network_to_mu
@@ -23,19 +23,19 @@ from unmetal.units import mu_to_network, network_to_mu
 
 @dataclass(frozen=True)
 class Config:
-    """What the network is and how it learns."""
+    """The network and its training patches."""
 
     width: int = 64
     """Channels of its hidden layers."""
 
     depth: int = 17
-    """Its convolutions."""
+    """Number of convolutions."""
 
     size: int = 256
     """Side in pixels of the slices it is trained on, which the body fills."""
 
     patches: int = 16
-    """Patches learned from each slice; 0 is all of it."""
+    """Patches of each slice; 0 takes the whole slice."""
 
     side: int = 64
     """Side of a patch in pixels."""
@@ -59,11 +59,12 @@ class RLARCNN(Method):
         return network_to_mu(x - self.generator(x)).to(scan.image)
 
     def training_step(self, scan: Scan) -> Iterator[OptimizerStep]:
-        """One turn: the mean squared error of the artifact."""
+        """One step by the mean squared error of the artifact."""
         assert scan.clean is not None
         x, y = (mu_to_network(image).float() for image in (scan.image, scan.clean))
         if self.config.patches:
+            # [B 1 H W] to [B*patches 1 side side], the same places in input and truth.
             side = min(self.config.side, *x.shape[-2:])
-            corners = anywhere(x, self.config.patches, side)
-            x, y = cut(x, corners, side), cut(y, corners, side)
+            corners = random_corners(x, self.config.patches, side)
+            x, y = crop(x, corners, side), crop(y, corners, side)
         yield "generator", {"mse": functional.mse_loss(self.generator(x), x - y)}

@@ -5,7 +5,7 @@ version they took and not how they trained it; that version's own losses and rat
 segmentation. Chosen here: the L1 distance in the networks' range and ADN's schedule, so that only
 network and supervision differ; tanh at the end, as ADN has, in place of the sigmoid.
 
-Batch normalisation measures each training batch and uses running means afterwards. With batches
+Batch normalization measures each training batch and uses running means afterwards. With batches
 of one or two both differ, and what is validated is not what was trained: train with 8 or more
 where memory allows. The running means are those of rank 0.
 """
@@ -19,29 +19,20 @@ from torch.nn import functional
 
 from unmetal.methods.method import Method, OptimizerStep
 from unmetal.nets.blocks import pad_to_stride
-from unmetal.nets.unet import Output, UNet, Version
+from unmetal.nets.unet import UNet
 from unmetal.scan import Scan
 from unmetal.units import mu_to_network, network_to_mu
 
 
 @dataclass(frozen=True)
 class Config:
-    """Which U-Net it is, and what it answers."""
+    """The size of the network."""
 
     size: int = 256
     """Side in pixels of the slices it is trained on, which the body fills."""
 
     width: int = 64
     """Channels at full resolution; they double at every halving of the image."""
-
-    version: Version = "2019"
-    """The state of the PyTorch version; `2019` is the one of ADN's date."""
-
-    output: Output = "tanh"
-    """What the last convolution is followed by."""
-
-    residual: bool = False
-    """Learn what has to be added to the slice, rather than the slice."""
 
 
 class SupervisedUNet(Method):
@@ -54,19 +45,18 @@ class SupervisedUNet(Method):
         super().__init__()
         self.config = config = config or Config()
         self.input_size = config.size
-        self.generator = UNet(width=config.width, version=config.version, output=config.output)
+        self.generator = UNet(config.width)
 
     def reduce(self, scan: Scan) -> Tensor:
         """The slices without artifacts, `[B 1 H W]` in 1/cm, within the window of `units`."""
-        return network_to_mu(self.answer(mu_to_network(scan.image)).clamp(-1, 1))
+        return network_to_mu(self.corrected(mu_to_network(scan.image)))
 
     def training_step(self, scan: Scan) -> Iterator[OptimizerStep]:
-        """One turn: the mean absolute distance to the truth."""
+        """One step by the mean absolute error in the networks' range."""
         assert scan.clean is not None
-        made = self.answer(mu_to_network(scan.image))
-        yield "generator", {"l1": functional.l1_loss(made, mu_to_network(scan.clean))}
+        corrected = self.corrected(mu_to_network(scan.image))
+        yield "generator", {"l1": functional.l1_loss(corrected, mu_to_network(scan.clean))}
 
-    def answer(self, x: Tensor) -> Tensor:
-        """Affected slices `[B 1 H W]` in the networks' range to clean ones, not clipped to it."""
-        made = pad_to_stride(self.generator, x, self.generator.stride)
-        return x + made if self.config.residual else made
+    def corrected(self, x: Tensor) -> Tensor:
+        """Affected slices `[B 1 H W]` in [-1, 1] to clean ones."""
+        return pad_to_stride(self.generator, x, self.generator.stride)

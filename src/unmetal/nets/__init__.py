@@ -1,1 +1,1 @@
-"""Network architectures, one per file: layers only, no losses, no optimisers."""
+"""Network architectures, one per file: layers only, no losses, no optimizers."""

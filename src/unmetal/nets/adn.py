@@ -1,11 +1,11 @@
 """The artifact disentanglement network: encoders, generators and discriminators.
 
 Source: Liao et al., "Artifact Disentanglement Network for Unsupervised Metal Artifact Reduction"
-(MICCAI 2019), Figures 1 and 5 to 7; kernel sizes, normalisation and slopes as in the authors'
+(MICCAI 2019), Figures 1 and 5 to 7; kernel sizes, normalization and slopes as in the authors'
 released code, which is what the published weights belong to. Images are `[B 1 H W]` in the
 networks' range [-1, 1] (`unmetal.units.mu_to_network`); H and W are multiples of `stride`.
 
-Every convolution of the generator is followed by a normalisation over the whole slice, so the
+Every convolution of the generator is followed by a normalization over the whole slice, so the
 generator is blind to a positive affine change of its input: absolute attenuation is inferred from
 the slice's own histogram. Never feed it patches.
 """
@@ -17,10 +17,10 @@ import torch
 from torch import Tensor, nn
 
 from unmetal.nets.blocks import (
-    UpsampleConv,
     InFloat32,
     Residual,
     ToOneChannel,
+    UpsampleConv,
     convolution,
     instance_norm,
     layer_norm,
@@ -85,6 +85,7 @@ class ArtifactEncoder(nn.Module):
     def forward(self, x: Tensor) -> list[Tensor]:
         """`[B 1 H W]` to `[B 256 H/4 W/4]`, `[B 128 H/2 W/2]`, `[B 64 H W]`: deepest first."""
         code = []
+        # 64, 128, 256 channels; reversed, since the decoder merges the deepest first.
         for layer in self.down:
             x = layer(x)
             code.append(x)
@@ -103,6 +104,7 @@ class Decoder(nn.Module):
         )
         self.doublings = nn.ModuleList([doubling(c, c // 2) for c in coarse_to_fine[:-1]])
         self.to_image = InFloat32(ToOneChannel(architecture.width, 7), nn.Tanh())
+        # MB of Figure 5c: image and artifact features side by side, 2C channels to C.
         self.merges = nn.ModuleList(
             [nn.Conv2d(2 * c, c, 1) for c in coarse_to_fine] if merges else []
         )
@@ -110,12 +112,13 @@ class Decoder(nn.Module):
     def forward(self, code: Tensor, artifact: Sequence[Tensor] | None = None) -> Tensor:
         """A content code and perhaps `ArtifactEncoder`'s code to `[B 1 H W]` in [-1, 1]."""
         x = self.residual(code)
+        # [B 256 H/4 W/4] to [B 128 H/2 W/2] to [B 64 H W], each merged before it is enlarged.
         for level, doubling in enumerate(self.doublings):
             x = doubling(self.merged(x, artifact, level))
         return self.to_image(self.merged(x, artifact, -1))
 
     def merged(self, x: Tensor, artifact: Sequence[Tensor] | None, level: int) -> Tensor:
-        """MB of Figure 5c, where there is an artifact to merge; `[B C H W]` to the same shape."""
+        """`x`, `[B C H W]`, merged with the artifact code of its resolution, if any; same shape."""
         if artifact is None:
             return x
         return self.merges[level](torch.cat([x, artifact[level]], dim=1))
@@ -132,13 +135,13 @@ class Generator(nn.Module):
         self.encode_artifact = ArtifactEncoder(architecture)
         self.decode_clean = Decoder(architecture)
         self.decode_affected = Decoder(architecture, merges=True)
-        # The released code makes one generator as a copy of the other; they part while training.
+        # The released code makes one decoder as a copy of the other; training lets them differ.
         for part in ("residual", "doublings", "to_image"):
             twin = self.decode_clean.get_submodule(part).state_dict()
             self.decode_affected.get_submodule(part).load_state_dict(twin)
 
     def split(self, x: Tensor, artifact: list[Tensor] | None = None) -> tuple[Tensor, Tensor]:
-        """An affected slice taken apart: itself put together again, and itself without artifact.
+        """An affected slice `[B 1 H W]` reconstructed, and the same slice without artifact.
 
         `artifact` is the artifact code of `x`, where it has been computed before.
         """
@@ -148,12 +151,12 @@ class Generator(nn.Module):
     def merge(
         self, x: Tensor, y: Tensor, artifact: list[Tensor] | None = None
     ) -> tuple[Tensor, Tensor]:
-        """A clean slice `y` given the artifact of `x`, and `y` itself put together again."""
+        """A clean slice `y` `[B 1 H W]` given the artifact of `x`, and `y` reconstructed."""
         content, artifact = self.encode_clean(y), artifact or self.encode_artifact(x)
         return self.decode_affected(content, artifact), self.decode_clean(content)
 
     def clean(self, x: Tensor) -> Tensor:
-        """An affected slice without its artifact: all that is needed once training is over."""
+        """Affected slices `[B 1 H W]` without artifact: all that is needed after training."""
         return self.decode_clean(self.encode_affected(x))
 
 
@@ -177,5 +180,5 @@ def halvings(architecture: Architecture) -> list[nn.Sequential]:
 
 
 def doubling(inputs: int, outputs: int) -> nn.Sequential:
-    """One step up in a generator: nearest neighbour, 5x5, layer normalisation."""
+    """Twice the size in a decoder: nearest neighbor, 5x5 convolution, layer normalization."""
     return nn.Sequential(UpsampleConv(inputs, outputs), layer_norm(outputs), nn.LeakyReLU(0.2))

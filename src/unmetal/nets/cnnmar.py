@@ -1,8 +1,8 @@
 """CNNMAR's network: five plain convolutions that see three corrections of one slice.
 
 Source: Zhang and Yu, "Convolutional neural network based metal artifact reduction in X-ray computed
-tomography", IEEE TMI 37 (2018), and their released code (initializeCNNMAR.m, whose start is He's).
-No normalisation and no residual: an output pixel is made of 11 x 11 of the input.
+tomography", IEEE TMI 37 (2018), and their released code (initializeCNNMAR.m: He's initial weights).
+No normalization and no residual: an output pixel is made of 11 x 11 of the input.
 """
 
 from torch import Tensor, nn

@@ -14,7 +14,7 @@ from unmetal.nets.plain import stack, to_residual
 
 
 class DualStream(nn.Module):
-    """The slice after NMAR and the slice as it came to what the former lacks."""
+    """The slice after NMAR and the uncorrected slice to a residual for the former."""
 
     def __init__(self, width: int = 64, depth: int = 4) -> None:
         super().__init__()
@@ -25,5 +25,6 @@ class DualStream(nn.Module):
 
     def forward(self, corrected: Tensor, detail: Tensor) -> Tensor:
         """Two images `[B 1 H W]` to the residual of the first, the same shape."""
+        # Two streams of [B width H W] become one of 2 x width channels.
         both = torch.cat([self.corrected(corrected), self.detail(detail)], dim=1)
         return self.joint(both)

@@ -10,7 +10,6 @@ axis.
 from dataclasses import dataclass, replace
 
 import torch
-from einops import rearrange
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -34,13 +33,14 @@ class Architecture:
         return 2 ** len(self.channels)
 
     def fitting(self, height: int, width: int) -> "Architecture":
-        """With no more scales than leave 2 x 2 pixels at the coarsest, which statistics need."""
+        """The same with fewer scales where an image is small: the coarsest needs 2 x 2 pixels, or
+        batch normalization would have nothing to measure."""
         most = min(height, width).bit_length() - 2
         return replace(self, channels=self.channels[: max(most, 1)])
 
 
 class Skip(nn.Module):
-    """Noise to images."""
+    """The whole network, noise to images (`skip` in the released code)."""
 
     def __init__(self, architecture: Architecture, images: int = 1) -> None:
         super().__init__()
@@ -52,19 +52,22 @@ class Skip(nn.Module):
 
     def forward(self, noise: Tensor) -> Tensor:
         """The same noise `[1 C H W]` for all to an image for each, `[B 1 H W]` in [0, 1]."""
-        return self.to_image(self.scales(noise.repeat(1, self.images, 1, 1))).transpose(0, 1)
+        # [1 C H W] to [1 B*C H W]; the B output channels become the batch.
+        x = self.scales(noise.repeat(1, self.images, 1, 1))
+        return self.to_image(x).transpose(0, 1)
 
     @torch.no_grad()
     def copies(self, images: int) -> "Skip":
         """A network for `images` images, each of which starts from this one's weights."""
         many = Skip(self.architecture, images)
+        # Parameters hold image after image along their first axis.
         for parameter, one in zip(many.parameters(), self.parameters(), strict=True):
             parameter.copy_(one.repeat(images, *(one.dim() - 1) * [1]))
         return many
 
 
 class Scale(nn.Module):
-    """One resolution: what skips the coarser ones, what comes back from them, both joined."""
+    """One resolution: a skip connection, beside it all coarser resolutions, both joined."""
 
     def __init__(self, architecture: Architecture, level: int, images: int) -> None:
         super().__init__()
@@ -77,6 +80,7 @@ class Scale(nn.Module):
         )
         deeper = level + 1 < len(channels)
         self.coarser = Scale(architecture, level + 1, images) if deeper else nn.Identity()
+        # Skip connection and what comes back from below lie beside each other.
         joined = skips + (channels[level + 1] if deeper else width)
         self.join = nn.Sequential(
             norm(joined, images), layer(joined, width, 3, images), layer(width, width, 1, images)
@@ -85,12 +89,10 @@ class Scale(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """`[1 B*C H W]` to the same with this scale's channels."""
         coarse = self.coarser(self.down(x))
-        back = functional.interpolate(coarse, scale_factor=2, mode="bilinear", align_corners=False)
-        parts = [
-            rearrange(part, "1 (b c) h w -> b c h w", b=self.images)
-            for part in (self.skip(x), back)
-        ]
-        return self.join(rearrange(torch.cat(parts, dim=1), "b c h w -> 1 (b c) h w"))
+        up = functional.interpolate(coarse, scale_factor=2, mode="bilinear", align_corners=False)
+        # [1 B*C H W] to [B C H W], to lay each image's skip beside its own channels; and back.
+        parts = [part.reshape(self.images, -1, *x.shape[-2:]) for part in (self.skip(x), up)]
+        return self.join(torch.cat(parts, dim=1).reshape(1, -1, *x.shape[-2:]))
 
 
 def layer(inputs: int, outputs: int, kernel: int, images: int, *, stride: int = 1) -> nn.Sequential:

@@ -1,9 +1,9 @@
-"""DRIT's networks: a content space that both domains share, attributes, and critics of contents.
+"""DRIT's networks: content encoders and generators, attribute encoders, content discriminator.
 
 Source: Lee, Tseng, Huang, Singh and Yang, "Diverse Image-to-Image Translation via Disentangled
 Representations" (ECCV 2018), Figure 3; layers as in the authors' code of 2018 with attributes
-concatenated, which is its default. The critics of images are `nets.patchgan` with slopes of 0.01.
-Images are `[B 1 H W]` in [-1, 1]; H and W are multiples of 4, at least 16.
+concatenated, which is its default. The image discriminators are `nets.patchgan.MultiScale` with
+slopes of 0.01. Images are `[B 1 H W]` in [-1, 1]; H and W are multiples of 4, at least 16.
 """
 
 from typing import Literal, NamedTuple
@@ -18,7 +18,7 @@ Domain = Literal["affected", "clean"]
 
 
 class Code(NamedTuple):
-    """What a slice is made of."""
+    """Content and attribute of slices, from which they can be generated."""
 
     content: Tensor
     """`[B 256 H/4 W/4]` (width 64), in the space of both domains."""
@@ -28,7 +28,7 @@ class Code(NamedTuple):
 
 
 class Normal(NamedTuple):
-    """Normal distributions of attributes, independent of each other."""
+    """Independent normal distributions of attributes."""
 
     mean: Tensor
     """`[B A]`."""
@@ -36,12 +36,12 @@ class Normal(NamedTuple):
     log_variance: Tensor
     """`[B A]`."""
 
-    def drawn(self) -> Tensor:
-        """One attribute of each, `[B A]`, through which gradients pass."""
+    def rsample(self) -> Tensor:
+        """One sample of each, `[B A]`, by the reparametrization trick: gradients pass."""
         return self.mean + torch.randn_like(self.mean) * (self.log_variance / 2).exp()
 
     def divergence(self) -> Tensor:
-        """Kullback and Leibler's from N(0, I), a scalar: summed over attributes, mean over slices.
+        """Kullback-Leibler divergence from N(0, I), a scalar: attributes summed, mean over slices.
 
         The released code sums over slices too, and has only one.
         """
@@ -50,9 +50,9 @@ class Normal(NamedTuple):
 
 
 class Generator(nn.Module):
-    """Content encoder and generator, of both domains: all but attributes and critics.
+    """Content encoders and generators of both domains: all but attributes and discriminators.
 
-    What the domains share is the last residual block of encoding and the first of decoding.
+    The domains share the last residual block of encoding and the first of decoding.
     """
 
     def __init__(self, width: int = 64, size: int = 8) -> None:
@@ -67,13 +67,13 @@ class Generator(nn.Module):
         init_normal(self)
 
     def content(self, x: Tensor, domain: Domain) -> Tensor:
-        """What is in slices of a domain: `[B 1 H W]` to `[B 256 H/4 W/4]` (width 64), with noise
-        in training."""
+        """Content of slices of a domain: `[B 1 H W]` to `[B 256 H/4 W/4]` (width 64), with N(0, 1)
+        added in training."""
         encode = self.encode_clean if domain == "clean" else self.encode_affected
         return self.encode_shared(encode(x))
 
     def slice(self, code: Code, domain: Domain) -> Tensor:
-        """The slice of a domain, `[B 1 H W]`, that has this code."""
+        """The slices of a domain, `[B 1 H W]`, of these codes."""
         decode = self.decode_clean if domain == "clean" else self.decode_affected
         return decode(self.decode_shared(code.content), code.attribute)
 
@@ -115,10 +115,11 @@ class Noise(nn.Module):
 
 
 class Decoder(nn.Module):
-    """A domain's own part of the generator; every resolution is told the attribute again."""
+    """A domain's own part of the generator; the attribute is appended at every resolution."""
 
     def __init__(self, width: int = 64, size: int = 8) -> None:
         super().__init__()
+        # Each layer halves what it gets, attribute included: 264, 272 to 136, 144 to 72.
         deep = 4 * width + size
         middle = (deep + size) // 2
         fine = (middle + size) // 2
@@ -130,20 +131,21 @@ class Decoder(nn.Module):
 
     def forward(self, x: Tensor, attribute: Tensor) -> Tensor:
         """`[B 256 H/4 W/4]` (width 64) and `[B A]` to `[B 1 H W]` in [-1, 1]."""
-        x = self.residual(told(x, attribute))
+        x = self.residual(append_attribute(x, attribute))
+        # [B 264 H/4 W/4] to [B 136 H/2 W/2] to [B 72 H W].
         for doubling in self.doublings:
-            x = doubling(told(x, attribute))
-        return self.to_image(told(x, attribute))
+            x = doubling(append_attribute(x, attribute))
+        return self.to_image(append_attribute(x, attribute))
 
 
-def told(x: Tensor, attribute: Tensor) -> Tensor:
+def append_attribute(x: Tensor, attribute: Tensor) -> Tensor:
     """`[B C H W]` with the attribute `[B A]` as constant maps: `[B C+A H W]`."""
     maps = attribute[..., None, None].expand(-1, -1, *x.shape[-2:])
     return torch.cat([x, maps], dim=1)
 
 
 def doubling(inputs: int, outputs: int) -> nn.Sequential:
-    """One step up in a decoder; the layer norm's gain starts at one, unlike MUNIT's and ADN's."""
+    """Twice the size in a decoder; the layer norm's gain starts at 1, unlike MUNIT's and ADN's."""
     return nn.Sequential(
         nn.ConvTranspose2d(inputs, outputs, 3, stride=2, padding=1, output_padding=1),
         nn.GroupNorm(1, outputs),
@@ -168,7 +170,8 @@ class AttributeEncoder(nn.Module):
         init_normal(self)
 
     def forward(self, x: Tensor) -> Normal:
-        """`[B 1 H W]` to `[B A]`."""
+        """`[B 1 H W]` to distributions of `[B A]`."""
+        # [B 256] after global average pooling.
         x = self.body(x)
         return Normal(self.mean(x), self.log_variance(x))
 
@@ -220,7 +223,7 @@ class ContentDiscriminator(nn.Module):
 
 
 def init_normal(network: nn.Module) -> None:
-    """Start convolutions in place: weights N(0, 0.02). Biases and linear layers stay PyTorch's."""
+    """Initialize convolutions in place: weights N(0, 0.02). All else keeps PyTorch's values."""
     for layer in network.modules():
         if isinstance(layer, nn.Conv2d | nn.ConvTranspose2d):
             nn.init.normal_(layer.weight, 0.0, 0.02)

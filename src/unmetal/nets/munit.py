@@ -1,4 +1,4 @@
-"""MUNIT's networks: what is in an image, how it looks, and an image made of both.
+"""MUNIT's networks: content encoder, style encoder, and a decoder of both.
 
 Source: Huang, Liu, Belongie and Kautz, "Multimodal Unsupervised Image-to-Image Translation" (ECCV
 2018), Figure 3 and section 5.1; kernel sizes, norms and initial weights as in the authors' released
@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from unmetal.nets.adn import Architecture, Encoder
-from unmetal.nets.blocks import UpsampleConv, InFloat32, MeanStyle, ToOneChannel, convolution
+from unmetal.nets.blocks import InFloat32, MeanStyle, ToOneChannel, UpsampleConv, convolution
 
 RESIDUALS = 4
 """Residual blocks of encoder and decoder. Source: released configurations."""
@@ -31,7 +31,7 @@ class ContentEncoder(Encoder):
 class StyleEncoder(nn.Sequential):
     """An image `[B 1 H W]` to its style code `[B S]`.
 
-    No normalisation, which would take away the means and variances that are the style.
+    No normalization, which would take away the means and variances that are the style.
     """
 
     def __init__(self, width: int = 64, size: int = 8) -> None:
@@ -70,6 +70,7 @@ class Decoder(nn.Module):
     def forward(self, content: Tensor, style: Tensor) -> Tensor:
         """`[B 256 H/4 W/4]` (width 64) and `[B S]` to `[B 1 H W]` in [-1, 1]."""
         x = content
+        # [B 4096] (width 64): 4 blocks x (bias and gain of two norms) x 256 channels.
         norms = self.norms(style).chunk(RESIDUALS, dim=1)
         for block, norm in zip(self.residual, norms, strict=True):
             x = block(x, norm)
@@ -85,7 +86,8 @@ class AdaptiveResidual(nn.Module):
         self.second = convolution(channels, channels, 3)
 
     def forward(self, x: Tensor, norms: Tensor) -> Tensor:
-        """`[B C H W]`; bias and gain of the first norm, then of the second: `[B 4C]`."""
+        """`[B C H W]` to the same; `norms` `[B 4C]`: bias and gain of the first norm, then of the
+        second."""
         bias_1, gain_1, bias_2, gain_2 = norms.chunk(4, dim=1)
         inner = functional.relu(adaptive_instance_norm(self.first(x), gain_1, bias_1))
         return x + adaptive_instance_norm(self.second(inner), gain_2, bias_2)
@@ -107,13 +109,13 @@ class LayerNorm(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """`[B C H W]` of any precision to the same shape, float32."""
-        # The gradient of `std` is nought where all is equal; that of a root would be infinite.
+        # The gradient of `std` is zero where all is equal; that of a square root would be infinite.
         std, mean = torch.std_mean(x.float(), dim=(1, 2, 3), keepdim=True)
         return (x - mean) / (std + EPS) * self.weight + self.bias
 
 
 def doubling(inputs: int, outputs: int) -> nn.Sequential:
-    """One step up in a decoder: nearest neighbour, 5x5, layer normalisation."""
+    """Twice the size in a decoder: nearest neighbor, 5x5 convolution, layer normalization."""
     return nn.Sequential(UpsampleConv(inputs, outputs), LayerNorm(outputs), nn.ReLU())
 
 
@@ -128,7 +130,7 @@ class Translator(nn.Module):
 
 
 def init_kaiming(network: nn.Module) -> None:
-    """Start convolutions and linear layers in place: weights He-normal by fan in, biases 0."""
+    """Initialize convolutions and linear layers in place: weights He-normal by fan in, biases 0."""
     for layer in network.modules():
         if isinstance(layer, nn.Conv2d | nn.Linear):
             nn.init.kaiming_normal_(layer.weight)

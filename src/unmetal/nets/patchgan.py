@@ -25,6 +25,7 @@ class PatchGAN(nn.Sequential):
     def __init__(
         self, inputs: int = 1, width: int = 64, layers: int = 3, norm: Norm = "instance"
     ) -> None:
+        # Channels 64, 128, 256, 512, then no more.
         outputs = [width * min(2**level, 8) for level in range(layers + 1)]
         body: list[nn.Module] = [
             nn.Conv2d(inputs, width, 4, stride=2, padding=1),
@@ -37,7 +38,7 @@ class PatchGAN(nn.Sequential):
 
 
 def _layer(inputs: int, outputs: int, stride: int, norm: Norm) -> list[nn.Module]:
-    # A batch normalisation has a bias of its own.
+    # Batch normalization has a bias of its own.
     bias = norm != "batch"
     body: list[nn.Module] = [nn.Conv2d(inputs, outputs, 4, stride=stride, padding=1, bias=bias)]
     if norm != "none":
@@ -49,7 +50,7 @@ class MultiScale(nn.Module):
     """Images `[B 1 H W]` in [-1, 1] to raw scores, one map for each scale, the finest first.
 
     256 x 256 pixels have 16 x 16, 8 x 8 and 4 x 4 scores. Every scale has weights of its own and
-    no normalisation. H and W are at least 16 times `2**(scales - 1)`: below, nothing is left to
+    no normalization. H and W are at least 16 times `2**(scales - 1)`: below, nothing is left to
     reflect; at 64 the third scale is a single score of the whole image, and 2 scales are enough.
     """
 
@@ -62,6 +63,7 @@ class MultiScale(nn.Module):
     def forward(self, x: Tensor) -> list[Tensor]:
         """`[B 1 H W]` to `[B 1 H/16 W/16]`, `[B 1 H/32 W/32]`, and so on."""
         scores = []
+        # Each scale sees the image at half the resolution of the one before.
         for discriminator in self.scales:
             scores.append(discriminator(x))
             x = functional.avg_pool2d(x, 3, stride=2, padding=1, count_include_pad=False)

@@ -1,10 +1,10 @@
-"""The residual generator of CycleGAN, also selectable in pix2pix: down, residual blocks, up.
+"""The residual generator of CycleGAN and of our cGANMAR: down, residual blocks, up.
 
 Source: Zhu et al., "Unpaired Image-to-Image Translation using Cycle-Consistent Adversarial
 Networks" (ICCV 2017), after Johnson et al. (ECCV 2016); layers as in the authors' released code,
-with instance normalisation. The transposed convolutions are known to leave a checkerboard.
+with instance normalization. The transposed convolutions are known to leave a checkerboard.
 
-As ADN's, it normalises over the whole slice and is blind to a positive affine change of its input.
+As ADN's, it normalizes over the whole slice and is blind to a positive affine change of its input.
 """
 
 from torch import Tensor, nn
@@ -30,7 +30,7 @@ class ResNet(nn.Module):
         self.to_image = InFloat32(ToOneChannel(width, 7), nn.Tanh())
 
     def forward(self, x: Tensor) -> Tensor:
-        """`[B C H W]` to `[B 1 H W]`."""
+        """`[B C H W]` to `[B 1 H W]` in [-1, 1]; 4 x width channels and H/4 W/4 in between."""
         return self.to_image(self.up(self.residual(self.down(x))))
 
 

@@ -130,7 +130,7 @@ def _metal(image: Tensor, pixel: float, threshold: float) -> Tensor:
     return torch.from_numpy(np.stack(masks))[:, None].to(image.device)
 
 
-def coarser(scan: Scan, factor: int) -> Scan:
+def downsample(scan: Scan, factor: int) -> Scan:
     """The scan with blocks of `factor` x `factor` pixels averaged. Only its images are left: a
     sinogram belongs to the pixels it was measured on."""
     if factor == 1:

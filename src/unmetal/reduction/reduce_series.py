@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import time
 from collections.abc import Iterable, Iterator
@@ -11,17 +10,15 @@ from pathlib import Path
 
 import torch
 
-from unmetal import files
+from unmetal import files, methods
 from unmetal.errors import InputError
 from unmetal.files.derivation import Derivation
-from unmetal.methods import METHODS
 from unmetal.methods.method import Method
 from unmetal.reduction.reduce_volume import Reduced, reduce_volume
 from unmetal.reduction.settings import Settings
 from unmetal.scan import Progress, Volume
 from unmetal.software import software
-from unmetal.weights import checkpoint
-from unmetal.weights.load import found, load_method
+from unmetal.weights.load import load_method
 
 log = logging.getLogger("unmetal")
 
@@ -67,17 +64,11 @@ class Done:
 def load_tool(settings: Settings, device: torch.device | None = None) -> Tool:
     """Load the method that the settings name; raises `InputError`."""
     device = device or torch.device("cpu")
-    method = load_method(settings.method, settings.weights).to(device)
-    known = METHODS.get(settings.method)
-    source = settings.weights or (settings.method if known is None else known.weights)
-    name = settings.method.upper() if known is not None else Path(settings.method).stem
-    if not source:
-        return Tool(method, name, device=device)
-    path = found(source)
-    foreign = path.suffix in {".pt", ".pth"}
-    card = {"sha256": _file_hash(path)} if foreign else checkpoint.read_card(path)
-    caution = str(card.get("caution") or "")
-    return Tool(method, name, Path(source).stem, str(card["sha256"]), device, caution)
+    method, card = load_method(settings.method, settings.weights)
+    known = methods.find(settings.method)
+    name = Path(settings.method).stem if known is None else known.upper()
+    weights, sha256 = card.get("name", ""), card.get("sha256", "")
+    return Tool(method.to(device), name, weights, sha256, device, card.get("caution", ""))
 
 
 def reduce_series(
@@ -174,8 +165,3 @@ def _extras(
         yield files.Output(reduced.source, paths.pop("metal"), of_metal, reduced.metal)
     for what, path in paths.items():
         log.info("%s: there is no %s, so it is not written", path, what)
-
-
-def _file_hash(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

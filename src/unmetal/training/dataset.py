@@ -1,4 +1,4 @@
-"""What a run learns from: samples and a validation, from whichever cohort it was given."""
+"""Training samples and a validation, from whichever cohort a run is given."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from unmetal.cohorts.prepared import Prepared, is_prepared
 from unmetal.errors import InputError, short_error
 from unmetal.methods.method import Method
 from unmetal.training import loop
-from unmetal.training.validation import Validation, WithoutTruth
+from unmetal.training.validation import PairedValidator, UnpairedValidator
 
 
-class Judge(Protocol):
+class Validator(Protocol):
     """How good a method is, on patients kept out of the training."""
 
     before: dict[str, float]
@@ -34,23 +34,25 @@ class Judge(Protocol):
 
 
 @dataclass(frozen=True)
-class Material:
-    """What a run learns from and is judged by."""
+class TrainingData:
+    """Training samples and the validation that belongs to them."""
 
-    samples: loop.Samples
-    judge: Callable[[], Judge]
+    samples: loop.SampleSource
+
+    validator: Callable[[], Validator]
     """Makes the validation, which takes seconds."""
-    who: dict[str, list[str]]
+
+    patients: dict[str, list[str]]
     """The patients of each role or split."""
 
 
-def gather(
+def build_training_data(
     config: samples.Config | unpaired.Config,
     data: Path,
     shapes: Path | None,
     seed: int,
     device: torch.device,
-) -> Material:
+) -> TrainingData:
     """Samples as configured from a cohort; raises `InputError` where it has no such slices.
 
     shapes: metal to simulate with, for prepared cohorts, which have none of their own.
@@ -59,15 +61,17 @@ def gather(
         prepared = Prepared.load(data)
         prepared.having("affected", "validation")
         source = unpaired.Unpaired(prepared, config, seed, device)
-        return Material(source, lambda: WithoutTruth(prepared, config, device), prepared.who())
+        return TrainingData(
+            source, lambda: UnpairedValidator(prepared, config, device), prepared.patients()
+        )
     cohort = simulated_on(data, shapes)
-    synthesised = samples.Samples(cohort, config, seed, device)
-    who = {role: sorted(set(cohort.patient[cohort.role == role].tolist())) for role in ROLES}
-    return Material(synthesised, lambda: Validation(synthesised), who)
+    simulated = samples.Samples(cohort, config, seed, device)
+    patients = {role: sorted(set(cohort.patient[cohort.role == role].tolist())) for role in ROLES}
+    return TrainingData(simulated, lambda: PairedValidator(simulated), patients)
 
 
 def simulated_on(data: Path, shapes: Path | None) -> Cohort:
-    """A cohort to put metal into: one that has shapes of its own, or a prepared one."""
+    """The cohort to put metal into: one with shapes of its own, or a prepared one with `shapes`."""
     if not is_prepared(data):
         if shapes is not None:
             raise InputError("--shapes is for cohorts of `unmetal prepare`: leave it away")

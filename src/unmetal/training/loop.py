@@ -11,12 +11,12 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from unmetal.device import Precision, average_gradients, init_distributed, autocast
+from unmetal.device import Precision, autocast, average_gradients, init_distributed
 from unmetal.methods.method import Method, OptimizerStep
 from unmetal.scan import Scan
 
-Samples = Callable[[int, int], Scan]
-"""`samples(first, count)`: the same samples whenever the same ones are asked for."""
+SampleSource = Callable[[int, int], Scan]
+"""`source(first, count)` is a batch of samples, the same whenever the same ones are asked for."""
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ class Config:
     """How a method is trained; the defaults are ADN's."""
 
     samples: int = 100_000
-    """How many samples are seen in all; the released run has seen about 100,000."""
+    """Samples seen in all; the released run has seen about 100,000."""
 
     batch: int = 2
     """Samples per step, over all ranks together."""
@@ -48,14 +48,14 @@ class Config:
     """Player -> norm to which its gradient is clipped."""
 
     lr_decay_fraction: float = 0.0
-    """Share of the samples, at the end, over which the rate falls linearly to nothing."""
+    """Share of the samples, at the end, over which the learning rate falls linearly to 0."""
 
     lr_halve_every: int = 0
-    """Samples after which the rate is halved, again and again; 0 never."""
+    """Samples after which the learning rate is halved, again and again; 0 never."""
 
     ema_decay: float = 0.0
-    """What is kept and validated is a running mean of the weights over about 1 / (1 - ema) steps;
-    0 keeps the weights themselves."""
+    """Decay per step of the exponential moving average of the weights, which is validated and
+    saved; 0 takes the weights themselves."""
 
     precision: Precision = "auto"
     """bf16 where the GPU has it."""
@@ -67,14 +67,14 @@ class Config:
     """Compile the networks; None is on a GPU. On a CPU it gained 14 % and cost two minutes."""
 
     seed: int = 0
-    """Of the initial weights and of everything drawn."""
+    """Of the initial weights and of everything random."""
 
     validate_every: int = 2000
     """Samples between validations, each of which also saves."""
 
 
 class Training:
-    """A method being trained: the networks, one optimiser per player, how far it has come."""
+    """A method in training: the networks, an optimizer for each player, the samples seen."""
 
     def __init__(self, method: Method, config: Config, device: torch.device) -> None:
         self.config, self.device = config, device
@@ -84,7 +84,7 @@ class Training:
         self.method = method.to(device, memory_format=layout).train()  # type: ignore[call-overload]
         self.ema = deepcopy(self.method).requires_grad_(False) if config.ema_decay else None
         self.optimizers = {
-            player: optimizer(list(network.parameters()), config, fused=on_gpu)
+            player: build_optimizer(list(network.parameters()), config, fused=on_gpu)
             for player, network in method.named_children()
         }
         if on_gpu if config.compile is None else config.compile:
@@ -94,19 +94,20 @@ class Training:
 
     @property
     def result(self) -> Method:
-        """The method to validate and to keep."""
+        """The method to validate and to save: of averaged weights, where there are any."""
         return self.ema or self.method
 
-    def run(self, samples: Samples) -> Iterator[dict[str, Tensor]]:
+    def run(self, source: SampleSource) -> Iterator[dict[str, Tensor]]:
         """Train to the end, yielding the losses of every step."""
         rank, ranks = init_distributed(self.device)
         share = self.config.batch // ranks
         while self.seen < self.config.samples:
-            # Whatever a method draws depends on the seed and the step only: no state to resume.
+            # All randomness of a step depends on the seed and the step only: no state to resume.
             torch.manual_seed(self.config.seed * 1_000_003 + self.seen)
             self.set_lr()
-            scan = samples(self.seen + rank * share, share)
-            losses = step(
+            # Each rank takes its own part of the batch.
+            scan = source(self.seen + rank * share, share)
+            losses = train_on_batch(
                 self.method,
                 scan,
                 self.optimizers,
@@ -118,26 +119,25 @@ class Training:
             yield losses
 
     def set_lr(self) -> None:
-        """The learning rate at this point of the run."""
-        left = 1 - self.seen / self.config.samples
-        factor = (
-            min(1.0, left / self.config.lr_decay_fraction) if self.config.lr_decay_fraction else 1.0
-        )
-        if self.config.lr_halve_every:
-            factor *= 0.5 ** (self.seen // self.config.lr_halve_every)
+        """Set the learning rates of this point of the run."""
+        config = self.config
+        left = 1 - self.seen / config.samples
+        factor = min(1.0, left / config.lr_decay_fraction) if config.lr_decay_fraction else 1.0
+        if config.lr_halve_every:
+            factor *= 0.5 ** (self.seen // config.lr_halve_every)
         for player, optimizer in self.optimizers.items():
             for group in optimizer.param_groups:
-                group["lr"] = self.config.lr * factor * self.config.lr_scale.get(player, 1.0)
+                group["lr"] = config.lr * factor * config.lr_scale.get(player, 1.0)
 
     @torch.no_grad()
     def update_ema(self) -> None:
-        """Move the averaged weights towards the present ones."""
+        """Move the averaged weights towards the present ones; buffers are copied."""
         if self.ema is None:
             return
-        # In the first steps a long mean would be of nothing but the start.
+        # In the first steps a long mean would be of little but the initial weights.
         steps = self.seen / self.config.batch
-        keep = min(self.config.ema_decay, (1 + steps) / (10 + steps))
-        torch._foreach_lerp_(list(self.ema.parameters()), list(self.method.parameters()), 1 - keep)
+        decay = min(self.config.ema_decay, (1 + steps) / (10 + steps))
+        torch._foreach_lerp_(list(self.ema.parameters()), list(self.method.parameters()), 1 - decay)
         for mean, present in zip(self.ema.buffers(), self.method.buffers(), strict=True):
             mean.copy_(present)
 
@@ -146,8 +146,8 @@ class Training:
         return {
             "seen": self.seen,
             "method": self.method.state_dict(),
-            "averaged": None if self.ema is None else self.ema.state_dict(),
-            "optimisers": {name: o.state_dict() for name, o in self.optimizers.items()},
+            "ema": None if self.ema is None else self.ema.state_dict(),
+            "optimizers": {name: o.state_dict() for name, o in self.optimizers.items()},
         }
 
     def resume(self, state: dict) -> None:
@@ -155,13 +155,16 @@ class Training:
         self.seen = state["seen"]
         self.method.load_state_dict(state["method"])
         if self.ema is not None:
-            self.ema.load_state_dict(state["averaged"] or state["method"])
+            self.ema.load_state_dict(state["ema"] or state["method"])
         for name, optimizer in self.optimizers.items():
-            optimizer.load_state_dict(state["optimisers"][name])
+            optimizer.load_state_dict(state["optimizers"][name])
 
     def start_from(self, weights: dict[str, Tensor], seen: int) -> None:
-        """Go on from weights alone; the optimisers start afresh. Networks that the weights do not
-        cover, such as critics that were not kept, keep their initial values."""
+        """Go on from weights alone, with new optimizers.
+
+        Players that the weights do not have, such as discriminators that were not kept, keep their
+        initial values. Raises `ValueError` for weights of another method.
+        """
         self.seen = seen
         for method in filter(None, (self.method, self.ema)):
             missing, unexpected = method.load_state_dict(weights, strict=False)
@@ -170,37 +173,37 @@ class Training:
                 raise ValueError(f"weights of another method: {[*unexpected, *missing][0]}")
 
 
-def step(
+def train_on_batch(
     method: Method,
     scan: Scan,
     optimizers: Mapping[str, torch.optim.Optimizer],
     precision: AbstractContextManager,
     grad_clip_norm: Mapping[str, float] = MappingProxyType({}),
 ) -> dict[str, Tensor]:
-    """Let every player move once; returns the losses as `player/name`, detached."""
-    losses: dict[str, Tensor] = {}
+    """Take all optimizer steps of one batch; returns the losses as `player/name`, detached."""
+    all_losses: dict[str, Tensor] = {}
     steps = method.training_step(scan)
-    while turn := next_turn(steps, precision):
-        who, losses = turn
-        players = (who,) if isinstance(who, str) else who
-        moving = {p: list(method.get_submodule(p).parameters()) for p in players}
-        parameters = [p for some in moving.values() for p in some if p.requires_grad]
-        # Gradients of these players only: a generator's turn leaves none in the critic.
+    while step := next_step(steps, precision):
+        names, losses = step
+        players = (names,) if isinstance(names, str) else names
+        updated = {p: list(method.get_submodule(p).parameters()) for p in players}
+        parameters = [p for some in updated.values() for p in some if p.requires_grad]
+        # Gradients of these players only: a generator's step leaves none in the discriminator.
         sum(losses.values()).backward(inputs=parameters)  # type: ignore[union-attr]
         average_gradients(parameters)
         for player in players:
             if player in grad_clip_norm:
-                nn.utils.clip_grad_norm_(moving[player], grad_clip_norm[player])
+                nn.utils.clip_grad_norm_(updated[player], grad_clip_norm[player])
             optimizers[player].step()
             optimizers[player].zero_grad(set_to_none=True)
-        losses |= {f"{players[0]}/{name}": loss.detach() for name, loss in losses.items()}
-    return losses
+        all_losses |= {f"{players[0]}/{name}": loss.detach() for name, loss in losses.items()}
+    return all_losses
 
 
-def optimizer(
+def build_optimizer(
     parameters: list[nn.Parameter], config: Config, *, fused: bool
 ) -> torch.optim.Optimizer:
-    """The optimiser of one player."""
+    """The optimizer of one player."""
     if config.optimizer == "sgd":
         return torch.optim.SGD(
             parameters, config.lr, config.betas[0], weight_decay=config.weight_decay
@@ -210,10 +213,11 @@ def optimizer(
     )
 
 
-def next_turn(
+def next_step(
     steps: Iterator[OptimizerStep], precision: AbstractContextManager
 ) -> OptimizerStep | None:
-    """The next player and its losses, computed in mixed precision; None when all have moved."""
+    """The next player and its losses, computed under `precision`; None after the last."""
+    # The context reaches the body of the method's generator, which runs until its next yield.
     with precision:
         return next(steps, None)
 
@@ -222,12 +226,12 @@ def compile_networks(method: nn.Module) -> None:
     """Compile every network of every player in place; names of parameters stay as they are."""
     for player in method.children():
         for network in networks(player):
-            # `network.compile()` captures nothing of a Sequential (torch 2.13): critics are some.
+            # `network.compile()` captures nothing of a Sequential (torch 2.13), which PatchGAN is.
             network.forward = torch.compile(network.forward)
 
 
 def networks(player: nn.Module) -> list[nn.Module]:
-    """What is called as a whole: the player itself, or the networks that it only holds together.
+    """The modules that are called as a whole: the player itself, or those that it holds.
 
     ADN's generator has a forward pass for each of its uses and none of its own.
     """
@@ -236,6 +240,6 @@ def networks(player: nn.Module) -> list[nn.Module]:
     return [player]
 
 
-def pace(seen: int, since: float) -> float:
-    """Samples per second since a time of `time.monotonic`."""
+def samples_per_second(seen: int, since: float) -> float:
+    """Mean rate since a time of `time.monotonic`."""
     return seen / max(time.monotonic() - since, 1e-9)

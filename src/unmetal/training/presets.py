@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from importlib.metadata import entry_points
 from typing import Any
 
 from unmetal.cohorts import samples, unpaired
@@ -13,10 +14,10 @@ from unmetal.physics.implants.kinds import METALS
 from unmetal.training import loop
 from unmetal.training.experiment import Experiment
 
-WIDER = samples.Config(zoom=(0.75, 1.0), turn=0.15)
-"""Sizes and rotations beside the paper's flips: there are 25 patients where it had thousands."""
+WIDER = samples.Config(zoom=(0.75, 1.0), rotation=0.15)
+"""Zoom and rotation beside the paper's flips: there are 25 patients where it had thousands."""
 
-PAIRS = replace(WIDER, halves=False)
+PAIRS = replace(WIDER, disjoint_patients=False)
 """The same, for supervised methods: pairs from all training patients."""
 
 PREPARED = unpaired.Config()
@@ -26,7 +27,7 @@ SYN = Experiment("ADN on simulated titanium, as in the paper", data=WIDER)
 
 CPU = replace(
     SYN,
-    line="adn-syn at a quarter of the width, for a CPU overnight",
+    description="adn-syn at a quarter of the width, for a CPU overnight",
     method_config=adn.Config(Architecture(width=16, discriminator_width=32)),
     training=loop.Config(
         samples=20_000,
@@ -41,7 +42,7 @@ CPU = replace(
 
 TINY = replace(
     SYN,
-    line="a few seconds on a CPU, to see that everything runs",
+    description="a few seconds on a CPU, to see that everything runs",
     method_config=adn.Config(Architecture(width=4, residuals=1, discriminator_width=4)),
     training=loop.Config(samples=8, batch=2, validate_every=4, ema_decay=0.9),
 )
@@ -53,15 +54,15 @@ LIKE_ADN = loop.Config(samples=SLOT, batch=8, lr=2e-4, lr_decay_fraction=0.3, em
 """ADN's published optimiser at four times the batch and twice the rate."""
 
 FOR_UNET = loop.Config(samples=SLOT, batch=8, lr=1e-3, lr_decay_fraction=0.3)
-"""ADN's but for the rate: the U-Net was published for segmentation and has none of its own for
-images. Of 2e-4 and 1e-3 the latter was 5 dB ahead on validation slices after 1,200 steps at a
-quarter of the width. Averaged weights do not go with batch statistics (0.3 dB behind there)."""
+"""ADN's but for the learning rate: the U-Net was published for segmentation and has none of its own
+for images. Of 2e-4 and 1e-3 the latter was 5 dB ahead on validation slices after 1,200 steps at a
+quarter of the width. Averaged weights do not fit batch statistics (0.3 dB behind there)."""
 
 LIKE_CYCLEGAN = loop.Config(samples=SLOT, batch=4, lr=2e-4, weight_decay=0, lr_decay_fraction=0.5)
-"""CycleGAN's and pix2pix's, whose rate falls over the second half; their batch is 1."""
+"""CycleGAN's and pix2pix's, whose learning rate falls over the second half; their batch is 1."""
 
 LIKE_MUNIT = loop.Config(samples=SLOT, batch=4, lr=1e-4, lr_halve_every=100_000)
-"""MUNIT's; its batch is 1, and its million iterations are far away."""
+"""MUNIT's; its batch is 1, and it takes a million iterations."""
 
 LIKE_DRIT = loop.Config(
     samples=SLOT,
@@ -71,12 +72,12 @@ LIKE_DRIT = loop.Config(
     grad_clip_norm={"content_discriminator": 5.0},
     lr_decay_fraction=0.5,
 )
-"""DRIT's: the content critic moves on all three pairs of a batch, everybody on the last."""
+"""DRIT's: the content discriminator is trained on all three pairs of a batch, all on the last."""
 
 FALLING = loop.Config(
     samples=SLOT, batch=8, lr=1e-3, betas=(0.9, 0.999), weight_decay=0, lr_decay_fraction=1
 )
-"""For plain convolutions without norms."""
+"""For plain convolutions without norms: Adam at 1e-3, falling from the first step."""
 
 SGD = loop.Config(
     samples=SLOT, batch=16, lr=0.02, optimizer="sgd", betas=(0.9, 0.0), weight_decay=0
@@ -84,10 +85,10 @@ SGD = loop.Config(
 """CNNMAR's own."""
 
 CLINICAL = replace(WIDER, protocol="clinical", metals=METALS)
-"""A second scanner, whose settings differ from scan to scan."""
+"""A clinical scanner, whose settings are drawn for each scan."""
 
 CBCT = replace(WIDER, protocol="cbct", metals=METALS)
-"""A flat panel; the clean slices are the CT's own."""
+"""A flat-panel scanner; the clean slices are CT slices as they are."""
 
 FOR_CL2 = adn.Config(recon=5, cycle=5, artifact=5)
 """The paper's weights for CL2, whose affected images are noisy."""
@@ -149,15 +150,15 @@ QUARTER: dict[str, dict[str, Any]] = {
 """The methods' networks at a quarter of their width, for CPUs."""
 
 PUBLISHED = {"adn": 1e-4, "cganmar": 2e-4, "cyclegan": 2e-4, "munit": 1e-4, "drit": 1e-4}
-"""Learning rates, of those that were published for images and for batches of one or two."""
+"""Learning rates that were published for images, at batches of one or two."""
 
 
 def small(name: str) -> Experiment:
-    """What an experiment becomes where there is no GPU.
+    """An experiment scaled down for a CPU.
 
     Every network a quarter as wide and at half the resolution, 2,000 samples, one a step (a pair
-    for DRIT, which translates one of the two), published rates twice. The methods that read the
-    sinogram are cheap and stay as they are.
+    for DRIT, which translates one of the two), twice the published learning rates. The methods that
+    read the sinogram are cheap and stay as they are.
     """
     full = EXPERIMENTS[name]
     training = replace(
@@ -170,12 +171,12 @@ def small(name: str) -> Experiment:
         validate_every=500,
     )
     if full.method not in QUARTER:
-        return replace(full, line=f"{full.line}; for a CPU", training=training)
+        return replace(full, description=f"{full.description}; for a CPU", training=training)
     return replace(
         full,
-        line=f"{full.line}; a quarter as wide, at half the resolution, for a CPU",
+        description=f"{full.description}; a quarter as wide, at half the resolution, for a CPU",
         method_config=replace(full.method_config, **QUARTER[full.method], size=128),
-        data=replace(full.data, coarser=2),
+        data=replace(full.data, downsample=2),
         training=replace(training, precision="bf16"),
     )
 
@@ -185,23 +186,23 @@ EXPERIMENTS |= {f"{name}-small": small(name) for name in list(EXPERIMENTS)}
 EXPERIMENTS |= {
     "adn-syn-paper": replace(
         SYN,
-        line="adn-syn with the paper's flips, batch and rate and nothing else",
+        description="adn-syn with the paper's flips, batch and rate and nothing else",
         data=samples.Config(),
     ),
     "adn-syn-log": replace(
         SYN,
-        line="adn-syn with the paper's logarithmic adversarial loss",
-        method_config=adn.Config(adversarial="log"),
+        description="adn-syn with the paper's logarithmic adversarial loss",
+        method_config=adn.Config(gan_mode="vanilla"),
     ),
     "adn-syn-cpu": CPU,
     "adn-syn-cpu-coarse": replace(
         CPU,
-        line="adn-syn-cpu at half the resolution, to begin with: four times the samples an hour",
-        data=replace(WIDER, coarser=2),
+        description="adn-syn-cpu at half the resolution, to begin with: 4 times as fast",
+        data=replace(WIDER, downsample=2),
     ),
     "cnnmar-syn-sgd": replace(
         EXPERIMENTS["cnnmar-syn"],
-        line="CNNMAR as published: patches in 1/cm, momentum",
+        description="CNNMAR as published: patches in 1/cm, momentum",
         method_config=cnnmar.Config(scale=1.0, patches=16),
         training=SGD,
     ),
@@ -219,7 +220,7 @@ ABLATION: dict[str, dict[str, Any]] = {
 EXPERIMENTS |= {
     f"{base}-{row}": replace(
         EXPERIMENTS[base],
-        line=f"{base}, ablation: {row}",
+        description=f"{base}, ablation: {row}",
         method_config=replace(EXPERIMENTS[base].method_config, **off),
     )
     for base in ("adn-syn", "adn-syn-small")
@@ -228,7 +229,11 @@ EXPERIMENTS |= {
 
 
 def named(name: str) -> Experiment:
-    """A preset; raises `InputError` if there is none of that name."""
-    if name not in EXPERIMENTS:
-        raise InputError(f"no experiment {name!r}; there are {', '.join(EXPERIMENTS)}")
-    return EXPERIMENTS[name]
+    """A preset, or an experiment of an installed package (entry-point group
+    `unmetal.experiments`); raises `InputError` if there is none of that name."""
+    others = {point.name: point for point in entry_points(group="unmetal.experiments")}
+    if name in EXPERIMENTS:
+        return EXPERIMENTS[name]
+    if name in others:
+        return others[name].load()
+    raise InputError(f"no experiment {name!r}; there are {', '.join([*EXPERIMENTS, *others])}")

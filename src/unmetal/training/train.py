@@ -1,4 +1,4 @@
-"""A training run from beginning to end: data, loop, validation, log, checkpoints."""
+"""A training run: data, loop, validation, log, checkpoints."""
 
 import math
 import sys
@@ -13,10 +13,10 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from unmetal.device import choose_device, init_distributed
 from unmetal.software import commit
-from unmetal.training.dataset import Judge, gather
+from unmetal.training.dataset import Validator, build_training_data
 from unmetal.training.experiment import Experiment
-from unmetal.training.loop import Training, pace
-from unmetal.training.run_folder import Run
+from unmetal.training.loop import Training, samples_per_second
+from unmetal.training.run_folder import RunFolder
 from unmetal.training.validation import headline
 from unmetal.weights import checkpoint
 
@@ -34,12 +34,13 @@ def train(
     minutes: float | None = None,
     shapes: Path | None = None,
 ) -> dict[str, float]:
-    """Train an experiment, or go on with one that was interrupted; returns the last validation. A
-    run that has seen all its samples stays as it is.
+    """Train an experiment, or resume one that was interrupted; returns the last validation.
+
+    A run that has seen all its samples stays as it is.
 
     data: a cohort (`Cohort.load`, `Prepared.load`).
     folder: the run folder; one with a state in it is resumed.
-    start: weights to begin with instead. minutes: stop, resumable, when this much time is over.
+    start: weights to begin with instead. minutes: stop, resumable, after this much time.
     shapes: metal to simulate with, where the cohort has none.
     Raises `InputError` if data, state or weights cannot be used.
     """
@@ -48,42 +49,44 @@ def train(
     rank, _ = init_distributed(on)
     config = experiment.training
     torch.manual_seed(config.seed)
-    material = gather(experiment.data, data, shapes, config.seed, on)
+    training_data = build_training_data(experiment.data, data, shapes, config.seed, on)
     training = Training(experiment.build(), config, on)
-    run = Run(folder, writes=rank == 0)
+    # Resume a state, or begin with weights, or with initial values.
+    run = RunFolder(folder, writes=rank == 0)
     if state := run.state():
         training.resume(state)
         if training.seen >= config.samples:
             return checkpoint.read_card(folder / "weights")["validation"]
     elif start is not None:
-        held, card = checkpoint.load(start)
-        training.start_from(held, card.get("samples", 0))
-    run.explain(experiment, data=material.who, device=str(on), resumed_at=training.seen)
-    validation = material.judge()
-    run.log(samples=training.seen, before=validation.before)
-    report = Report(run, training, validation, experiment)
-    since, begun = time.monotonic(), training.seen
-    with report.bar:
-        for losses in training.run(material.samples):
-            report.tick(losses, pace(training.seen - begun, since))
+        weights, card = checkpoint.load(start)
+        training.start_from(weights, card.get("samples", 0))
+    patients = training_data.patients
+    run.write_config(experiment, data=patients, device=str(on), resumed_at=training.seen)
+    validator = training_data.validator()
+    run.log(samples=training.seen, before=validator.before)
+    logger = TrainingLogger(run, training, validator, experiment)
+    begun, since = training.seen, time.monotonic()
+    with logger.bar:
+        for losses in training.run(training_data.samples):
+            logger.after_step(losses, samples_per_second(training.seen - begun, since))
             if minutes is not None and time.monotonic() - started > 60 * minutes:
                 break
-        return report.latest if report.validated == training.seen else report.validate()
+        return logger.latest if logger.validated == training.seen else logger.validate()
 
 
-class Report:
-    """What is said and kept while training runs."""
+class TrainingLogger:
+    """Progress bar, log, validations and checkpoints while training runs."""
 
     def __init__(
-        self, run: Run, training: Training, validation: Judge, experiment: Experiment
+        self, run: RunFolder, training: Training, validator: Validator, experiment: Experiment
     ) -> None:
-        self.run, self.training, self.validation = run, training, validation
+        self.run, self.training, self.validator = run, training, validator
         self.experiment, self.config = experiment, training.config
-        self.validated, self.latest = training.seen, validation.before
+        self.validated, self.latest = training.seen, validator.before
         self.bar = Progress(
             TextColumn("{task.completed:>7.0f} samples"),
             BarColumn(),
-            TextColumn("{task.fields[pace]:6.2f}/s  {task.fields[found]}"),
+            TextColumn("{task.fields[rate]:6.2f}/s  {task.fields[headline]}"),
             TimeRemainingColumn(elapsed_when_finished=True),
             console=Console(stderr=True),
             disable=not (run.writes and sys.stderr.isatty()),
@@ -92,19 +95,22 @@ class Report:
             "",
             total=self.config.samples,
             completed=training.seen,
-            pace=0.0,
-            found=headline(validation.before),
+            rate=0.0,
+            headline=headline(validator.before),
         )
 
-    def tick(self, losses: dict[str, torch.Tensor], pace: float) -> None:
-        """After every step."""
+    def after_step(self, losses: dict[str, torch.Tensor], rate: float) -> None:
+        """Show and log the losses; validate where it is due. `rate` is samples per second.
+
+        Raises `FloatingPointError` for losses that are not finite.
+        """
         seen, batch = self.training.seen, self.config.batch
-        self.bar.update(self.task, completed=seen, pace=pace)
+        self.bar.update(self.task, completed=seen, rate=rate)
         if seen // batch % LOG_EVERY == 0:
             values = {name: float(loss) for name, loss in losses.items()}
             if not all(map(math.isfinite, values.values())):
                 raise FloatingPointError(f"training diverged before sample {seen}: {values}")
-            self.run.log(samples=seen, pace=round(pace, 3), losses=values)
+            self.run.log(samples=seen, samples_per_second=round(rate, 3), losses=values)
         if seen - self.validated >= self.config.validate_every:
             self.validate()
 
@@ -112,25 +118,25 @@ class Report:
         """Validate, log, save."""
         self.validated = seen = self.training.seen
         result = self.training.result
-        self.latest = found = self.validation(result)
-        self.bar.update(self.task, found=headline(found))
-        self.run.log(samples=seen, validation=found)
+        self.latest = metrics = self.validator(result)
+        self.bar.update(self.task, headline=headline(metrics))
+        self.run.log(samples=seen, validation=metrics)
         if self.run.writes and self.bar.disable:
-            print(f"{seen} samples: {headline(found)}", flush=True)
-        self.run.show(f"{seen:07}", self.validation.pictures(result))
-        self.run.save(self.training, self.card(found))
-        return found
+            print(f"{seen} samples: {headline(metrics)}", flush=True)
+        self.run.save_images(f"{seen:07}", self.validator.pictures(result))
+        self.run.save(self.training, self.card(metrics))
+        return metrics
 
-    def card(self, found: dict[str, float]) -> dict[str, Any]:
-        """What goes with the weights."""
+    def card(self, metrics: dict[str, float]) -> dict[str, Any]:
+        """The card of the weights, see `weights.checkpoint`."""
         return {
             "method": self.experiment.method,
             "method_config": asdict(self.experiment.method_config),
             "data": asdict(self.experiment.data),
             "training": asdict(self.config),
             "samples": self.training.seen,
-            "validation": found,
-            "before": self.validation.before,
+            "validation": metrics,
+            "before": self.validator.before,
             "commit": commit(),
             "use": "research only",
         }

@@ -7,11 +7,10 @@ import torch
 from scipy import ndimage
 from torch import Tensor
 
-from unmetal.cohorts import unpaired
 from unmetal.cohorts.prepared import Prepared
-from unmetal.cohorts.samples import Choice, Samples, View
+from unmetal.cohorts.samples import BODY_HU, Samples, SampleSpec, SliceTransform
 from unmetal.cohorts.splits import VALIDATION
-from unmetal.cohorts.unpaired import Config, shown
+from unmetal.cohorts.unpaired import Config, render
 from unmetal.methods.method import Method
 from unmetal.metrics.image_quality import adn_protocol
 from unmetal.physics.derive import body_mask, metal_mask
@@ -19,17 +18,30 @@ from unmetal.physics.protocol import PROTOCOLS
 from unmetal.scan import Scan
 from unmetal.units import WINDOW, mu_to_hu, mu_to_unit
 
+NEAR_MM = (5.0, 40.0)
+"""Distances from metal between which streaks are measured: closer, metal itself is blurred; beyond
+the second is `far`, as in the bands of docs/results.md."""
 
-class Validation:
-    """The same scans every time: each validation slice with metal of its own, noise included."""
+TISSUE_HU = (-300.0, 300.0)
+"""Values are clipped to these before their standard deviation is taken: bone would dominate it."""
+
+MOST = 48
+"""Slices at most, evenly spaced: each costs a pass of the network."""
+
+BATCH = 8
+"""Slices in a pass."""
+
+
+class PairedValidator:
+    """The paper's metrics on validation slices with simulated metal: the same scans every time."""
 
     def __init__(self, samples: Samples, batch: int = 8) -> None:
         slices = samples.cohort.having("validation")
-        choices = [plain(samples, index, int(slice)) for index, slice in enumerate(slices)]
+        specs = [validation_spec(samples, index, int(slice)) for index, slice in enumerate(slices)]
         noise = torch.Generator(samples.device).manual_seed(20_011)
         self.scans: list[Scan] = [
-            samples.scan(choices[first : first + batch], noise)
-            for first in range(0, len(choices), batch)
+            samples.scan(specs[first : first + batch], noise)
+            for first in range(0, len(specs), batch)
         ]
         self.before = mean([adn_protocol(*protocol(scan, scan.image)) for scan in self.scans])
 
@@ -52,19 +64,19 @@ class Validation:
         return [mu_to_unit(row[:count]) for row in rows]
 
 
-def plain(samples: Samples, index: int, slice: int) -> Choice:
-    """A validation slice as it is, with metal drawn for it alone."""
-    draw = np.random.default_rng([20_011, index])
-    view = View(slice, flip=False, zoom=1.0, turn=0.0)
+def validation_spec(samples: Samples, index: int, slice: int) -> SampleSpec:
+    """The spec of a validation slice: not augmented, with metal drawn for it alone."""
+    rng = np.random.default_rng([20_011, index])
+    plain = SliceTransform(slice)
     if samples.metal_sampler:
-        return samples.choose_in_mm(draw, view, view)
-    metal = samples.shapes.choose(draw, samples.cohort.hu[slice] > -300)
+        return samples.choose_in_mm(rng, plain, plain)
+    metal = samples.shapes.choose(rng, samples.cohort.hu[slice] > BODY_HU)
     protocol = PROTOCOLS[samples.config.protocol]
-    return Choice(view, view, metal, samples.config.metals[0], protocol)
+    return SampleSpec(plain, plain, metal, samples.config.metals[0], protocol)
 
 
 def protocol(scan: Scan, output: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Output, truth and corrupted image, as `adn_protocol` takes them."""
+    """The arguments of `adn_protocol`: output, truth and corrupted image, `[B 1 H W]` in 1/cm."""
     assert scan.clean is not None
     return output, scan.clean, scan.image
 
@@ -75,37 +87,21 @@ def mean(found: list[Mapping[str, Tensor]] | list[dict[str, Tensor]]) -> dict[st
 
 
 def headline(found: Mapping[str, float]) -> str:
-    """A validation in a line: with a known truth, or without (`training/validation.py`)."""
+    """One line of a `PairedValidator`'s or an `UnpairedValidator`'s metrics."""
     if "psnr" in found:
         return f"{found['psnr']:.2f} dB, SSIM {found['ssim']:.3f}"
     return f"{found['near']:.1f} HU uneven near metal, {found['far']:.1f} HU changed far from it"
 
 
-NEAR_MM = (5.0, 40.0)
-"""Distances from metal between which streaks are counted: closer, metal itself is blurred, and
-farther than the second is far. The bands of docs/results.md end there, too."""
-
-
-TISSUE_HU = (-300.0, 300.0)
-"""Values are clipped to these before their spread is taken, of which bone would make most."""
-
-
-MOST = 48
-"""Slices, evenly over all there are: each costs a pass of the network."""
-
-
-BATCH = 8
-
-
-class WithoutTruth:
-    """The same affected slices of withheld patients every time."""
+class UnpairedValidator:
+    """Residual streaks and far changes on affected slices of validation patients, without truth."""
 
     def __init__(self, cohort: Prepared, config: Config, device: torch.device) -> None:
         found = cohort.having("affected", VALIDATION)
         places = np.linspace(0, len(found) - 1, min(MOST, len(found))).round().astype(int)
-        chosen = [unpaired.View(int(index), flip=False) for index in found[places]]
-        images = shown(cohort, chosen, config.coarser).image
-        pixels = [float(cohort.pixel[view.slice]) * config.coarser for view in chosen]
+        chosen = [SliceTransform(int(index)) for index in found[places]]
+        images = render(cohort, chosen, config.downsample).image
+        pixels = [float(cohort.pixel[one.slice]) * config.downsample for one in chosen]
         bands = [
             regions(mu_to_hu(one[0]).numpy(), mm) for one, mm in zip(images, pixels, strict=True)
         ]
@@ -124,8 +120,8 @@ class WithoutTruth:
 
     @torch.no_grad()
     def pictures(self, method: Method, count: int = 6) -> list[Tensor]:
-        """Input, output and what was taken away (grey is nothing) of the first slices,
-        `[count 1 H W]` in [0, 1] each."""
+        """Input, output and their difference (gray is 0) of the first slices, `[count 1 H W]` in
+        [0, 1] each."""
         method.eval()
         image = self.images[:count]
         result = method.reduce(Scan(image))
@@ -137,8 +133,8 @@ class WithoutTruth:
         return (Scan(some) for some in self.images.split(BATCH))
 
     def _measured(self, result: Tensor) -> dict[str, float]:
-        """Of a result `[N 1 H W]` in 1/cm: the mean spread in HU near metal, and the mean amount
-        of change in HU far from it; slices without such pixels do not count."""
+        """Of a result `[N 1 H W]` in 1/cm: `near`, the standard deviation in HU of tissue near
+        metal, and `far`, the mean absolute change in HU far from it; means over slices."""
         hu = mu_to_hu(result.clip(*WINDOW))
         change = (hu - mu_to_hu(self.images.clip(*WINDOW))).abs()
         spread = [one[m].std() for one, m in zip(hu.clip(*TISSUE_HU), self.near, strict=True)]
@@ -159,6 +155,6 @@ def regions(hu: np.ndarray, pixel: float) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _mean(values: list[Tensor]) -> float:
-    """Without what is not a number; 0 where nothing is left."""
+    """The mean of finite values, which slices without such pixels do not have; 0 of none."""
     known = [float(value) for value in values if torch.isfinite(value)]
     return float(np.mean(known)) if known else 0.0

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import logging
 import re
-from collections.abc import Callable, Mapping
-from importlib import import_module
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, get_type_hints
 
@@ -15,7 +15,6 @@ from torch import Tensor
 
 from unmetal import methods
 from unmetal.errors import InputError
-from unmetal.methods import METHODS
 from unmetal.methods.adn import ADN, Config
 from unmetal.methods.method import Method
 from unmetal.nets.adn_checkpoint import generator_from_released
@@ -23,36 +22,39 @@ from unmetal.weights import checkpoint
 
 log = logging.getLogger("unmetal")
 
-
 RELEASED = Path(__file__).parent
 """Where the package keeps its weights."""
 
 
-def load_method(name: str, source: str | Path | None = None) -> Method:
-    """A method, in evaluation mode on the CPU.
+def load_method(name: str, weights: str | Path | None = None) -> tuple[Method, checkpoint.Card]:
+    """A method, in evaluation mode on the CPU, and the card of its weights.
 
-    name: a method of `unmetal methods`; or in place of it weights or a run folder, as `source`.
-    source: the name of released weights, a weights file or folder, a run folder, or a checkpoint
-        (.pt, .pth) in the layout that ADN's authors released.
+    The card has at least `method`, `name` and `sha256`; it is empty where nothing was learned.
+
+    name: a method of `unmetal methods`; or in place of it what `weights` may be.
+    weights: the name of released weights, a weights file or folder, a run folder, or a checkpoint
+        (.pt, .pth) in the layout that ADN's authors released; None takes the method's own.
     Raises `InputError`, one line, if there is no such method or the weights cannot be used.
     """
-    known = methods.METHODS.get(name)
-    if source is None and known is None:
-        return with_weights(found(name))
-    if source is None and known is not None:
-        if not known.weights:
-            return methods.load(name).eval()
-        if known.weights not in released():
+    known = methods.find(name)
+    if known is None:
+        return load_weights(resolve_weights(name if weights is None else weights))
+    if weights is None:
+        weights = methods.all_methods()[known].weights
+        if not weights:
+            # Classical, or of another package: complete if it has nothing to learn.
+            method = methods.build(known)
+            if not method.train_inputs:
+                return method.eval(), {}
+        if weights not in released():
             raise InputError(
-                f"{name}: no weights come with this version; make them with `unmetal train "
-                f"{known.weights} --data COHORT --out RUN` and give --weights RUN"
+                f"{known}: no weights come with this version; make them with `unmetal train "
+                f"{weights or 'EXPERIMENT'} --data COHORT --out RUN` and give --weights RUN"
             )
-        source = known.weights
-    assert source is not None
-    method = with_weights(found(source))
-    if known is not None and type(method).__name__ != known.where.split(":")[1]:
-        raise InputError(f"{source}: weights of {type(method).__name__}, not of {name}")
-    return method
+    method, card = load_weights(resolve_weights(weights))
+    if card["method"] != known:
+        raise InputError(f"{weights}: weights of {card['method']}, not of {known}")
+    return method, card
 
 
 def released() -> list[str]:
@@ -60,31 +62,43 @@ def released() -> list[str]:
     return sorted(path.parent.name for path in RELEASED.glob("*/card.md"))
 
 
-def found(source: str | Path) -> Path:
-    """The weights that a name or path means."""
-    if str(source) in released():
-        return RELEASED / str(source)
+def resolve_weights(source: str | Path) -> Path:
+    """The file or folder of weights that a name or path means.
+
+    A name, in any case, is that of released weights or of a method whose default they are; a path
+    a weights file or folder, a run folder or a checkpoint. Raises `InputError`.
+    """
+    names = released()
+    known = methods.find(str(source))
+    for name in (str(source).lower(), methods.all_methods()[known].weights if known else ""):
+        if name in names:
+            return RELEASED / name
     path = Path(source)
     if not path.exists():
-        there = ", ".join([*methods.METHODS, *released()])
+        there = ", ".join([*methods.all_methods(), *names])
         raise InputError(f"no method '{source}', weights or run folder; there are {there}")
     return path / "weights" if (path / "weights").is_dir() else path
 
 
-def with_weights(path: Path) -> Method:
-    """The method that weights belong to, with them in it."""
+def load_weights(path: Path) -> tuple[Method, checkpoint.Card]:
+    """The method that weights belong to, with these in it, and their card."""
+    name = path.parent.name if path.name == "weights" else path.stem
     if path.suffix in {".pt", ".pth"}:
-        return load_released_adn(path)
+        sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
+        return load_released_adn(path), {"method": "adn", "name": name, "sha256": sha256}
     state, card = checkpoint.load(path)
     if card.get("caution"):
         log.warning("%s: %s", path.name, card["caution"])
     method = method_from_card(card)
-    fill(method, {name: tensor.float() for name, tensor in state.items()}, path)
-    return method.eval().requires_grad_(False)
+    load_state(method, {name: tensor.float() for name, tensor in state.items()}, path)
+    return method.eval().requires_grad_(False), {**card, "name": name}
 
 
-def fill(method: Method, state: dict[str, Tensor], path: Path) -> None:
-    """Load weights; whole players may be absent, such as critics, which only training needs."""
+def load_state(method: Method, state: dict[str, Tensor], path: Path) -> None:
+    """Load weights in place; whole players may be absent, such as discriminators.
+
+    Raises `InputError` if they do not fit.
+    """
     players = {name.split(".")[0] for name in state}
     try:
         missing, unexpected = method.load_state_dict(state, strict=False)
@@ -108,31 +122,20 @@ def load_released_adn(path: Path) -> ADN:
     return method.eval().requires_grad_(False)
 
 
-def method_class(name: str) -> Callable[[Any], Method]:
-    """The class of a learned method by its name; it takes the `Config` beside it."""
-    module, kind = METHODS[name].where.split(":")
-    return getattr(import_module(module), kind)
-
-
-def config_class(name: str) -> Any:
-    """The `Config` of a learned method by its name."""
-    return import_module(METHODS[name].where.split(":")[0]).Config
-
-
-def method_from_card(card: dict[str, Any]) -> Method:
-    """The method that a card describes, with fresh weights.
+def method_from_card(card: Mapping[str, Any]) -> Method:
+    """The method that a card describes, with initial weights.
 
     Raises `InputError` if this version does not know it.
     """
     try:
-        config = from_dict(config_class(card["method"]), card["method_config"])
-        return method_class(card["method"])(config)
+        config = from_dict(methods.config_class(card["method"]), card["method_config"])
+        return methods.build(card["method"], config)
     except (KeyError, TypeError, AttributeError) as error:
         raise InputError(f"weights of another version of unmetal: {error}") from error
 
 
 def from_dict(kind: Any, values: Any, hints: Mapping[str, Any] | None = None) -> Any:
-    """The dataclass that `dataclasses.asdict` and JSON have taken apart.
+    """Undo `dataclasses.asdict` and a passage through JSON.
 
     hints: the types of fields whose annotation leaves them open.
     """
