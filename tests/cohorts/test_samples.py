@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-from unmetal.cohorts.cohort import Cohort
+from unmetal.cohorts.cohort import Cohort, SliceTransform
 from unmetal.cohorts.metal_shapes import Placement, Shapes
-from unmetal.cohorts.samples import Config, Samples, SliceTransform
+from unmetal.cohorts.samples import Config, Samples
 from unmetal.cohorts.splits import roles
 from unmetal.errors import InputError
 from unmetal.units import hu_to_mu

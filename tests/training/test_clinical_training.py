@@ -9,10 +9,11 @@ import torch
 from archives import deeplesion, hospital, slice_of
 
 from unmetal.__main__ import main
+from unmetal.cohorts.cohort import SliceTransform
 from unmetal.cohorts.preparation.prepare import prepare
 from unmetal.cohorts.preparation.request import Request
 from unmetal.cohorts.prepared import Prepared
-from unmetal.cohorts.unpaired import Config, SliceTransform, Unpaired, render
+from unmetal.cohorts.unpaired import Config, Unpaired, render
 from unmetal.errors import InputError
 from unmetal.methods import adn
 from unmetal.methods.method import Method

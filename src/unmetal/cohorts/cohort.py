@@ -18,6 +18,16 @@ ROLES = ("affected", "clean", "validation")
 
 
 @dataclass(frozen=True)
+class SliceTransform:
+    """A slice and its augmentation."""
+
+    slice: int
+    flip: bool = False
+    zoom: float = 1.0
+    rotation: float = 0.0
+
+
+@dataclass(frozen=True)
 class Cohort:
     """Metal-free slices to learn from, and shapes of metal to put into them."""
 
@@ -82,3 +92,13 @@ class Cohort:
             raise InputError(
                 f"{path}: not a cohort ({error}); recipes/syn_cohort.py makes one"
             ) from error
+
+
+def sampling_weights(patients: np.ndarray, by_patient: bool) -> np.ndarray:
+    """The probability of each slice, float64 `[n]`, given its patient, str `[n]`.
+
+    by_patient: a patient weighs the square root of the number of his slices; else all are alike.
+    """
+    _, which, count = np.unique(patients, return_inverse=True, return_counts=True)
+    weights = count[which] ** (-0.5 if by_patient else 0.0)
+    return weights / weights.sum()

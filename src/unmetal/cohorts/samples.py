@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from unmetal.cohorts.cohort import Cohort
+from unmetal.cohorts.cohort import Cohort, SliceTransform, sampling_weights
 from unmetal.cohorts.metal_shapes import MetalSampler, Placement, Shapes
 from unmetal.physics.derive import downsample
 from unmetal.physics.implants.kinds import Hardware
@@ -53,16 +53,6 @@ class Config:
     by_patient: bool = True
     """Weight a patient by the square root of the number of his slices; all slices alike otherwise,
     where one patient with half of all slices would be half of all samples."""
-
-
-@dataclass(frozen=True)
-class SliceTransform:
-    """A slice and its augmentation."""
-
-    slice: int
-    flip: bool = False
-    zoom: float = 1.0
-    rotation: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -187,13 +177,6 @@ class Samples:
             # Bicubic interpolation undershoots at edges.
             mu = moved[0].clamp_min(0)
         return mu.flip(-1) if transform.flip else mu
-
-
-def sampling_weights(patients: np.ndarray, by_patient: bool) -> np.ndarray:
-    """The probability of each slice, float64 `[n]`, given its patient, str `[n]`; see `Config`."""
-    _, which, count = np.unique(patients, return_inverse=True, return_counts=True)
-    weights = count[which] ** (-0.5 if by_patient else 0.0)
-    return weights / weights.sum()
 
 
 def collate(scans: Sequence[Scan]) -> Scan:

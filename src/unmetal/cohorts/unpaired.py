@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
+from unmetal.cohorts.cohort import SliceTransform, sampling_weights
 from unmetal.cohorts.prepared import Prepared
-from unmetal.cohorts.samples import SliceTransform, sampling_weights
 from unmetal.physics.derive import downsample
 from unmetal.scan import Scan
 from unmetal.units import hu_to_mu

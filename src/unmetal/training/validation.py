@@ -7,8 +7,9 @@ import torch
 from scipy import ndimage
 from torch import Tensor
 
+from unmetal.cohorts.cohort import SliceTransform
 from unmetal.cohorts.prepared import Prepared
-from unmetal.cohorts.samples import BODY_HU, Samples, SampleSpec, SliceTransform
+from unmetal.cohorts.samples import BODY_HU, Samples, SampleSpec
 from unmetal.cohorts.splits import VALIDATION
 from unmetal.cohorts.unpaired import Config, render
 from unmetal.methods.method import Method
