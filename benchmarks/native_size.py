@@ -31,10 +31,19 @@ from unmetal.physics.derive import body_mask, complete
 from unmetal.physics.implants.primitives import choose_implants, draw_implants
 from unmetal.physics.scanner import clinical, reprojection
 from unmetal.physics.simulate import Protocol, simulate
-from unmetal.reduction.network_image import READS, consistent, reduce_native
-from unmetal.reduction.reduce_volume import restore_detail
+from unmetal.reduction.network_image import (
+    CONSISTENCY_INPUTS,
+    correct_tissue_offsets,
+    crop_resize,
+    enforce_data_consistency,
+    frame_of,
+    network_image,
+    paste_back,
+    wiener_gate,
+)
+from unmetal.reduction.reduce_volume import find_bodies, restore_detail
 from unmetal.scan import Scan
-from unmetal.units import hu_to_mu, mu_to_hu
+from unmetal.units import WINDOW, hu_to_mu, mu_to_hu
 from unmetal.weights.load import load_method
 
 WAYS = [
@@ -42,6 +51,10 @@ WAYS = [
     for way in ("network", "artifact", "clear artifact")
     for restore in (False, True)
 ]
+"""What is given back at native size: the network's own image there; its artifact at the size it was
+trained at; that artifact only as far as it stands out of the network's usual error. `restore` takes
+the network's offset in each tissue out."""
+
 TISSUES = {"lung": (-900, -700), "fat": (-130, -60), "muscle": (20, 90)}
 
 
@@ -78,23 +91,47 @@ def offsets(output, image, truth, body):
     return found
 
 
+def network_only(method, scan, pixel, way, restore):
+    """The network's result, `[1 1 H W]` in 1/cm, given back in one of the `WAYS`."""
+    image = scan.image
+    if way == "network":
+        result = method.reduce(scan)
+        return correct_tissue_offsets(result, image) if restore else result
+    frame = frame_of(body_of(scan, pixel)[0])
+    small = crop_resize(image[0], frame, method.input_size)[None]
+    result = method.reduce(Scan(small))
+    result = correct_tissue_offsets(result, small) if restore else result
+    artifact = small.clip(*WINDOW) - result
+    if way == "clear artifact":
+        artifact = wiener_gate(artifact, small)
+    return image - paste_back(artifact[0], frame, image[0])[None]
+
+
+def body_of(scan, pixel):
+    """The patient, bool `[1 H W]`."""
+    return find_bodies(mu_to_hu(scan.image[:, 0]).numpy(), pixel)
+
+
 def outputs_of(method, scan, pixel):
     """HU by name, and the seconds that each took."""
-    known = complete(scan_alone(scan, pixel), READS, pixel)
+    known = complete(scan_alone(scan, pixel), CONSISTENCY_INPUTS, pixel)
 
     def rays(image):
         return restore_detail(image, known.image, scan.image)
+
+    def consistent(image):
+        return rays(enforce_data_consistency(image, scan.image, known))
 
     makers = {
         "input": lambda: scan.image,
         "LI": lambda: rays(li_image(known)),
         "NMAR": lambda: rays(nmar_image(known)),
-        "image, consistent": lambda: rays(consistent(scan.image, scan.image, known)),
+        "image, consistent": lambda: consistent(scan.image),
     }
     for name, way, restore in WAYS:
-        makers[name] = partial(reduce_native, method, scan, pixel, way, restore)
-    makers["consistent"] = lambda: rays(
-        consistent(reduce_native(method, scan, pixel), scan.image, known)
+        makers[name] = partial(network_only, method, scan, pixel, way, restore)
+    makers["consistent"] = lambda: consistent(
+        network_image(method, scan.image, body_of(scan, pixel))
     )
     made = {name: timed(make, torch.device("cpu")) for name, make in makers.items()}
     return {name: (mu_to_hu(image), seconds) for name, (image, seconds) in made.items()}

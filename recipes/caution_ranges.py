@@ -75,7 +75,7 @@ def of_slice(source: Path, row: dict[str, str]) -> dict[str, float]:
         "fov": pixel * max(hu.shape),
         "size": cautions.longer_side(body, pixel),
         "cut": cautions.edge_share(body),
-        "kernel": cautions.sharpness(hu, body),
+        "kernel": cautions.noise_texture(hu, body),
     }
 
 
@@ -109,7 +109,7 @@ def after(method, volume: Volume, metal: np.ndarray) -> dict[str, float]:
     reduced = reduce_volume(volume, method, metal=metal, flips=True)
     bodies = np.stack([body_mask(hu, volume.spacing[2]) for hu in volume.hu])
     change = reduced.volume.hu - volume.hu
-    facts = {"far": cautions.far_change(change, metal, bodies, volume.spacing[2])}
+    facts = {"far": cautions.mean_abs_change_far(change, metal, bodies, volume.spacing[2])}
     if reduced.disagreement is not None:
         facts["flips"] = cautions.largest_mean(reduced.disagreement, bodies & ~metal)
     return facts

@@ -88,7 +88,7 @@ def reduce(
     chosen = load(method, device=device) if isinstance(method, str) else method.to(where)
     volume = series if isinstance(series, Volume) else as_volume(series, spacing)
     reduced = reduce_volume(volume, chosen, threshold=metal_hu, device=where)
-    reduced.say()
+    reduced.log_warnings()
     result: Volume | np.ndarray = reduced.volume
     if not isinstance(series, Volume):
         result = reduced.volume.hu.reshape(np.shape(series))

@@ -24,7 +24,15 @@ from unmetal.__main__ import main
 from unmetal.errors import InputError
 from unmetal.files.dicom.inventory import CTSeries, scan
 from unmetal.files.staging import alone
-from unmetal.reduction.batch.plan import DONE, FAILED, Item, Outcome, Plan, carry_out, judge
+from unmetal.reduction.batch.plan import (
+    DONE,
+    FAILED,
+    Item,
+    Outcome,
+    Plan,
+    raise_if_failed,
+    run_plan,
+)
 from unmetal.reduction.batch.summary import COLUMNS, SUMMARY
 from unmetal.workers import DIED, side_by_side
 
@@ -308,8 +316,8 @@ def test_a_folder_of_other_things_is_left_alone(tree, tmp_path, capsys):
 def test_two_runs_do_not_share_an_output(tmp_path):
     nothing = Plan(tmp_path, tmp_path, (), (), 0)
     with alone(tmp_path), pytest.raises(InputError, match="another run"):
-        carry_out(nothing, lambda items: iter(()))
-    carry_out(nothing, lambda items: iter(()))
+        run_plan(nothing, lambda items: iter(()))
+    run_plan(nothing, lambda items: iter(()))
 
 
 @pytest.mark.recipe
@@ -370,9 +378,9 @@ def test_a_bug_ends_one_series_only(tree, tmp_path, monkeypatch, capsys):
 def test_failures_are_judged_after_the_rest():
     done = replace(item("a"), status=DONE)
     plan = Plan(Path("in"), Path("out"), (done,), (), 0)
-    judge(plan)
+    raise_if_failed(plan)
     with pytest.raises(InputError, match="1 of 2 series failed, first b"):
-        judge(replace(plan, items=(done, replace(item("b"), status=FAILED))))
+        raise_if_failed(replace(plan, items=(done, replace(item("b"), status=FAILED))))
 
 
 def test_the_common_folder_of_a_series_is_found():

@@ -12,17 +12,17 @@ import pytest
 from ct_files import ct_image, save
 from PIL import Image
 
-from unmetal import files
+from unmetal import files, software
 from unmetal.__main__ import main
 from unmetal.display.look import Box, PanelStyle
 from unmetal.errors import InputError
-from unmetal.reduction.cautions import Caution
-from unmetal.reduction.reduce_volume import Reduced
+from unmetal.reduction.cautions import QualityFlag
+from unmetal.reduction.reduce_volume import Reduced, find_bodies
 from unmetal.reduction.report.changes import changes
-from unmetal.reduction.report.numbers import NOTICE, Made, record
+from unmetal.reduction.report.numbers import NOTICE, RunInfo, report_data
 from unmetal.reduction.report.page import NUMBERS, PAGE, render, require_apart, write_report
-from unmetal.reduction.report.panels import difference, grey, outline
-from unmetal.reduction.report.shown_slices import MOST, chosen
+from unmetal.reduction.report.panels import difference, gray, outline, simplified
+from unmetal.reduction.report.shown_slices import MOST, choose_slices
 
 SIDE = 96
 SECRETS = ("Nobody", "secret-7", "Thorax", "1.2.826", "very-private")
@@ -66,13 +66,13 @@ def reduced(folder: Path) -> Reduced:
     kept = metal | ~metal.any((1, 2))[:, None, None] | (source.hu < -500)
     result = np.where(kept, source.hu, source.hu - change)
     doubt = np.where(result != source.hu, np.abs(change), 0).astype(np.float32)
-    cautions = (Caution("kernel", "a <sharp> kernel & more"),)
-    return Reduced(
-        source, source.with_hu(result), metal, cautions, doubt, clipped=np.array([0, 3, 0, 0])
-    )
+    cautions = (QualityFlag("kernel", "a <sharp> kernel & more"),)
+    bodies = find_bodies(source.hu, 4.0, metal)
+    clipped = np.array([0, 3, 0, 0])
+    return Reduced(source, source.with_hu(result), metal, bodies, cautions, doubt, clipped)
 
 
-MADE = Made(
+RUN = RunInfo(
     "ADN",
     12.5,
     weights="adn-syn",
@@ -109,7 +109,7 @@ class Seen(HTMLParser):
 
 @pytest.fixture(scope="module")
 def rendered(reduced: Reduced) -> tuple[str, dict]:
-    page, numbers = render(reduced, MADE)
+    page, numbers = render(reduced, RUN)
     return page, json.loads(numbers)
 
 
@@ -180,7 +180,7 @@ def test_nobody_is_named_unless_asked_for(reduced, rendered):
     for secret in SECRETS:
         assert secret not in page
         assert secret not in json.dumps(numbers)
-    page, asked = render(reduced, MADE, identifiers=True)
+    page, asked = render(reduced, RUN, identifiers=True)
     for secret in SECRETS:
         assert secret in page
         assert secret in asked
@@ -194,9 +194,9 @@ def test_the_json_says_what_the_page_says(reduced, rendered):
     assert [one["slice"] for one in numbers["slices"]] == [2, 3]
     assert [one["name"] for one in numbers["slices"]] == ["image 1", "image 2"]
     assert numbers["clipped"] == 3
-    assert numbers["made"]["sha256"] == "ab" * 32
-    assert set(numbers["made"]["versions"]) == {"unmetal", "torch", "numpy", "python"}
-    again = record(reduced, changes(reduced), MADE)
+    assert numbers["run"]["sha256"] == "ab" * 32
+    assert set(numbers["run"]["versions"]) == {*software.versions()}
+    again = report_data(reduced, changes(reduced), RUN)
     assert json.loads(json.dumps(again, allow_nan=False)) == numbers
     whole, parts = numbers["changes"], numbers["changes"]["by_distance"].values()
     assert sum(part["ml"] for part in parts) == pytest.approx(whole["all"]["ml"], rel=1e-3)
@@ -208,7 +208,7 @@ def test_the_json_says_what_the_page_says(reduced, rendered):
 def test_a_broken_promise_cannot_be_overlooked(reduced):
     hu = reduced.volume.hu.copy()
     hu[1][reduced.metal[1]] -= 1
-    page, _ = render(replace(reduced, volume=reduced.volume.with_hu(hu)), MADE)
+    page, _ = render(replace(reduced, volume=reduced.volume.with_hu(hu)), RUN)
     text = " ".join(" ".join(Seen(page).texts).split())
     assert "NOT left alone as promised: do not use this result" in text
     assert "the same after, voxel for voxel" not in text
@@ -216,13 +216,9 @@ def test_a_broken_promise_cannot_be_overlooked(reduced):
 
 
 def test_a_series_without_metal_is_said_to_be_unchanged(reduced):
-    nothing = Reduced(
-        reduced.source,
-        reduced.source,
-        np.zeros(reduced.metal.shape, bool),
-        clipped=np.zeros(4, int),
-    )
-    page, numbers = render(nothing, MADE)
+    none = np.zeros(reduced.metal.shape, bool)
+    nothing = Reduced(reduced.source, reduced.source, none, none, clipped=np.zeros(4, int))
+    page, numbers = render(nothing, RUN)
     text = " ".join(" ".join(Seen(page).texts).split())
     assert "0 of 4" in text
     assert "every pixel is as it was" in text
@@ -236,7 +232,7 @@ def test_every_picture_says_research_use_only_in_its_pixels():
         np.zeros((80, 120), bool),
         PanelStyle(Box(0, 80, 0, 120)),
     )
-    for panel in (grey("a", flat, metal, look), difference("b", flat, metal, metal, look)):
+    for panel in (gray("a", flat, metal, look), difference("b", flat, metal, metal, look)):
         picture = Image.open(BytesIO(b64decode(panel.picture.partition(",")[2]))).convert("RGB")
         pixels = np.asarray(picture, int)
         assert picture.width >= 320
@@ -257,27 +253,40 @@ def test_metal_is_outlined_where_it_is():
     assert points[:, 1].max() == pytest.approx((30 - 10) * 2, abs=1.1)
 
 
+def test_a_simplified_line_stays_within_its_tolerance():
+    angle = np.linspace(0, 2 * np.pi, 400)
+    circle = 50 * np.stack([np.cos(angle), np.sin(angle)], 1)
+    line = simplified(circle, 0.5)
+    assert len(line) < 40
+    assert np.array_equal(line[[0, -1]], circle[[0, -1]])
+    # The middle of a chord is where it is farthest from the circle.
+    middles = np.hypot(*((line[1:] + line[:-1]) / 2).T)
+    assert (50 - middles).max() <= 0.5
+    square = np.array([[0, 0], [1, 0], [2, 0], [2, 2], [1, 2], [0, 2], [0, 0]], float)
+    assert len(simplified(square, 0.1)) == 5
+
+
 def test_of_many_slices_those_that_matter_are_shown_large(reduced):
     found = changes(reduced)
     one = found.slices[0]
-    many = tuple(replace(one, index=i, metal=i == 17, doubtful=i == 33) for i in range(50))
-    large = chosen(replace(found, slices=many))
+    many = tuple(replace(one, index=i, metal=i == 17, disagreement_p99=i == 33) for i in range(50))
+    large = choose_slices(replace(found, slices=many))
     places = [it.index for it in large]
     assert len(places) == MOST
     assert places == sorted(places)
     assert {17, 33} <= set(places)
-    assert chosen(found) == list(found.slices)
+    assert choose_slices(found) == list(found.slices)
 
 
 def test_a_report_replaces_nothing_unasked_and_appears_whole(reduced, tmp_path, monkeypatch):
     out = tmp_path / "report"
-    write_report(reduced, MADE, out)
+    write_report(reduced, RUN, out)
     assert {path.name for path in out.iterdir()} == {PAGE, NUMBERS}
     (out / PAGE).write_text("mine")
     with pytest.raises(InputError, match="--force"):
-        write_report(reduced, MADE, out)
+        write_report(reduced, RUN, out)
     assert (out / PAGE).read_text() == "mine"
-    write_report(reduced, MADE, out, force=True)
+    write_report(reduced, RUN, out, force=True)
     assert (out / PAGE).read_text().startswith("<!doctype html>")
 
     def full(*_: object, **__: object) -> None:
@@ -285,7 +294,7 @@ def test_a_report_replaces_nothing_unasked_and_appears_whole(reduced, tmp_path, 
 
     monkeypatch.setattr(Path, "write_text", full)
     with pytest.raises(InputError, match="No space left"):
-        write_report(reduced, MADE, tmp_path / "other")
+        write_report(reduced, RUN, tmp_path / "other")
     assert not (tmp_path / "other").exists()
 
 
@@ -308,7 +317,7 @@ def test_reduce_reports(folder, tmp_path, capsys):
     change = after.hu - before.hu
     assert numbers["changes"]["all"]["fall_hu"] == change.min()
     assert numbers["changes"]["all"]["rise_hu"] == change.max()
-    assert numbers["made"]["method"] == "LI"
+    assert numbers["run"]["method"] == "LI"
     assert all(check["kept"] for check in numbers["checks"])
     assert "very-private" not in (report / PAGE).read_text()
     capsys.readouterr()

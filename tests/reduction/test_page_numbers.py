@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 
 from unmetal.metrics.strata import BANDS, BANDS_MM, TISSUES
-from unmetal.reduction.reduce_volume import Reduced
-from unmetal.reduction.report.changes import Tally, changes, tally
+from unmetal.reduction.reduce_volume import Reduced, find_bodies
+from unmetal.reduction.report.changes import ChangeStats, change_stats, changes
 from unmetal.reduction.report.charts import levels_chart
-from unmetal.reduction.report.findings import checks, doubts
-from unmetal.reduction.report.numbers import numbers
-from unmetal.reduction.report.wording import duration, hu, ml, number, percent, slices
+from unmetal.reduction.report.findings import caveats, checks
+from unmetal.reduction.report.format import duration, hu, ml, number, percent, slices
+from unmetal.reduction.report.numbers import stats_data
 from unmetal.scan import Volume
 
 PIXEL = 2.0
@@ -45,23 +45,24 @@ def series(change: np.ndarray, **others: object) -> Reduced:
     result[1] += change
     mask = np.zeros(result.shape, bool)
     mask[1] = metal()
+    bodies = find_bodies(source.hu, PIXEL, mask)
     return replace(
-        Reduced(source, source.with_hu(result), mask, clipped=np.zeros(3, int)),
+        Reduced(source, source.with_hu(result), mask, bodies, clipped=np.zeros(3, int)),
         **others,  # type: ignore[arg-type]
     )
 
 
-def counted(change: np.ndarray | float, where: np.ndarray | None = None) -> Tally:
+def counted(change: np.ndarray | float, where: np.ndarray | None = None) -> ChangeStats:
     inside = (body() if where is None else where) & ~metal()
-    return tally(slice_(), slice_() + change, metal(), inside, PIXEL)
+    return change_stats(slice_(), slice_() + change, metal(), inside, PIXEL)
 
 
 def test_every_voxel_is_counted_once():
     whole = counted(7.0)
     inside = int((body() & ~metal()).sum())
-    assert whole.voxels.sum() == whole.changed.sum() == whole.became.sum() == inside
+    assert whole.voxels.sum() == whole.changed.sum() == whole.transitions.sum() == inside
     assert whole.by_tissue("voxels").sum() == whole.by_band("voxels").sum() == inside
-    assert np.array_equal(whole.became.sum(1), whole.by_tissue("voxels"))
+    assert np.array_equal(whole.transitions.sum(1), whole.by_tissue("voxels"))
     assert whole.total.sum() == pytest.approx(7 * inside)
 
 
@@ -72,7 +73,7 @@ def test_tallies_of_parts_add_up_to_the_whole():
     left[:, :50] = True
     parts = counted(change, body() & left) + counted(change, body() & ~left)
     whole = counted(change)
-    for field in fields(Tally):
+    for field in fields(ChangeStats):
         if field.name != "levels":  # erosion is not the same at the cut
             assert np.allclose(getattr(parts, field.name), getattr(whole, field.name)), field.name
 
@@ -88,15 +89,15 @@ def test_a_change_is_found_in_its_band_and_its_tissue():
     assert found.rise[place] == 50
     assert found.fall.min() == 0
     fat, soft = TISSUES.index("fat"), TISSUES.index("soft tissue")
-    assert found.became[fat, soft] == 0
-    assert counted(np.where(change, 100, 0)).became[fat, soft] == found.changed[place]
+    assert found.transitions[fat, soft] == 0
+    assert counted(np.where(change, 100, 0)).transitions[fat, soft] == found.changed[place]
 
 
 def test_bands_end_where_they_say():
     line = np.zeros((1, 100), bool)
     line[0, 0] = True
     flat = np.zeros((1, 100), np.float32)
-    found = tally(flat, flat, line, ~line, 1.0)
+    found = change_stats(flat, flat, line, ~line, 1.0)
     widths = np.diff([0, *BANDS_MM])
     assert list(found.by_band("voxels")) == [*widths, 100 - 1 - BANDS_MM[-1]]
 
@@ -105,7 +106,7 @@ def test_levels_tell_the_same_voxels_before_and_after():
     rng = np.random.default_rng(1)
     noise = rng.normal(0, 20, (SIDE, SIDE)).astype(np.float32)
     inside = body() & ~metal()
-    found = tally(slice_() + 30 + noise, slice_() + noise, metal(), inside, PIXEL)
+    found = change_stats(slice_() + 30 + noise, slice_() + noise, metal(), inside, PIXEL)
     count, one, ones, two, twos = np.moveaxis(found.levels, -1, 0)
     use = count > 20
     assert use[:, 2:].all()
@@ -155,33 +156,32 @@ def test_padding_must_not_change():
     assert changes(padded).slices[0].outside == padding[1].sum()
 
 
-def test_where_not_to_believe_it_is_said_with_numbers():
+def test_where_not_to_believe_it_is_said_with_stats_data():
     rows, columns = np.mgrid[:SIDE, :SIDE]
     near = np.hypot(rows - 47.5, columns - 47.5) * PIXEL < 9
     change = np.where(near & ~metal(), -60.0, 0.0)
     change[70, 20] = 500.0
     doubt = np.zeros((3, SIDE, SIDE), np.float32)
     doubt[1, 40:56, 40:56] = 90
-    said = doubts(changes(series(change, disagreement=doubt)))
+    said = caveats(changes(series(change, disagreement=doubt)))
     assert said[0].startswith("Within 5 mm of metal")
     assert any("mirrored: most in slice 2" in one and "by 90 HU or more" in one for one in said)
     assert any("read as bone" in one for one in said)
     assert any("Farther than 40 mm" in one and "up to 500 HU" in one for one in said)
-    assert (
-        doubts(changes(series(np.zeros((SIDE, SIDE)), metal=np.zeros((3, SIDE, SIDE), bool)))) == []
-    )
+    nothing = series(np.zeros((SIDE, SIDE)), metal=np.zeros((3, SIDE, SIDE), bool))
+    assert caveats(changes(nothing)) == []
 
 
 def test_numbers_of_no_voxel_are_none_not_nan():
     found = counted(0.0, np.zeros((SIDE, SIDE), bool))
-    table = numbers(found, 0.01, compared=True)
+    table = stats_data(found, 0.01, compared=True)
     assert table["all"]["mean_hu"] is None
     assert table["levels"]["fat"]["0 to 5 mm"]["before_hu"] is None
     assert levels_chart(table["levels"]) is None
 
 
 def test_the_chart_stays_inside_of_itself():
-    chart = levels_chart(numbers(counted(-25.0), 0.012, compared=False)["levels"])
+    chart = levels_chart(stats_data(counted(-25.0), 0.012, compared=False)["levels"])
     assert chart is not None
     for arrow in chart.arrows:
         assert 80 < min(arrow.before, arrow.after) <= max(arrow.before, arrow.after) < chart.width

@@ -1,5 +1,6 @@
 """A volume goes in whole and comes out whole: what was not touched is the same to the bit."""
 
+import hashlib
 from dataclasses import replace
 
 import numpy as np
@@ -11,9 +12,13 @@ import unmetal
 from unmetal.errors import InputError
 from unmetal.methods import build
 from unmetal.methods.method import Method
+from unmetal.physics import derive
 from unmetal.physics.scanner import clinical
 from unmetal.physics.simulate import Protocol, simulate
+from unmetal.reduction import cautions
+from unmetal.reduction import reduce_volume as reduce_volume_module
 from unmetal.reduction.reduce_volume import find_metal, reduce_volume, restore_detail
+from unmetal.reduction.report import changes as changes_module
 from unmetal.scan import Scan, Volume
 from unmetal.units import hu_to_mu, mu_to_hu
 
@@ -148,9 +153,26 @@ def test_mirrored_slices_are_compared_for_methods_that_learned() -> None:
     assert reduce_volume(VOLUME, build("li"), flips=True).disagreement is None
 
 
+def test_the_body_of_a_slice_is_sought_once_in_each_state(monkeypatch) -> None:
+    sought = []
+
+    def counting(hu: np.ndarray, pixel: float) -> np.ndarray:
+        sought.append(hashlib.sha256(hu.tobytes()).hexdigest())
+        return derive.body_mask(hu, pixel)
+
+    for module in (reduce_volume_module, cautions, changes_module):
+        monkeypatch.setattr(module, "body_mask", counting)
+    reduced = reduce_volume(VOLUME, Learned(0.0), flips=True)
+    changes_module.changes(reduced)
+    # Slice 1 as it came, corrected, and as it is written; one of the two others, which are equal,
+    # for the texture of their noise, twice.
+    assert len(sought) == 5
+    assert len(set(sought)) == 4
+
+
 def test_all_that_a_report_needs_comes_back() -> None:
     reduced = reduce_volume(VOLUME, build("li"))
     assert reduced.source is VOLUME
     assert list(reduced.changed) == list(reduced.affected) == [1]
     assert list(reduced.clipped) == [0, 0, 0]
-    assert {caution.key for caution in reduced.warnings} <= {"far"}
+    assert {flag.key for flag in reduced.warnings} <= {"far"}

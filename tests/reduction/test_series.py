@@ -222,7 +222,7 @@ def test_its_own_series_is_refused_unless_told(
     with pytest.raises(InputError, match="unmetal made this series"):
         run(tmp_path / name, tmp_path / "again")
     again = run(tmp_path / name, tmp_path / "again", force=True)
-    assert "again" in [caution.key for caution in again.reduced.warnings]
+    assert "again" in [flag.key for flag in again.reduced.warnings]
     assert "unmetal made this series already" in caplog.text
     made_by = pydicom.dcmread(tmp_path / "again" / "IM1").ContributingEquipmentSequence
     assert len(made_by) == 2
@@ -254,7 +254,7 @@ def test_values_that_do_not_fit_are_counted_and_warned_of(series: Path, tmp_path
     done = run(series, tmp_path / "out", replace(DIMMER, method=Glow()))
     clipped = done.reduced.clipped
     assert list(np.flatnonzero(clipped)) == list(AFFECTED)
-    assert "clipped" in [caution.key for caution in done.reduced.warnings]
+    assert "clipped" in [flag.key for flag in done.reduced.warnings]
     at_the_end = stored(tmp_path / "out") == 32767
     np.testing.assert_array_equal(at_the_end.sum((1, 2)), clipped)
     assert done.reduced.volume.hu.max() == 32767 - 1024

@@ -46,21 +46,34 @@ class Reduce:
 
     def run(self) -> None:
         """Read, reduce, write, report; raises `InputError`."""
+        from unmetal.device import choose_device  # noqa: PLC0415
         from unmetal.reduction.batch.plan import described  # noqa: PLC0415
         from unmetal.reduction.batch.reduce import Job  # noqa: PLC0415
+        from unmetal.reduction.reduce_series import load_tool, reduce_series  # noqa: PLC0415
+        from unmetal.reduction.report.numbers import run_info  # noqa: PLC0415
+        from unmetal.reduction.report.page import check_report, write_report  # noqa: PLC0415
 
         console_log()
-        job = Job(self.settings, self.device, self.report, self.identifiers)
-        plan = job.planned(self.input, self.output, always=self.dry_run)
+        settings, report, force = self.settings, self.report, self.settings.force
+
+        # A folder of several series: a plan, and each of them by itself.
+        job = Job(settings, self.device, report, self.identifiers)
+        plan = job.plan(self.input, self.output, always=self.dry_run)
         if plan is not None:
             print(*described(plan, every=self.dry_run), sep="\n")
-        if self.dry_run:
+            if not self.dry_run:
+                job.carry_out(plan, self.jobs)
             return
-        if plan is not None:
-            job.many(plan, self.jobs)
-            return
+
+        # One series, whatever its format.
+        if report is not None:
+            check_report(report, self.input, self.output, force=force)
+        tool = load_tool(settings, choose_device(self.device))
         with progress_bar("slices") as progress:
-            done = job.one(self.input, self.output, progress=progress)
+            done = reduce_series(self.input, self.output, settings, tool, progress=progress)
+            if report is not None:
+                info = run_info(done, tool, settings)
+                write_report(done.reduced, info, report, identifiers=self.identifiers, force=force)
         total, changed = len(done.reduced.metal), len(done.reduced.changed)
         log = logging.getLogger("unmetal")
-        log.info("%s: %d of %d slices changed (%s)", self.output, changed, total, job.tool.name)
+        log.info("%s: %d of %d slices changed (%s)", self.output, changed, total, tool.name)

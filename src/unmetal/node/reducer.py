@@ -175,7 +175,7 @@ class Reducer:
 
         reduced = reduce_series(images, target, self.config, self.tool).reduced
         warnings = [*reduced.source.meta["warnings"]]
-        warnings += [f"{caution.key}: {caution.said}" for caution in reduced.warnings]
+        warnings += [f"{flag.key}: {flag.message}" for flag in reduced.warnings]
         changed = len(reduced.changed)
         skipped = "" if changed else "nothing had to be done"
         return Outcome(len(reduced.metal), changed, tuple(dict.fromkeys(warnings)), skipped)

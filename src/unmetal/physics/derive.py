@@ -52,8 +52,11 @@ def _eroded(mask: np.ndarray, radius: float) -> np.ndarray:
     return ndimage.distance_transform_edt(np.pad(mask, 1))[1:-1, 1:-1] > radius
 
 
-def metal_mask(hu: np.ndarray, pixel: float, threshold: float = METAL_HU) -> np.ndarray:
-    """bool `[H W]`: metal inside the body. HU `[H W]`, pixels of `pixel` mm.
+def metal_mask(
+    hu: np.ndarray, pixel: float, threshold: float = METAL_HU, body: np.ndarray | None = None
+) -> np.ndarray:
+    """bool `[H W]`: metal inside the body. HU `[H W]`, pixels of `pixel` mm; body: where
+    `body_mask` of the slice is known already.
 
     A connected piece above `GROW * threshold` counts when it exceeds `threshold` somewhere and
     lies in the body for the most part. Its edge is where it falls to `EDGE` of its peak. Where the
@@ -71,7 +74,8 @@ def metal_mask(hu: np.ndarray, pixel: float, threshold: float = METAL_HU) -> np.
     edge = np.maximum(EDGE * peak, low)
     if (hu == top).sum() >= 3:
         edge = np.where(peak == top, np.maximum(edge, min(top - 1, SURE_HU)), edge)
-    inside = ndimage.mean(body_mask(hu, pixel), pieces, names)
+    body = body_mask(hu, pixel) if body is None else body
+    inside = ndimage.mean(body, pieces, names)
     edge[(peak <= threshold) | (inside < 0.5)] = np.inf
     metal = hu > np.concatenate([[np.inf], edge])[pieces]
     # What metal encloses and is denser than bone is its hollow (a port, a pacemaker).

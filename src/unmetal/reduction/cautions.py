@@ -1,4 +1,4 @@
-"""Reasons to distrust a result: what a network has not seen, and what the result itself shows.
+"""Out-of-distribution checks on the input, and sanity checks on the result.
 
 Ranges are those of the cohort that the released weights learned from (recipes/syn_cohort.py), and
 bounds are what its validation patients reach; recipes/caution_ranges.py prints every number here.
@@ -18,32 +18,33 @@ from unmetal.scan import Volume
 
 
 @dataclass(frozen=True)
-class Caution:
+class QualityFlag:
     """One reason to distrust a result."""
 
     key: str
     """A short name, for the end of a series description: `kvp`."""
 
-    said: str
-    """The sentence, with the number found and the numbers expected."""
+    message: str
+    """A sentence with the number found and the numbers expected."""
 
 
 @dataclass(frozen=True)
 class Range:
-    """What the training data had, from least to most."""
+    """The range of a quantity in the training data."""
 
     what: str
     least: float
     most: float
     unit: str = ""
 
-    def check(self, key: str, found: float | None) -> Iterator[Caution]:
-        """A caution where a number, rounded as it is said, is known and outside."""
+    def check(self, key: str, found: float | None) -> Iterator[QualityFlag]:
+        """Yield a flag where a number is known and outside."""
+        # Rounded as it is printed: nobody is to read "0.547 mm, trained with 0.547 mm".
         if found is None or self.least <= float(f"{found:.3g}") <= self.most:
             return
         between = f"{self.least:g}" + (f" to {self.most:g}" if self.most > self.least else "")
-        said = f"{self.what} {found:.3g} {self.unit}".rstrip()
-        yield Caution(key, f"{said}, trained with {between} {self.unit}".rstrip())
+        message = f"{self.what} {found:.3g} {self.unit}".rstrip()
+        yield QualityFlag(key, f"{message}, trained with {between} {self.unit}".rstrip())
 
 
 TRAINED = {
@@ -57,19 +58,20 @@ TRAINED = {
     "metal": Range("share of the body that is metal", 0, 0.0477),
 }
 """By key. Voltage: the spectrum of every simulated scan. Metal: 99.5 % of 1,500 simulated slices;
-no caution for less, which disturbs less. All others: least and most of the cohort's 357 slices."""
+less disturbs less and is not flagged. All others: least and most of the cohort's 357 slices."""
 
 FAR_MM = 40.0
-"""From here on changes count as far from metal: manufacturers' own algorithms change next to
-nothing beyond 38 mm (Quantitative phantom-based comparison of commercial CT MAR algorithms)."""
+"""Distance from metal beyond which little should change: manufacturers' own algorithms change next
+to nothing beyond 38 mm (Quantitative phantom-based comparison of commercial CT MAR algorithms)."""
 
 FAR_HU = 57.0
-"""Mean absolute change there, in the slice where it is largest: what LI, NMAR and ADN reach on 16
-slices of 11 validation patients with drawn titanium (54, 57 and 34)."""
+"""Bound of `mean_abs_change_far`: LI, NMAR and ADN reach 54, 57 and 34 on 16 slices of 11
+validation patients with simulated titanium."""
 
 FLIP_HU = 2.3
-"""Mean absolute disagreement inside the body, in the slice where it is largest: what ADN reaches on
-the same slices (2.27). Small, for its image is only the prior of a completed sinogram."""
+"""Bound of the mean disagreement with the mirrored slice, inside the body, in the slice where it is
+largest: ADN reaches 2.27 on the same slices. It is small because the network's image is only the
+prior of a completed sinogram."""
 
 REFORMATTED = {
     "REFORMATTED",
@@ -84,69 +86,98 @@ REFORMATTED = {
     "CSA RESAMPLED",
     "CURVED",
 }
-"""Values of ImageType for images made of other images: streaks no longer lie in their plane."""
+"""Values of ImageType (DICOM PS3.3 C.7.6.1.1.2, and manufacturers' own) of images made of other
+images: streaks no longer lie in their plane."""
 
 PLATEAU = 3
-"""Pixels of metal at the slice's maximum that show the end of the scale."""
+"""Pixels of metal that share the slice's maximum where the number scale ends below the metal."""
 
 
-def unusual(
-    volume: Volume, hu: np.ndarray, metal: np.ndarray, *, learned: bool
-) -> tuple[Caution, ...]:
+def check_input(
+    volume: Volume, hu: np.ndarray, metal: np.ndarray, bodies: np.ndarray, *, learned: bool
+) -> tuple[QualityFlag, ...]:
     """What is unlike CT as it comes from a scanner, and for a method that `learned`, unlike what
     it learned from.
 
-    hu: `[slices H W]`, air where the scanner saw nothing. metal: bool of that shape.
+    hu: `[slices H W]`, air where the scanner saw nothing. metal: bool of that shape. bodies: the
+    patient, bool of that shape, known at least in slices with metal.
     """
-    cautions = [*_by_header(volume)]
-    affected = np.flatnonzero(metal.any((1, 2)))
-    if len(affected):
-        pixel = volume.spacing[2]
-        bodies = np.stack([body_mask(hu[i], pixel) for i in affected])
-        cautions += _by_values(hu[affected], metal[affected], bodies)
+    flags = [*_by_header(volume)]
+    affected = metal.any((1, 2))
+    if affected.any():
+        flags += _by_values(hu[affected], metal[affected], bodies[affected])
         if learned:
-            cautions += _by_training(volume, hu, metal, bodies)
-    return tuple(cautions)
+            flags += _by_training(volume, hu, metal, bodies)
+    return tuple(flags)
 
 
-def doubtful(
+def check_result(
     change: np.ndarray,
     metal: np.ndarray,
     bodies: np.ndarray,
     pixel: float,
     disagreement: np.ndarray | None,
     clipped: int,
-) -> tuple[Caution, ...]:
-    """What the result shows. `change`, `disagreement`: HU `[n H W]` of the affected slices;
-    `metal`, `bodies`: bool of that shape; pixels of `pixel` mm; `clipped`: how many values."""
-    cautions = []
-    if (far := far_change(change, metal, bodies, pixel)) > FAR_HU:
-        said = f"changed by {far:.0f} HU on average beyond {FAR_MM:g} mm from metal"
-        cautions.append(Caution("far", f"{said}; at most {FAR_HU:g} HU on validation patients"))
-    if (
-        disagreement is not None
-        and (apart := largest_mean(disagreement, bodies & ~metal)) > FLIP_HU
-    ):
-        said = f"{apart:.1f} HU between the result and that of the mirrored slice"
-        cautions.append(Caution("flips", f"{said}; at most {FLIP_HU:g} HU on validation patients"))
-    if clipped:
-        cautions.append(Caution("clipped", f"{clipped} values do not fit what the format stores"))
-    return tuple(cautions)
+) -> tuple[QualityFlag, ...]:
+    """What the result itself shows.
 
-
-def sharpness(hu: np.ndarray, body: np.ndarray) -> float | None:
-    """How much of the noise lies between neighbours: their mean absolute difference in soft tissue
-    over that of pixels four apart. HU and bool `[H W]`; None where there is too little tissue.
-
-    Smooth kernels leave little; white noise is 1. It needs no manufacturer's name for a kernel.
+    change, disagreement: HU `[n H W]` of the slices with metal; metal, bodies: bool of that shape.
+    pixel: mm. clipped: how many values the format cannot hold.
     """
-    # By the smoothed image: the noise of a lung kernel exceeds the contrast of tissues.
+    flags = []
+    if (far := mean_abs_change_far(change, metal, bodies, pixel)) > FAR_HU:
+        message = f"changed by {far:.0f} HU on average beyond {FAR_MM:g} mm from metal"
+        bound = f"at most {FAR_HU:g} HU on validation patients"
+        flags.append(QualityFlag("far", f"{message}; {bound}"))
+    if disagreement is not None:
+        apart = largest_mean(disagreement, bodies & ~metal)
+        if apart > FLIP_HU:
+            message = f"{apart:.1f} HU between the result and that of the mirrored slice"
+            bound = f"at most {FLIP_HU:g} HU on validation patients"
+            flags.append(QualityFlag("flips", f"{message}; {bound}"))
+    if clipped:
+        message = f"{clipped} values do not fit what the format stores"
+        flags.append(QualityFlag("clipped", message))
+    return tuple(flags)
+
+
+def noise_texture(hu: np.ndarray, body: np.ndarray) -> float | None:
+    """How fine the noise is: the mean absolute difference of neighbours in soft tissue over that of
+    pixels four apart. HU and bool `[H W]`; None where there is too little soft tissue.
+
+    It is 1 for white noise and falls as the reconstruction kernel gets smoother. Measured because
+    manufacturers have no common names for kernels.
+    """
+    # Soft tissue is found in a smoothed image: the noise of a lung kernel exceeds the contrast of
+    # tissues. Two pixels of erosion keep the edges of organs out.
     smooth = ndimage.gaussian_filter(hu, 2)
     soft = ndimage.binary_erosion(body & (smooth > -20) & (smooth < 120), iterations=2)
     near, apart = (
         np.abs(hu[:, n:] - hu[:, :-n])[soft[:, n:] & soft[:, :-n]].astype(float) for n in (1, 4)
     )
     return None if len(apart) < 500 or not apart.any() else float(near.mean() / apart.mean())
+
+
+def mean_abs_change_far(
+    change: np.ndarray, metal: np.ndarray, bodies: np.ndarray, pixel: float
+) -> float:
+    """HU: the mean absolute change of the body beyond `FAR_MM` from metal, in the slice where it is
+    largest. Not the root mean square over all that is far, which `metrics.no_reference` measures.
+
+    change: HU `[n H W]`. metal, bodies: bool of that shape. pixel: mm.
+    """
+    # Distances lie within a slice: streaks do, too.
+    distance = np.stack([ndimage.distance_transform_edt(~one, sampling=pixel) for one in metal])
+    return largest_mean(np.abs(change), bodies & (distance > FAR_MM))
+
+
+def largest_mean(values: np.ndarray, where: np.ndarray) -> float:
+    """The largest mean over `where` of a slice that has at least 1,000 such pixels; 0 if none has.
+
+    values: `[n H W]`, any unit. where: bool of that shape.
+    """
+    pairs = zip(values, where, strict=True)
+    return max((float(v[w].mean()) for v, w in pairs if w.sum() >= 1000), default=0.0)
 
 
 def edge_share(body: np.ndarray) -> float:
@@ -156,71 +187,81 @@ def edge_share(body: np.ndarray) -> float:
 
 
 def longer_side(body: np.ndarray, pixel: float) -> float:
-    """mm; 0 where there is no body."""
+    """The longer side of the box about a body, bool `[H W]`, in mm; 0 where there is none."""
     rows, columns = np.nonzero(body)
     return 0.0 if not len(rows) else pixel * (1 + max(np.ptp(rows), np.ptp(columns)))
 
 
-def _by_header(volume: Volume) -> Iterator[Caution]:
+def _by_header(volume: Volume) -> Iterator[QualityFlag]:
     meta = volume.meta
     kind = set(meta.get("image_type", ()))
     if (modality := str(meta.get("modality", "CT"))) != "CT":
-        yield Caution("not-ct", f"the modality is {modality}, not CT")
+        yield QualityFlag("not-ct", f"the modality is {modality}, not CT")
     if "LOCALIZER" in kind:
-        yield Caution("localizer", "a localizer, not a slice")
+        yield QualityFlag("localizer", "a localizer, not a slice")
     if made := kind & REFORMATTED:
-        yield Caution("reformat", f"made of other images ({', '.join(sorted(made))})")
+        yield QualityFlag("reformat", f"made of other images ({', '.join(sorted(made))})")
     elif not meta.get("axial", True):
-        yield Caution("reformat", "the slices are not axial, but artifacts lie in axial ones")
+        yield QualityFlag("reformat", "the slices are not axial, but artifacts lie in axial ones")
     if meta.get("burned_in") == "YES":
-        yield Caution("burned-in", "the header says that identifiers are burned into the pixels")
+        yield QualityFlag(
+            "burned-in", "the header says that identifiers are burned into the pixels"
+        )
     if meta.get("made_by_unmetal"):
-        yield Caution("again", "unmetal made this series already")
+        yield QualityFlag("again", "unmetal made this series already")
     if not volume.spacing_known:
-        yield Caution("no-size", f"no pixel size is stated; taken for {volume.spacing[2]:g} mm")
+        yield QualityFlag("no-size", f"no pixel size is stated; taken for {volume.spacing[2]:g} mm")
 
 
-def _by_values(hu: np.ndarray, metal: np.ndarray, bodies: np.ndarray) -> Iterator[Caution]:
+def _by_values(hu: np.ndarray, metal: np.ndarray, bodies: np.ndarray) -> Iterator[QualityFlag]:
+    """`[n H W]` each, of the slices with metal."""
     if none := int((~bodies.any((1, 2))).sum()):
-        yield Caution("no-body", f"no body in {none} of {len(hu)} slices")
+        yield QualityFlag("no-body", f"no body in {none} of {len(hu)} slices")
     if (flat := len(np.unique(hu))) <= 256:
-        said = f"only {flat} different values: an 8-bit picture's contrast is not CT's"
-        yield Caution("8-bit", said)
+        message = f"only {flat} different values: an 8-bit picture's contrast is not CT's"
+        yield QualityFlag("8-bit", message)
+    # Noise gives every pixel of metal another value, unless the scale ends below it.
     tops = hu.max((1, 2))
     plateau = ((hu == tops[:, None, None]) & metal).sum((1, 2)) >= PLATEAU
     if plateau.any():
-        said = f"metal is cut off at {tops[plateau].max():g} HU in {plateau.sum()} slices"
-        yield Caution("saturated", f"{said}: its edge and peak are unknown")
+        message = f"metal is cut off at {tops[plateau].max():g} HU in {plateau.sum()} slices"
+        yield QualityFlag("saturated", f"{message}: its edge and peak are unknown")
 
 
 def _by_training(
     volume: Volume, hu: np.ndarray, metal: np.ndarray, bodies: np.ndarray
-) -> Iterator[Caution]:
-    """`bodies` of the affected slices only."""
+) -> Iterator[QualityFlag]:
+    """Compare a series with `TRAINED`; arguments as in `check_input`."""
     meta, pixel, count = volume.meta, volume.spacing[2], len(volume.hu)
-    affected = np.flatnonzero(metal.any((1, 2)))
-    sides = np.array([longer_side(body, pixel) for body in bodies])
-    shares = metal[affected].sum((1, 2)) / np.maximum(bodies.sum((1, 2)), 1)
     yield from TRAINED["kvp"].check("kvp", _number(meta.get("kvp")))
-    yield from TRAINED["kernel"].check("kernel", _kernel(hu, metal, pixel))
+    yield from TRAINED["kernel"].check("kernel", _median_texture(hu, metal, bodies, pixel))
+    affected = metal.any((1, 2))
+    metal, bodies = metal[affected], bodies[affected]
     if volume.spacing_known:
         apart = volume.spacing[0] if count > 1 else None
         thick = _number(meta.get("slice_thickness"))
+        sides = np.array([longer_side(body, pixel) for body in bodies])
         yield from TRAINED["spacing"].check("spacing", pixel)
         yield from TRAINED["thickness"].check("thickness", apart if thick is None else thick)
         yield from TRAINED["fov"].check("fov", pixel * max(hu.shape[1:]))
         yield from TRAINED["size"].check("size", _worst(sides[sides > 0], TRAINED["size"]))
+    shares = metal.sum((1, 2)) / np.maximum(bodies.sum((1, 2)), 1)
     yield from TRAINED["cut"].check("cut", max(map(edge_share, bodies)))
     yield from TRAINED["metal"].check("metal", float(shares.max()))
 
 
-def _kernel(hu: np.ndarray, metal: np.ndarray, pixel: float) -> float | None:
-    """The median sharpness of up to five slices, without metal where there are any."""
+def _median_texture(
+    hu: np.ndarray, metal: np.ndarray, bodies: np.ndarray, pixel: float
+) -> float | None:
+    """The median `noise_texture` of up to five slices, without metal where there are any."""
     free = np.flatnonzero(~metal.any((1, 2)))
     some = free if len(free) else np.arange(len(hu))
     some = some[np.linspace(0, len(some) - 1, min(5, len(some))).round().astype(int)]
-    found = [sharpness(hu[i], body_mask(hu[i], pixel)) for i in some]
-    known = [one for one in found if one is not None]
+    found = []
+    for index in some:
+        body = bodies[index] if bodies[index].any() else body_mask(hu[index], pixel)
+        found.append(noise_texture(hu[index], body))
+    known = [texture for texture in found if texture is not None]
     return float(np.median(known)) if known else None
 
 
@@ -230,18 +271,6 @@ def _worst(values: np.ndarray, expected: Range) -> float | None:
         return None
     out = np.maximum(expected.least - values, values - expected.most)
     return float(values[np.argmax(out)])
-
-
-def far_change(change: np.ndarray, metal: np.ndarray, bodies: np.ndarray, pixel: float) -> float:
-    """HU: the mean absolute change beyond FAR_MM from metal in its slice, where it is largest."""
-    distance = np.stack([ndimage.distance_transform_edt(~one, sampling=pixel) for one in metal])
-    return largest_mean(np.abs(change), bodies & (distance > FAR_MM))
-
-
-def largest_mean(values: np.ndarray, where: np.ndarray) -> float:
-    """The largest of the slices' means, of those with at least 1,000 such pixels; 0 if none."""
-    pairs = zip(values, where, strict=True)
-    return max((float(v[w].mean()) for v, w in pairs if w.sum() >= 1000), default=0.0)
 
 
 def _number(value: Any) -> float | None:

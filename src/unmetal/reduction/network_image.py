@@ -1,46 +1,50 @@
-"""Slices of any size for networks that were trained at one.
+"""The steps of a learned method: its network at the size it knows, then agreement with the rays.
 
-A network sees a square about the body, resized to the side it was trained at: its normalisations
-run over the whole slice, so the share of air must be what it knows. What comes back to the slice's
-own pixels is not the network's image but its *artifact*, input minus output, which is smooth
-compared with the anatomy: the slice keeps its own resolution and noise.
+A network sees a square about the body, resized to the side it was trained at: its instance norms
+run over the whole slice, so the share of air must be as in training. What is pasted back at the
+slice's own pixels is not the network's image but the *artifact* it found, input minus output. That
+is smooth compared with the anatomy, so the slice keeps its own resolution and noise.
+
+The network's image then serves as the prior of a completed sinogram: rays that missed the metal
+keep what they measured, and the network decides only inside the metal trace.
 """
 
-from dataclasses import dataclass, replace
-from typing import Literal
+from dataclasses import dataclass
 
 import numpy as np
 import torch
 from torch import Tensor
-from torch.nn import functional
+from torch.nn import functional as F
 
 from unmetal.methods.method import Method
 from unmetal.physics.completion.images import from_prior, nmar_image
 from unmetal.physics.completion.inpaint import additive
 from unmetal.physics.completion.prior import smooth
-from unmetal.physics.derive import body_mask
 from unmetal.scan import Scan
 from unmetal.units import MU_WATER, WINDOW, hu_to_mu, mu_to_hu
-
-Way = Literal["network", "artifact", "clear artifact"]
-"""What is given back at native size: the network's own image there; its artifact at the size it
-was trained at; that artifact only as far as it stands out of the network's usual error."""
-
 
 MARGIN = 1.04
 """Side of the frame relative to the body's longer side, as in recipes/syn_cohort.py."""
 
-
 TISSUES_HU = (-1000.0, -800.0, -100.0, 50.0, 300.0)
 """Where the network's offset is measured: air, lung, fat, muscle, bone."""
 
-
 REACH_HU = 60.0
-"""Pixels within this of a tissue's value tell its offset."""
-
+"""Pixels within this of a tissue's value count towards its offset."""
 
 ENOUGH = 200
-"""Pixels that an offset needs to be believed."""
+"""Pixels that the offset of a tissue needs."""
+
+TRUST_HU = 50.0
+"""Change by the network, HU, at which it and NMAR count the same. For the weights in the package:
+better ones deserve more."""
+
+SEVERE_HU = 250.0
+"""Change by NMAR, HU, at which it counts as much as the network. A weak network leaves alone what
+it has not seen, so its own change does not show how strong the artifact is."""
+
+CONSISTENCY_INPUTS = frozenset({"image", "metal", "sinogram", "trace"})
+"""Fields of `Scan` that `enforce_data_consistency` needs."""
 
 
 @dataclass(frozen=True)
@@ -57,67 +61,63 @@ class Frame:
         return [-self.left, right, -self.top, bottom]
 
 
-def frame_of(image: Tensor, pixel: float) -> Frame:
-    """The frame about the body of one slice `[1 H W]` in 1/cm; all of it if there is no body."""
-    height, width = image.shape[-2:]
-    body = body_mask(mu_to_hu(image[0]).cpu().numpy(), pixel)
-    rows, columns = np.nonzero(body) if body.any() else np.nonzero(np.ones((height, width)))
+def frame_of(body: np.ndarray) -> Frame:
+    """The frame about a body, bool `[H W]`; about the whole slice where there is no body."""
+    rows, columns = np.nonzero(body if body.any() else np.ones_like(body))
     top, bottom, left, right = rows.min(), rows.max() + 1, columns.min(), columns.max() + 1
     side = round(MARGIN * max(bottom - top, right - left))
     return Frame(int((top + bottom - side) // 2), int((left + right - side) // 2), side)
 
 
-def reduce_native(
-    method: Method, scan: Scan, pixel: float, way: Way = "clear artifact", restore: bool = True
-) -> Tensor:
-    """The slices of `scan`, `[B 1 H W]` in 1/cm with pixels of `pixel` mm, without artifacts.
+def network_image(method: Method, image: Tensor, bodies: np.ndarray) -> Tensor:
+    """The image without the artifact that a network finds in it, `[B 1 H W]` in 1/cm.
 
-    `restore` takes the network's offset in each tissue back out. What is above the network's
-    window is left as it was. The defaults gave the least RMSE on validation patients
+    image: `[B 1 H W]`, 1/cm. bodies: bool `[B H W]`. What is above the network's window is left as
+    it was. Restoring tissues and gating the artifact gave the least RMSE on validation patients
     (`benchmarks/native_size.py`, docs/adn.md).
     """
-    if method.input_size is None:
-        return method.reduce(scan)
-    if way == "network":
-        result = method.reduce(scan)
-        return restored(result, scan.image) if restore else result
-    image, size = scan.image, method.input_size
-    frames = [frame_of(slice_, pixel) for slice_ in image]
-    small = torch.stack([shown(s, f, size) for s, f in zip(image, frames, strict=True)])
-    result = method.reduce(replace(scan, image=small, metal=None, sinogram=None, trace=None))
-    result = restored(result, small) if restore else result
-    artifact = small.clip(*WINDOW) - result
-    if way == "clear artifact":
-        artifact = clear(artifact, small)
-    moved = [back(a, f, s) for a, f, s in zip(artifact, frames, image, strict=True)]
-    return image - torch.stack(moved)
+    assert method.input_size is not None
+    frames = [frame_of(body) for body in bodies]
+    # [B 1 H W] -> [B 1 size size]: each body fills its frame, as in training.
+    pairs = zip(image, frames, strict=True)
+    small = torch.stack([crop_resize(one, frame, method.input_size) for one, frame in pairs])
+    result = correct_tissue_offsets(method.reduce(Scan(small)), small)
+    # The network never saw what its window clips, so clipping is no artifact that it took away.
+    artifact = wiener_gate(small.clip(*WINDOW) - result, small)
+    # [B 1 size size] -> [B 1 H W], and only the artifact is resampled.
+    every = zip(artifact, frames, image, strict=True)
+    return image - torch.stack([paste_back(found, frame, one) for found, frame, one in every])
 
 
-def shown(image: Tensor, frame: Frame, size: int) -> Tensor:
+def crop_resize(image: Tensor, frame: Frame, size: int) -> Tensor:
     """The frame of `[1 H W]` (1/cm, air around it) as `[1 size size]`."""
-    cut = functional.pad(image, frame.padding(*image.shape[-2:]))
-    small = functional.interpolate(
-        cut[None], (size, size), mode="bicubic", antialias=True, align_corners=False
+    cropped = F.pad(image, frame.padding(*image.shape[-2:]))
+    small = F.interpolate(
+        cropped[None], (size, size), mode="bicubic", antialias=True, align_corners=False
     )
+    # Bicubic weights are negative in places; attenuation is not.
     return small[0].clamp_min(0)
 
 
-def back(artifact: Tensor, frame: Frame, image: Tensor) -> Tensor:
-    """`[1 size size]` in a frame to `[1 H W]` of the slice, nothing outside the frame."""
-    large = functional.interpolate(
+def paste_back(artifact: Tensor, frame: Frame, image: Tensor) -> Tensor:
+    """`[1 size size]` in a frame to `[1 H W]`, the size of `image`; 0 outside the frame."""
+    large = F.interpolate(
         artifact[None], (frame.side, frame.side), mode="bilinear", align_corners=False
     )
     left, right, top, bottom = frame.padding(*image.shape[-2:])
-    return functional.pad(large[0], [-left, -right, -top, -bottom])
+    return F.pad(large[0], [-left, -right, -top, -bottom])
 
 
-def clear(artifact: Tensor, image: Tensor) -> Tensor:
-    """The artifact `[B 1 H W]` weighted by how far it stands out: Wiener's 1 - (usual / here)^2.
+def wiener_gate(artifact: Tensor, image: Tensor) -> Tensor:
+    """The artifact weighted by Wiener's 1 - (usual / here)^2, at least 0; all `[B 1 H W]`, 1/cm.
 
-    Here is its root mean square over 15 x 15 pixels, usual the lower quartile of that in the body.
+    `here` is its root mean square over 15 x 15 pixels; `usual`, the error that the network makes
+    everywhere, is the lower quartile of that in the body.
     """
-    here = functional.avg_pool2d(artifact**2, 15, 1, 7, count_include_pad=False)
+    here = F.avg_pool2d(artifact**2, 15, 1, 7, count_include_pad=False)
     body = image > hu_to_mu(torch.tensor(-300.0)).item()
+    # [B]: one for each slice, 0 where there is no body. It is a mean square like `here`, so the
+    # quotient below is squared already.
     usual = torch.stack(
         [
             h[b].quantile(0.25) if b.any() else h.new_tensor(0.0)
@@ -127,68 +127,58 @@ def clear(artifact: Tensor, image: Tensor) -> Tensor:
     return artifact * (1 - usual.view(-1, 1, 1, 1) / here.clamp_min(1e-12)).clamp_min(0)
 
 
-def restored(result: Tensor, image: Tensor) -> Tensor:
-    """The result `[B 1 H W]` with the values of air, lung, fat, muscle and bone that `image` has.
+def correct_tissue_offsets(result: Tensor, image: Tensor) -> Tensor:
+    """The result with air, lung, fat, muscle and bone at their HU in the image; `[B 1 H W]`, 1/cm.
 
-    Normalisation makes the generator blind to offset and gain, so what it answers in each tissue
-    is learned, not measured. The median difference of input and output over the pixels near a
-    tissue's value is that error, where most of them are free of artifacts; between tissues it is
-    interpolated.
+    Instance norm makes the generator blind to offset and gain, so the HU of each tissue in its
+    output are learned, not measured. The median difference of input and output over the pixels
+    near a tissue's HU is that error, as long as most of them are free of artifacts; between
+    tissues it is interpolated.
     """
-    return torch.stack([_restored(r, i) for r, i in zip(result, image, strict=True)])
+    return torch.stack([_offsets_corrected(r, i) for r, i in zip(result, image, strict=True)])
 
 
-def _restored(result: Tensor, image: Tensor) -> Tensor:
-    places, offsets = [], []
+def _offsets_corrected(result: Tensor, image: Tensor) -> Tensor:
+    """`correct_tissue_offsets` of one slice, `[1 H W]`."""
+    found, offsets = [], []
     hu, clipped = mu_to_hu(result), mu_to_hu(image.clip(*WINDOW))
     for tissue in TISSUES_HU:
         near = (hu - tissue).abs() < REACH_HU
         if int(near.sum()) >= ENOUGH:
-            places.append(float(hu[near].median()))
+            found.append(float(hu[near].median()))
             offsets.append(float((clipped[near] - hu[near]).median()))
-    if not places:
+    if not found:
         return result
-    offset = np.interp(hu.cpu().numpy(), places, offsets)
+    # Piecewise linear in HU, and constant beyond the first and the last tissue.
+    offset = np.interp(hu.cpu().numpy(), found, offsets)
     return result + torch.from_numpy(offset).to(result) * (MU_WATER / 1000)
 
 
-TRUST_HU = 50.0
-"""Change by the network, HU, at which it and NMAR count the same. For the weights in the package:
-better ones deserve more."""
+def enforce_data_consistency(network: Tensor, image: Tensor, scan: Scan) -> Tensor:
+    """The slices of `scan` with the metal trace filled in from the network's image, 1/cm.
 
-
-SEVERE_HU = 250.0
-"""Change by NMAR, HU, at which it counts as much as the network: what a weak network has not seen
-it leaves alone, and its own change does not tell."""
-
-
-READS = frozenset({"image", "metal", "sinogram", "trace"})
-"""Fields of `Scan` that `consistent` needs."""
-
-
-def consistent(shown: Tensor, image: Tensor, scan: Scan) -> Tensor:
-    """The slices of `scan` with the metal trace filled in from a network's image, 1/cm.
-
-    shown: what the network made, `[B 1 H W]` in 1/cm, of `image`, the slices as they came. scan:
-    the same slices completed by `READS`, projected again.
+    network: `[B 1 H W]` in 1/cm, what the network made of `image`, the slices as they came. scan:
+    the same slices completed by `CONSISTENCY_INPUTS`, and so projected again.
     """
     assert scan.metal is not None
-    prior = believed(shown, image, nmar_image(scan))
+    prior = blend_priors(network, nmar_image(scan), image)
+    # As in NMAR's prior image: the metal as water, then everything smoothed.
     return from_prior(scan, smooth(torch.where(scan.metal, MU_WATER, prior)), additive)
 
 
-def believed(shown: Tensor, image: Tensor, other: Tensor) -> Tensor:
-    """`shown` where the artifact is slight, `other` where it is strong, `[B 1 H W]`, 1/cm.
+def blend_priors(network: Tensor, nmar: Tensor, image: Tensor) -> Tensor:
+    """The network's image where the artifact is slight, NMAR's where it is strong; `[B 1 H W]`,
+    1/cm.
 
-    The weight of `shown` is 1 / (1 + (its change / TRUST_HU)^2 + (other's change / SEVERE_HU)^2),
+    The network's weight is 1 / (1 + (its change / TRUST_HU)^2 + (NMAR's change / SEVERE_HU)^2),
     changes of `image` being means over 9 x 9 pixels.
     """
     doubt = sum(
-        (_near(x - image) / (hu * MU_WATER / 1000)) ** 2
-        for x, hu in ((shown, TRUST_HU), (other, SEVERE_HU))
+        (_local_change(prior - image) / (hu * MU_WATER / 1000)) ** 2
+        for prior, hu in ((network, TRUST_HU), (nmar, SEVERE_HU))
     )
-    return other + (shown - other) / (1 + doubt)
+    return nmar + (network - nmar) / (1 + doubt)
 
 
-def _near(change: Tensor) -> Tensor:
-    return functional.avg_pool2d(change.abs(), 9, 1, 4, count_include_pad=False)
+def _local_change(change: Tensor) -> Tensor:
+    return F.avg_pool2d(change.abs(), 9, 1, 4, count_include_pad=False)

@@ -1,4 +1,4 @@
-"""One series from file to file: refuse what is unsafe, read, reduce, write what was asked for."""
+"""One series from file to file: read, reduce by `reduce_volume`, write."""
 
 from __future__ import annotations
 
@@ -86,12 +86,11 @@ def reduce_series(
     Raises `InputError`, one line that says why and what to do; the input is never touched.
     """
     begun = time.perf_counter()
+    # Read, and refuse now what could not be written after minutes of computing.
     volume = files.read(source, spacing=settings.spacing, only=only)
     refuse_own(volume, force=settings.force)
-    for path in (output, *extras(volume, output, settings).values()):
-        files.check_output(volume, path, force=settings.force)
-    if settings.save_metal:
-        files.check_mask(volume)
+    check_outputs(volume, output, settings)
+    # Reduce: the steps are those of `reduce_volume`.
     reduced = reduce_volume(
         volume,
         tool.method,
@@ -100,7 +99,8 @@ def reduce_series(
         progress=progress,
         flips=not settings.skip_flips,
     )
-    reduced.say()
+    reduced.log_warnings()
+    # Write, with what was done in the header; everything appears or nothing.
     done = finished(derivation(tool, settings), reduced)
     outputs = [
         files.Output(reduced.volume, output, done),
@@ -119,8 +119,16 @@ def refuse_own(volume: Volume, *, force: bool) -> None:
         )
 
 
+def check_outputs(volume: Volume, output: Path, settings: Settings) -> None:
+    """Raise InputError where the output, or what goes beside it, cannot be written."""
+    for path in (output, *extras(volume, output, settings).values()):
+        files.check_output(volume, path, force=settings.force)
+    if settings.save_metal:
+        files.check_mask(volume)
+
+
 def derivation(tool: Tool, settings: Settings) -> Derivation:
-    """What is done, for headers and reports; the new UIDs follow from it and the source's."""
+    """What is done, for headers and reports. The new UIDs are hashes of it and of the source's."""
     weights = f", weights {tool.weights} sha256:{tool.sha256[:12]}" if tool.weights else ""
     # Warnings stand in the header too: what was not looked for makes another object.
     learned = tool.method.input_size is not None
@@ -139,10 +147,10 @@ def derivation(tool: Tool, settings: Settings) -> Derivation:
 
 
 def finished(done: Derivation, reduced: Reduced) -> Derivation:
-    """The same with what came of it."""
+    """The derivation with its outcome and the keys of its warnings."""
     kept = "Metal, padding, what is outside the body and slices without metal are unchanged."
     outcome = kept if len(reduced.changed) else "Nothing had to be done: all values unchanged."
-    return replace(done, outcome=outcome, warnings=tuple(one.key for one in reduced.warnings))
+    return replace(done, outcome=outcome, warnings=tuple(flag.key for flag in reduced.warnings))
 
 
 def extras(volume: Volume, output: Path, settings: Settings) -> dict[str, Path]:
@@ -154,7 +162,7 @@ def extras(volume: Volume, output: Path, settings: Settings) -> dict[str, Path]:
 def _extras(
     reduced: Reduced, output: Path, settings: Settings, done: Derivation
 ) -> Iterator[files.Output]:
-    """What is there to write beside the result; says what is asked for and is not."""
+    """The difference and the metal, of those that are asked for; logs which of them is empty."""
     paths = extras(reduced.source, output, settings)
     if "difference" in paths and len(reduced.changed):
         change = files.difference(reduced.source, reduced.volume)

@@ -1,4 +1,11 @@
-"""Volumes: find the metal, hand the slices that have some to a method, keep the rest."""
+"""The main line of `unmetal reduce`, in memory: a series in, the same series without artifacts out.
+
+`reduce_volume` goes through the steps in order: find the bodies and the metal, hand the slices with
+metal to the method, paste what it corrected into the body, check the result. `correct_slices` is
+what happens to a few slices in between: re-project them, let the method work, make a network's
+image agree with the rays that missed the metal, give back the detail that re-projection cost.
+Around it stands `reduce_series.reduce_series`, which reads and writes.
+"""
 
 import logging
 from dataclasses import dataclass, field
@@ -11,18 +18,20 @@ from torch.nn import functional as F
 from unmetal.files import as_stored
 from unmetal.methods.method import Method
 from unmetal.physics.derive import METAL_HU, body_mask, complete, metal_mask
-from unmetal.physics.scanner import CT, reprojection
-from unmetal.reduction.cautions import Caution, doubtful, unusual
-from unmetal.reduction.network_image import READS, consistent, reduce_native
+from unmetal.physics.scanner import reprojection
+from unmetal.reduction.cautions import QualityFlag, check_input, check_result
+from unmetal.reduction.network_image import (
+    CONSISTENCY_INPUTS,
+    enforce_data_consistency,
+    network_image,
+)
 from unmetal.scan import Progress, Scan, Volume, square_pixel, without_padding
 from unmetal.units import MU_WATER, hu_to_mu, mu_to_hu
 
 log = logging.getLogger("unmetal")
 
-
 DETAIL_HU = 20.0
 """Change, HU, at which half of the detail is given back."""
-
 
 BATCH = 4
 """Slices at a time; 512 x 512 then fits in any memory."""
@@ -42,8 +51,11 @@ class Reduced:
     metal: np.ndarray
     """bool `[slices H W]`; these pixels are the source's."""
 
-    warnings: tuple[Caution, ...] = ()
-    """Reasons to distrust the result, each a short key and a sentence."""
+    bodies: np.ndarray
+    """bool `[slices H W]`: the patient in the source; in slices without metal it may be empty."""
+
+    warnings: tuple[QualityFlag, ...] = ()
+    """Reasons to distrust the result."""
 
     disagreement: np.ndarray | None = None
     """float32 `[slices H W]`, HU: how far the result is from that of the mirrored slice, turned
@@ -52,11 +64,11 @@ class Reduced:
     clipped: np.ndarray = field(default_factory=lambda: np.zeros(0, int))
     """int `[slices]`: values that did not fit what the format stores and were cut to it."""
 
-    def say(self) -> None:
+    def log_warnings(self) -> None:
         """Send the warnings to the log; and that nothing had to be done, where that is so."""
         where = self.source.path or "series"
-        for caution in self.warnings:
-            log.warning("%s: %s: %s", where, caution.key, caution.said)
+        for flag in self.warnings:
+            log.warning("%s: %s: %s", where, flag.key, flag.message)
         if not len(self.affected):
             log.info("%s: no metal inside the body: nothing had to be done", where)
         elif not len(self.changed):
@@ -71,12 +83,6 @@ class Reduced:
     def changed(self) -> np.ndarray:
         """int `[n]`: the slices of which at least one value changed."""
         return np.flatnonzero((self.volume.hu != self.source.hu).any((1, 2)))
-
-
-def find_metal(volume: Volume, threshold: float = METAL_HU) -> np.ndarray:
-    """bool `[slices H W]`: metal inside the body, slice by slice."""
-    pixel = square_pixel(volume)
-    return np.stack([metal_mask(slice_, pixel, threshold) for slice_ in without_padding(volume)])
 
 
 def reduce_volume(
@@ -98,79 +104,87 @@ def reduce_volume(
     flips: reduce every slice mirrored, too, with methods that learned, and compare.
     Raises `InputError` for pixels that are not square.
     """
-    metal = find_metal(volume, threshold) if metal is None else metal
-    learned = method.input_size is not None
-    source = without_padding(volume)
-    cautions = unusual(volume, source, metal, learned=learned)
+    hu, pixel = without_padding(volume), square_pixel(volume)
+    learned, device = method.input_size is not None, device or torch.device("cpu")
+
+    # Find the metal inside the bodies. The search for a body takes 0.1 s at 512 x 512, so it is
+    # done once, and only where something may be metal.
+    bodies = find_bodies(hu, pixel, where=(hu > threshold) if metal is None else metal)
+    if metal is None:
+        metal = find_metal(volume, threshold, bodies)
+
+    # Say what is unlike a CT series, or unlike what the network learned from.
+    warnings = check_input(volume, hu, metal, bodies, learned=learned)
     affected = np.flatnonzero(metal.any((1, 2)))
-    clipped = np.zeros(len(volume.hu), int)
     if len(affected) == 0:
-        return Reduced(volume, volume, metal, cautions, clipped=clipped)
-    pixel = square_pixel(volume)
-    _, height, width = volume.hu.shape
-    scanner = reprojection(height, width, pixel / 10)
-    device = device or torch.device("cpu")
-    result, bodies = volume.hu.copy(), np.zeros((len(affected), height, width), bool)
-    apart = np.zeros_like(volume.hu) if flips and learned else None
+        return Reduced(volume, volume, metal, bodies, warnings, clipped=np.zeros(len(hu), int))
+
+    result, inside = volume.hu.copy(), bodies.copy()
+    disagreement = np.zeros_like(volume.hu) if flips and learned else None
     progress(0, len(affected))
     for start in range(0, len(affected), BATCH):
         some = affected[start : start + BATCH]
-        clean = _reduce_slices(method, source[some], metal[some], scanner, pixel, device)
-        body = _bodies(source[some], clean, pixel)
-        kept = metal[some] | ~body
+        corrected = correct_slices(method, hu[some], metal[some], bodies[some], pixel, device)
+
+        # Paste: metal, padding and what lies outside the body stay the source's. The body is the
+        # patient with or without streaks, because they can cut him open.
+        inside[some] |= find_bodies(corrected, pixel)
+        kept = metal[some] | ~inside[some]
         if volume.padding is not None:
             kept = kept | volume.padding[some]
-        result[some] = np.where(kept, volume.hu[some], clean)
-        if apart is not None:
-            turned = (source[some][..., ::-1], metal[some][..., ::-1])
-            again = _reduce_slices(method, *turned, scanner, pixel, device)[..., ::-1]
-            apart[some] = np.where(kept, 0, np.abs(clean - again))
-        bodies[start : start + BATCH] = body
-        progress(min(start + BATCH, len(affected)), len(affected))
+        result[some] = np.where(kept, volume.hu[some], corrected)
+
+        # A network that is sure of what it does, does the same to the mirrored slice.
+        if disagreement is not None:
+            mirror = np.s_[some, :, ::-1]
+            again = correct_slices(method, hu[mirror], metal[mirror], bodies[mirror], pixel, device)
+            again = again[..., ::-1]
+            disagreement[some] = np.where(kept, 0, np.abs(corrected - again))
+        progress(start + len(some), len(affected))
+
+    # Check the result as its format will store it.
     written, clipped = as_stored(volume.with_hu(result))
-    cautions += doubtful(
+    warnings += check_result(
         (written.hu - volume.hu)[affected],
         metal[affected],
-        bodies,
+        inside[affected],
         pixel,
-        None if apart is None else apart[affected],
+        None if disagreement is None else disagreement[affected],
         int(clipped.sum()),
     )
-    return Reduced(volume, written, metal, cautions, apart, clipped)
+    return Reduced(volume, written, metal, bodies, warnings, disagreement, clipped)
 
 
-def _bodies(before: np.ndarray, after: np.ndarray, pixel: float) -> np.ndarray:
-    """bool `[n H W]`: the patient with or without streaks, which can cut him open."""
-    return np.stack([body_mask(hu, pixel) for hu in before]) | np.stack(
-        [body_mask(hu, pixel) for hu in after]
-    )
-
-
-def _reduce_slices(
+def correct_slices(
     method: Method,
     hu: np.ndarray,
     metal: np.ndarray,
-    scanner: CT,
+    bodies: np.ndarray,
     pixel: float,
     device: torch.device,
 ) -> np.ndarray:
-    """HU `[n H W]` of HU `[n H W]`, `metal` bool `[n H W]`, pixels of `pixel` mm."""
+    """HU `[n H W]` with the artifacts reduced, metal and outside of the body not yet restored.
 
-    def batch(array: np.ndarray) -> Tensor:
-        return torch.from_numpy(np.ascontiguousarray(array))[:, None].to(device)
-
-    image = hu_to_mu(batch(hu))
-    inputs = method.inputs if method.input_size is None else READS
+    hu: `[n H W]`, HU. metal, bodies: bool `[n H W]`. pixel: mm.
+    """
+    learned = method.input_size is not None
+    # [n H W] -> [n 1 H W], in 1/cm.
+    image = hu_to_mu(_as_batch(hu, device))
+    height, width = hu.shape[1:]
+    scan = Scan(image, reprojection(height, width, pixel / 10), _as_batch(metal, device))
     with torch.inference_mode():
-        scan = complete(Scan(image, scanner, batch(metal)), inputs, pixel)
-        if method.input_size is None:
-            result = method.reduce(scan)
+        # Derive what is missing: the sinogram by re-projection, the trace from the metal. The
+        # scan's image then is the reconstruction of that sinogram, a little less sharp.
+        scan = complete(scan, CONSISTENCY_INPUTS if learned else method.inputs, pixel)
+        if learned:
+            # The network works at its own size, and its image is the prior of the metal trace.
+            network = network_image(method, image, bodies)
+            corrected = enforce_data_consistency(network, image, scan)
         else:
-            shown = reduce_native(method, Scan(image, metal=scan.metal), pixel)
-            result = consistent(shown, image, scan)
-        if "sinogram" in inputs:
-            result = restore_detail(result, scan.image, image)
-        return mu_to_hu(result)[:, 0].cpu().numpy()
+            corrected = method.reduce(scan)
+        if scan.sinogram is not None:
+            corrected = restore_detail(corrected, scan.image, image)
+        return mu_to_hu(corrected)[:, 0].cpu().numpy()
 
 
 def restore_detail(result: Tensor, projected: Tensor, image: Tensor) -> Tensor:
@@ -185,3 +199,34 @@ def restore_detail(result: Tensor, projected: Tensor, image: Tensor) -> Tensor:
     change = F.avg_pool2d((result - projected) ** 2, 3, 1, 1)
     weight = 1 / (1 + change / (DETAIL_HU * MU_WATER / 1000) ** 2)
     return result + weight * (image - projected)
+
+
+def find_metal(
+    volume: Volume, threshold: float = METAL_HU, bodies: np.ndarray | None = None
+) -> np.ndarray:
+    """bool `[slices H W]`: metal inside the body, slice by slice.
+
+    bodies: bool `[slices H W]`, where they are known in all slices above `threshold` (HU).
+    """
+    hu, pixel = without_padding(volume), square_pixel(volume)
+    known = [None] * len(hu) if bodies is None else bodies
+    pairs = zip(hu, known, strict=True)
+    return np.stack([metal_mask(slice_, pixel, threshold, body) for slice_, body in pairs])
+
+
+def find_bodies(hu: np.ndarray, pixel: float, where: np.ndarray | None = None) -> np.ndarray:
+    """bool `[n H W]`: the patient in HU `[n H W]`, pixels of `pixel` mm.
+
+    where: bool `[n H W]`; a slice without any of it is not searched and stays empty.
+    """
+    some = range(len(hu)) if where is None else np.flatnonzero(where.any((1, 2)))
+    bodies = np.zeros(hu.shape, bool)
+    for index in some:
+        bodies[index] = body_mask(hu[index], pixel)
+    return bodies
+
+
+def _as_batch(array: np.ndarray, device: torch.device) -> Tensor:
+    """`[n H W]` as `[n 1 H W]` on the device."""
+    # torch takes no views with negative strides, as mirrored slices are.
+    return torch.from_numpy(np.ascontiguousarray(array))[:, None].to(device)

@@ -16,7 +16,7 @@ from unmetal.errors import InputError
 from unmetal.files.derivation import Derivation
 from unmetal.files.dicom.inventory import OWN, Aside, Contents, CTSeries, holds
 from unmetal.files.staging import alone, refuse_overlap
-from unmetal.reduction.batch.summary import SUMMARY, Row, read_summary, write_summary
+from unmetal.reduction.batch.summary import SUMMARY, SummaryRow, read_summary, write_summary
 
 log = logging.getLogger("unmetal")
 
@@ -52,7 +52,7 @@ class Item:
     status: str = TO_DO
     again: bool = False
     """Whether what lies there is its output, and is to be replaced."""
-    earlier: Row = field(default_factory=dict)
+    earlier: SummaryRow = field(default_factory=dict)
     """Its line in the summary of an earlier run."""
     outcome: Outcome = field(default_factory=Outcome)
 
@@ -80,7 +80,7 @@ Run = Callable[[Sequence[Item]], Iterator[tuple[Item, Outcome]]]
 """Gives back each item with its outcome, in any order; raises for none of them."""
 
 
-def plan(
+def make_plan(
     contents: Contents,
     source: Path,
     output: Path,
@@ -137,10 +137,11 @@ def counted(count: int, what: str) -> str:
     return f"{count} {what}{'s' * (count != 1)}"
 
 
-def carry_out(plan: Plan, run: Run) -> Plan:
+def run_plan(plan: Plan, run: Run) -> Plan:
     """Do what is to be done, and keep the summary up to date.
 
-    Raises `InputError` where another run works on the same output; see `judge` for all else.
+    Raises `InputError` where another run works on the same output. `raise_if_failed` looks at what
+    failed.
     """
     plan.output.mkdir(parents=True, exist_ok=True)
     with alone(plan.output):
@@ -152,11 +153,11 @@ def carry_out(plan: Plan, run: Run) -> Plan:
             items = (done if one.series == item.series else one for one in plan.items)
             plan = replace(plan, items=tuple(items))
             write_summary(_rows(plan), plan.output)
-            _say(done, f"{count} of {len(to_do)}")
+            _log(done, f"{count} of {len(to_do)}")
     return plan
 
 
-def _say(item: Item, place: str) -> None:
+def _log(item: Item, place: str) -> None:
     outcome, name = item.outcome, item.series.name
     if outcome.error:
         log.error("%s  %s: failed: %s", place, name, outcome.error)
@@ -167,7 +168,7 @@ def _say(item: Item, place: str) -> None:
         log.warning("    %s", warning)
 
 
-def judge(plan: Plan) -> None:
+def raise_if_failed(plan: Plan) -> None:
     """Raise `InputError` where a series failed, or an object is damaged that may be of one."""
     failed = [item.series.name for item in plan.items if item.status == FAILED]
     broken = [one.file for one in plan.aside if one.broken]
@@ -180,16 +181,16 @@ def judge(plan: Plan) -> None:
         raise InputError(f"{'; '.join(parts)}: see {plan.output / SUMMARY}; all else is done")
 
 
-def _rows(plan: Plan) -> list[Row]:
+def _rows(plan: Plan) -> list[SummaryRow]:
     rows = [_row(item, plan.made) for item in plan.items]
     aside = sorted(plan.aside)
     return rows + [{"status": ASIDE, "source": one.file, "reason": one.reason} for one in aside]
 
 
-def _row(item: Item, made: str) -> Row:
+def _row(item: Item, made: str) -> SummaryRow:
     """The line of a series; what was done before keeps its numbers."""
     series, outcome = item.series, item.outcome
-    row: Row = {
+    row: SummaryRow = {
         "output": series.name,
         "status": item.status,
         "reason": outcome.error,

@@ -1,4 +1,4 @@
-"""What `unmetal reduce` does with a series: reduce it, write it, report on it; one or many."""
+"""Many series: a plan of a folder, and each of its series by `reduce_series`, in processes."""
 
 from __future__ import annotations
 
@@ -15,12 +15,18 @@ from unmetal.device import choose_device
 from unmetal.errors import InputError
 from unmetal.files.dicom.inventory import scan
 from unmetal.reduction.batch.index import write_index
-from unmetal.reduction.batch.plan import Item, Outcome, Plan, carry_out, judge, plan
+from unmetal.reduction.batch.plan import (
+    Item,
+    Outcome,
+    Plan,
+    make_plan,
+    raise_if_failed,
+    run_plan,
+)
 from unmetal.reduction.reduce_series import Done, Tool, derivation, load_tool, reduce_series
-from unmetal.reduction.report.numbers import made_by, warnings
-from unmetal.reduction.report.page import check_report, require_apart, write_report
+from unmetal.reduction.report.numbers import run_info, warnings
+from unmetal.reduction.report.page import require_apart, write_report
 from unmetal.reduction.settings import Settings
-from unmetal.scan import Progress
 from unmetal.workers import DIED, one_by_one, side_by_side
 
 log = logging.getLogger("unmetal")
@@ -28,7 +34,7 @@ log = logging.getLogger("unmetal")
 
 @dataclass(frozen=True)
 class Job:
-    """What is asked for; it can be sent to other processes."""
+    """What is asked for. It is sent to the worker processes, which call it with each `Item`."""
 
     settings: Settings
     device: str = "auto"
@@ -37,12 +43,7 @@ class Job:
     identifiers: bool = False
     """Whether reports say whose images they are about."""
 
-    @property
-    def tool(self) -> Tool:
-        """The method, loaded once in each process; raises `InputError`."""
-        return _tool(self.settings.method, self.settings.weights, self.device)
-
-    def planned(self, source: Path, output: Path, *, always: bool = False) -> Plan | None:
+    def plan(self, source: Path, output: Path, *, always: bool = False) -> Plan | None:
         """What is to be done where `source` is a folder of several series; None for anything else,
         unless `always`. Raises `InputError`, for a file that is no folder then, too."""
         if not source.is_dir():
@@ -61,7 +62,7 @@ class Job:
             "difference": self.settings.save_difference,
             "metal": self.settings.save_metal,
         }
-        return plan(
+        return make_plan(
             contents,
             source,
             output,
@@ -70,37 +71,23 @@ class Job:
             force=self.settings.force,
         )
 
-    def many(self, todo: Plan, jobs: int = 1) -> None:
-        """Carry out a plan in `jobs` processes; raises `InputError` at the end if any failed."""
+    def carry_out(self, plan: Plan, jobs: int = 1) -> None:
+        """Reduce the series of a plan in `jobs` processes; raises `InputError` at the end if any
+        failed."""
         if jobs < 1:
             raise InputError(f"--jobs {jobs}: give 1 or more")
         alone = partial(one_by_one, work=self)
         many = partial(side_by_side, work=self, jobs=jobs, died=Outcome(error=DIED))
-        done = carry_out(todo, alone if jobs == 1 else many)
+        done = run_plan(plan, alone if jobs == 1 else many)
         if self.report is not None:
             write_index(done, self.report)
-        judge(done)
-
-    def one(
-        self,
-        source: Path,
-        output: Path,
-        *,
-        progress: Progress = lambda done, total: None,
-    ) -> Done:
-        """A single series, whatever its format; raises `InputError`."""
-        if self.report is not None:
-            check_report(self.report, source, output, force=self.settings.force)
-        return self._reduce(source, output, None, self.report, self.settings, progress)
+        raise_if_failed(done)
 
     def __call__(self, item: Item) -> Outcome:
-        """A series of a plan; raises nothing."""
-        force = self.settings.force or item.again
-        settings = replace(self.settings, force=force)
-        report = None if self.report is None else self.report / item.series.name
+        """Reduce a series of a plan; raises nothing."""
         try:
             with muted():
-                done = self._reduce(item.source, item.output, item.series.files, report, settings)
+                done = self._reduce(item)
         except InputError as error:
             return Outcome(error=str(error))
         except MemoryError:
@@ -113,26 +100,24 @@ class Job:
             with_metal=len(reduced.affected),
             changed=len(reduced.changed),
             metal_ml=float(reduced.metal.sum() * voxel_ml),
-            warnings=tuple(f"{one['key']}: {one['said']}" for one in warnings(reduced)),
+            warnings=tuple(f"{one['key']}: {one['message']}" for one in warnings(reduced)),
             seconds=done.seconds,
         )
 
-    def _reduce(
-        self,
-        source: Path,
-        output: Path,
-        only: tuple[str, ...] | None,
-        report: Path | None,
-        settings: Settings,
-        progress: Progress = lambda done, total: None,
-    ) -> Done:
-        done = reduce_series(source, output, settings, self.tool, only=only, progress=progress)
-        if report is not None:
-            made = made_by(done, self.tool, settings)
-            # A report of a series that was not finished then is no longer true.
-            force = settings.force or only is not None
-            write_report(done.reduced, made, report, identifiers=self.identifiers, force=force)
+    def _reduce(self, item: Item) -> Done:
+        settings = replace(self.settings, force=self.settings.force or item.again)
+        only = item.series.files
+        done = reduce_series(item.source, item.output, settings, self.tool, only=only)
+        if self.report is not None:
+            info, folder = run_info(done, self.tool, settings), self.report / item.series.name
+            # A report that lies there is of an earlier, unfinished run, so it is replaced.
+            write_report(done.reduced, info, folder, identifiers=self.identifiers, force=True)
         return done
+
+    @property
+    def tool(self) -> Tool:
+        """The method, loaded once in each process; raises `InputError`."""
+        return _tool(self.settings.method, self.settings.weights, self.device)
 
 
 @lru_cache(maxsize=1)
@@ -142,7 +127,7 @@ def _tool(method: str, weights: str | None, device: str) -> Tool:
 
 @contextmanager
 def muted() -> Iterator[None]:
-    """Without the log of each series: of many, the archive says what became of them."""
+    """Silence the log while a series is reduced: `run_plan` logs what transitions of it."""
     before = log.level
     log.setLevel(logging.CRITICAL)
     try:

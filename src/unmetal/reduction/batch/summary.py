@@ -31,10 +31,10 @@ COLUMNS = (
 """`source` is relative to the input, `images` to `changed` count slices, `made` says what was asked
 for: `result report metal`."""
 
-Row = dict[str, str | int | float]
+SummaryRow = dict[str, str | int | float]
 
 
-def read_summary(output: Path) -> dict[str, Row]:
+def read_summary(output: Path) -> dict[str, SummaryRow]:
     """Name of a series -> its line, of an earlier run into the same folder.
 
     Raises `InputError` for a file, and for a folder with other things in it.
@@ -57,7 +57,7 @@ def read_summary(output: Path) -> dict[str, Row]:
     return {row["output"]: row for row in rows if row["output"]}
 
 
-def write_summary(rows: Iterable[Row], output: Path) -> None:
+def write_summary(rows: Iterable[SummaryRow], output: Path) -> None:
     """Replace it in one step."""
     with (
         replacing(output / SUMMARY) as partial,

@@ -1,4 +1,4 @@
-"""What a reduction changed: the numbers of a report, for each slice and for the series.
+"""What a reduction changed: sums by tissue and distance from metal, by slice and of the series.
 
 Only slices with metal count: no other one is changed, and in no other one is there a distance from
 metal.
@@ -21,6 +21,63 @@ from unmetal.scan import AIR_HU, Volume, square_pixel
 SKIN_MM = 5.0
 """How far the edge of a body may lie from where it is found again in the result, mm."""
 
+LEVELS = ("fat", "soft tissue")
+"""The tissues whose HU are known, and the same all over a body."""
+
+VISIBLE_HU = 30.0
+"""Change that is seen in a soft-tissue window, and from which the report's pictures colour it."""
+
+SMOOTH_MM = 2.0
+"""Sigma of the smoothing that tells where a tissue is more than a voxel of noise, mm."""
+
+CELLS = (len(TISSUES), len(BANDS))
+"""Shape of the sums: tissue by band."""
+
+
+@dataclass(frozen=True)
+class ChangeStats:
+    """Sums over voxels of the body, metal left out, which add up over slices.
+
+    The tissue of a voxel goes by its HU in the source, but in `transitions` and `levels`.
+    """
+
+    voxels: np.ndarray
+    """int `[tissue band]`."""
+    changed: np.ndarray
+    """int `[tissue band]`: voxels that have another value than before."""
+    visible: np.ndarray
+    """int `[tissue band]`: voxels that changed by more than `VISIBLE_HU`."""
+    total: np.ndarray
+    """float `[tissue band]`, HU: sum of the changes."""
+    absolute: np.ndarray
+    """float `[tissue band]`, HU: sum of their amounts."""
+    fall: np.ndarray
+    """float `[tissue band]`, HU: the largest fall, 0 or less."""
+    rise: np.ndarray
+    """float `[tissue band]`, HU: the largest rise, 0 or more."""
+    disagreement: np.ndarray
+    """float `[tissue band]`, HU: sum of the disagreement."""
+    transitions: np.ndarray
+    """int `[tissue before, tissue after]`: voxels, by their HU before and after."""
+    levels: np.ndarray
+    """float `[LEVELS band 5]`: voxels inside homogeneous tissue of the result, sum and sum of
+    squares of their HU before, sum and sum of squares of their HU after."""
+
+    def __add__(self, other: ChangeStats) -> ChangeStats:
+        """The statistics of both together."""
+        joined = {"fall": np.minimum, "rise": np.maximum}
+        names = [field.name for field in fields(self)]
+        pairs = ((name, getattr(self, name), getattr(other, name)) for name in names)
+        return ChangeStats(**{name: joined.get(name, np.add)(one, two) for name, one, two in pairs})
+
+    def by_tissue(self, name: str) -> np.ndarray:
+        """The field `name` for each of `TISSUES`, all bands together."""
+        return _along(self, name, 1)
+
+    def by_band(self, name: str) -> np.ndarray:
+        """The field `name` for each of `BANDS`, all tissues together."""
+        return _along(self, name, 0)
+
 
 @dataclass(frozen=True)
 class SliceChanges:
@@ -38,9 +95,11 @@ class SliceChanges:
     """Voxels in padding, or farther than `SKIN_MM` outside the body, that changed: none should."""
     clipped: int
     """Values cut to what the format stores."""
-    doubtful: float
+    disagreement_p99: float
     """HU: the 99th percentile of the disagreement in the body; 0 where there is none."""
-    tally: Tally
+    body: np.ndarray
+    """bool `[H W]`: the patient in the result."""
+    stats: ChangeStats
 
 
 @dataclass(frozen=True)
@@ -59,9 +118,9 @@ class Changes:
     """Whether there is a disagreement."""
 
     @property
-    def tally(self) -> Tally:
+    def stats(self) -> ChangeStats:
         """Of all slices together."""
-        return folded(add, (one.tally for one in self.slices), empty())
+        return folded(add, (one.stats for one in self.slices), empty())
 
 
 def changes(reduced: Reduced, threshold: float = METAL_HU) -> Changes:
@@ -82,125 +141,56 @@ def _slice(reduced: Reduced, index: int, threshold: float) -> SliceChanges:
     pixel = square_pixel(reduced.source)
     metal, padding = reduced.metal[index], padding_of(reduced.source, index)
     before, after = in_air(reduced.source, index), in_air(reduced.volume, index)
-    doubt = None if reduced.disagreement is None else reduced.disagreement[index]
+    apart = None if reduced.disagreement is None else reduced.disagreement[index]
     changed = reduced.volume.hu[index] != reduced.source.hu[index]
     # As in the reduction: the patient with or without streaks, which can cut him open.
-    inside = body_mask(before, pixel) | body_mask(after, pixel)
+    body = body_mask(after, pixel)
+    inside = reduced.bodies[index] | body
     beyond = ndimage.distance_transform_edt(~inside) * pixel > SKIN_MM
     counted = (inside | changed) & ~metal
     return SliceChanges(
         index=index,
         metal=int(metal.sum()),
         kept=int((metal & ~changed).sum()),
-        found_again=int(metal_mask(after, pixel, threshold).sum()),
+        found_again=int(metal_mask(after, pixel, threshold, body).sum()),
         outside=int((changed & (beyond | padding)).sum()),
         clipped=int(reduced.clipped[index]),
-        doubtful=0.0 if doubt is None else float(np.percentile(doubt[counted], 99)),
-        tally=tally(before, after, metal, counted, pixel, doubt),
+        disagreement_p99=0.0 if apart is None else float(np.percentile(apart[counted], 99)),
+        body=body,
+        stats=change_stats(before, after, metal, counted, pixel, apart),
     )
 
 
-def padding_of(volume: Volume, index: int) -> np.ndarray:
-    """bool `[H W]`: where the scanner saw nothing in one slice."""
-    if volume.padding is None:
-        return np.zeros(volume.hu.shape[1:], bool)
-    return volume.padding[index]
-
-
-def in_air(volume: Volume, index: int) -> np.ndarray:
-    """HU `[H W]` of one slice with air where the scanner saw nothing."""
-    return np.where(padding_of(volume, index), np.float32(AIR_HU), volume.hu[index])
-
-
-LEVELS = ("fat", "soft tissue")
-"""The tissues whose HU are known, and the same all over a body."""
-
-
-VISIBLE_HU = 30.0
-"""Change that is seen in a soft-tissue window, and from which the report's pictures colour it."""
-
-
-SMOOTH_MM = 2.0
-"""Sigma of the smoothing that tells where a tissue is more than a voxel of noise, mm."""
-
-
-CELLS = (len(TISSUES), len(BANDS))
-
-
-@dataclass(frozen=True)
-class Tally:
-    """Sums over voxels of the body, metal left out; two tallies add up.
-
-    The tissue of a voxel is what it reads as in the source; `became` says what it reads as after.
-    """
-
-    voxels: np.ndarray
-    """int `[tissue band]`."""
-    changed: np.ndarray
-    """int `[tissue band]`: voxels that have another value than before."""
-    visible: np.ndarray
-    """int `[tissue band]`: voxels that changed by more than `VISIBLE_HU`."""
-    total: np.ndarray
-    """float `[tissue band]`, HU: sum of the changes."""
-    absolute: np.ndarray
-    """float `[tissue band]`, HU: sum of their amounts."""
-    fall: np.ndarray
-    """float `[tissue band]`, HU: the largest fall, 0 or less."""
-    rise: np.ndarray
-    """float `[tissue band]`, HU: the largest rise, 0 or more."""
-    doubt: np.ndarray
-    """float `[tissue band]`, HU: sum of the disagreement."""
-    became: np.ndarray
-    """int `[tissue before, tissue after]`: voxels."""
-    levels: np.ndarray
-    """float `[LEVELS band 5]`: voxels inside homogeneous tissue of the result, sum and sum of
-    squares of their HU before, sum and sum of squares of their HU after."""
-
-    def __add__(self, other: Tally) -> Tally:
-        """The tally of both."""
-        joined = {"fall": np.minimum, "rise": np.maximum}
-        names = [field.name for field in fields(self)]
-        pairs = ((name, getattr(self, name), getattr(other, name)) for name in names)
-        return Tally(**{name: joined.get(name, np.add)(one, two) for name, one, two in pairs})
-
-    def by_tissue(self, name: str) -> np.ndarray:
-        """The field `name` for each of `TISSUES`, all bands together."""
-        return _along(self, name, 1)
-
-    def by_band(self, name: str) -> np.ndarray:
-        """The field `name` for each of `BANDS`, all tissues together."""
-        return _along(self, name, 0)
-
-
-def _along(tally: Tally, name: str, axis: int) -> np.ndarray:
-    """Sums add, extremes stay extremes."""
-    values = getattr(tally, name)
+def _along(stats: ChangeStats, name: str, axis: int) -> np.ndarray:
+    """A field summed along an axis; of extremes the extreme."""
+    values = getattr(stats, name)
     extreme = {"fall": np.min, "rise": np.max}
     return extreme.get(name, np.sum)(values, axis=axis)
 
 
-def empty() -> Tally:
-    """The tally of no voxel."""
-    cells = {field.name: np.zeros(CELLS) for field in fields(Tally)}
+def empty() -> ChangeStats:
+    """The statistics of no voxel."""
+    cells = {field.name: np.zeros(CELLS) for field in fields(ChangeStats)}
     counts = {name: np.zeros(CELLS, int) for name in ("voxels", "changed", "visible")}
-    became = np.zeros((len(TISSUES), len(TISSUES)), int)
+    transitions = np.zeros((len(TISSUES), len(TISSUES)), int)
     levels = np.zeros((len(LEVELS), len(BANDS), 5))
-    return Tally(**cells | counts | {"became": became, "levels": levels})
+    return ChangeStats(**cells | counts | {"transitions": transitions, "levels": levels})
 
 
-def tally(
+def change_stats(
     before: np.ndarray,
     after: np.ndarray,
     metal: np.ndarray,
     counted: np.ndarray,
     pixel: float,
-    doubt: np.ndarray | None = None,
-) -> Tally:
+    disagreement: np.ndarray | None = None,
+) -> ChangeStats:
     """Sums over the voxels of a slice that are `counted`.
 
     before, after: HU `[H W]`. metal, counted: bool `[H W]`, without a common voxel. pixel: mm.
-    doubt: the disagreement, HU `[H W]`.
+    disagreement: HU `[H W]`.
     """
+    # Every counted voxel falls into one cell: its tissue before, and its distance from metal.
     bands = band_of(metal, pixel)
     old, new = (tissue_of(hu[counted]) for hu in (before, after))
     change = (after - before)[counted].astype(np.float64)
@@ -213,7 +203,7 @@ def tally(
     np.minimum.at(fall.reshape(-1), cell, change)
     np.maximum.at(rise.reshape(-1), cell, change)
     both = np.bincount(old * len(TISSUES) + new, minlength=len(TISSUES) ** 2)
-    return Tally(
+    return ChangeStats(
         voxels=summed(),
         changed=summed(change != 0).astype(int),
         visible=summed(np.abs(change) > VISIBLE_HU).astype(int),
@@ -221,8 +211,8 @@ def tally(
         absolute=summed(np.abs(change)),
         fall=fall,
         rise=rise,
-        doubt=np.zeros(CELLS) if doubt is None else summed(doubt[counted]),
-        became=both.reshape(len(TISSUES), len(TISSUES)),
+        disagreement=np.zeros(CELLS) if disagreement is None else summed(disagreement[counted]),
+        transitions=both.reshape(len(TISSUES), len(TISSUES)),
         levels=_levels(before, after, counted, bands, pixel),
     )
 
@@ -230,8 +220,9 @@ def tally(
 def _levels(
     before: np.ndarray, after: np.ndarray, counted: np.ndarray, bands: np.ndarray, pixel: float
 ) -> np.ndarray:
-    """See `Tally.levels`. The same voxels before and after: those that lie a little way inside of
-    what the result, smoothed, shows as one tissue, so that noise moves none of them in or out."""
+    """`ChangeStats.levels` of a slice."""
+    # The same voxels before and after: those that the result, smoothed, shows as one tissue, and a
+    # voxel away from any other, so that noise moves none of them in or out.
     smooth = ndimage.gaussian_filter(after, SMOOTH_MM / pixel)
     tissue = tissue_of(smooth)
     result = np.zeros((len(LEVELS), len(BANDS), 5))
@@ -241,3 +232,15 @@ def _levels(
         for row, its in enumerate((np.ones_like(one), one, one**2, two, two**2)):
             result[place, :, row] = np.bincount(bands[inner], its, minlength=len(BANDS))
     return result
+
+
+def padding_of(volume: Volume, index: int) -> np.ndarray:
+    """bool `[H W]`: where the scanner saw nothing in one slice."""
+    if volume.padding is None:
+        return np.zeros(volume.hu.shape[1:], bool)
+    return volume.padding[index]
+
+
+def in_air(volume: Volume, index: int) -> np.ndarray:
+    """HU `[H W]` of one slice with air where the scanner saw nothing."""
+    return np.where(padding_of(volume, index), np.float32(AIR_HU), volume.hu[index])

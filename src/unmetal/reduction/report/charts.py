@@ -29,7 +29,7 @@ class Arrow:
     y: float
     before: float
     after: float
-    said: str
+    label: str
     """In words, for those who cannot see it."""
 
     @property
@@ -57,7 +57,7 @@ class Chart:
 
 
 def levels_chart(levels: dict[str, Any]) -> Chart | None:
-    """The chart of `record`'s `levels`; None where no tissue has enough voxels."""
+    """The chart of `report_data`'s `levels`; None where no tissue has enough voxels."""
     shown = [*_enough(levels)]
     if not shown:
         return None
@@ -78,7 +78,7 @@ def levels_chart(levels: dict[str, Any]) -> Chart | None:
         rows=[(_y(place), name) for place, name in enumerate(BANDS)],
         references=[(x(row["after_hu"]), tissue) for tissue, row in far],
         arrows=[
-            Arrow(tissue, _y(place), x(row["before_hu"]), x(row["after_hu"]), _said(place, row))
+            Arrow(tissue, _y(place), x(row["before_hu"]), x(row["after_hu"]), _label(place, row))
             for tissue, place, row in shown
         ],
     )
@@ -96,5 +96,5 @@ def _y(place: int) -> float:
     return TOP + STEP * (place + 0.5)
 
 
-def _said(place: int, row: dict[str, float]) -> str:
+def _label(place: int, row: dict[str, float]) -> str:
     return f"{BANDS[place]}: {row['before_hu']:.0f} HU before, {row['after_hu']:.0f} HU after"

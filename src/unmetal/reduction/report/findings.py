@@ -1,4 +1,4 @@
-"""What the numbers of a report say in words: what was left alone, and where not to believe it."""
+"""Sentences of a report: what must not have changed, and where not to believe the result."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import NamedTuple
 import numpy as np
 
 from unmetal.metrics.strata import BANDS, TISSUES
-from unmetal.reduction.report.changes import LEVELS, VISIBLE_HU, Changes, SliceChanges, Tally
-from unmetal.reduction.report.wording import hu, ml, percent, slices
+from unmetal.reduction.report.changes import LEVELS, VISIBLE_HU, Changes, ChangeStats, SliceChanges
+from unmetal.reduction.report.format import hu, ml, percent, slices
 
 FAR = len(BANDS) - 1
 """The band where there should be no artifact to take away: what fat and muscle read there is what
@@ -23,10 +23,10 @@ DISAGREE_HU = 20.0
 
 
 class Check(NamedTuple):
-    """One promise, and whether it was kept."""
+    """Something that must not change, and whether it did not."""
 
     name: str
-    said: str
+    message: str
     kept: bool
 
 
@@ -51,8 +51,8 @@ def checks(found: Changes) -> list[Check]:
         Check("Padding and outside the body", _count(outside), outside == 0),
     ]
     if without:
-        said = f"{without} of {found.count}: {_count(found.elsewhere)}"
-        listed.append(Check("Slices without metal", said, found.elsewhere == 0))
+        text = f"{without} of {found.count}: {_count(found.elsewhere)}"
+        listed.append(Check("Slices without metal", text, found.elsewhere == 0))
     return listed
 
 
@@ -60,35 +60,35 @@ def _count(voxels: int) -> str:
     return f"{voxels} voxels changed" if voxels else "no voxel changed"
 
 
-def doubts(found: Changes) -> list[str]:
+def caveats(found: Changes) -> list[str]:
     """Where not to believe the result, the worst first; a sentence or two each."""
     if not found.slices:
         return []
-    tally = found.tally
-    listed = [*_next_to_metal(tally, found.voxel_ml), *_bone(tally, found.voxel_ml)]
-    return [*listed, *_disagreement(found), *_far(found, tally)]
+    stats = found.stats
+    listed = [*_next_to_metal(stats, found.voxel_ml), *_bone(stats, found.voxel_ml)]
+    return [*listed, *_disagreement(found), *_far(found, stats)]
 
 
-def _next_to_metal(tally: Tally, voxel_ml: float) -> Iterator[str]:
-    voxels, absolute = (tally.by_band(name)[0] for name in ("voxels", "absolute"))
+def _next_to_metal(stats: ChangeStats, voxel_ml: float) -> Iterator[str]:
+    voxels, absolute = (stats.by_band(name)[0] for name in ("voxels", "absolute"))
     if not voxels:
         return
-    said = (
+    text = (
         f"Within 5 mm of metal ({ml(voxels * voxel_ml)}), where the change is "
         f"{hu(absolute / voxels)} on average and errors of every method are largest."
     )
     for place, name in enumerate(LEVELS):
-        near, far = tally.levels[place, 0], tally.levels[place, FAR]
+        near, far = stats.levels[place, 0], stats.levels[place, FAR]
         if min(near[0], far[0]) >= ENOUGH:
-            said += f" There {name} now reads {hu(near[3] / near[0])}"
-            said += f", far from metal {hu(far[3] / far[0])}."
-    yield said
+            text += f" There {name} now reads {hu(near[3] / near[0])}"
+            text += f", far from metal {hu(far[3] / far[0])}."
+    yield text
 
 
-def _bone(tally: Tally, voxel_ml: float) -> Iterator[str]:
+def _bone(stats: ChangeStats, voxel_ml: float) -> Iterator[str]:
     bone = TISSUES.index("bone")
-    lost = tally.became[bone, :bone].sum()
-    new = tally.became[:bone, bone].sum()
+    lost = stats.transitions[bone, :bone].sum()
+    new = stats.transitions[:bone, bone].sum()
     if lost or new:
         yield (
             f"At bone: {ml(lost * voxel_ml)} that read as bone or as dense no longer do, and "
@@ -98,19 +98,19 @@ def _bone(tally: Tally, voxel_ml: float) -> Iterator[str]:
 
 
 def _disagreement(found: Changes) -> Iterator[str]:
-    worst = sorted(found.slices, key=lambda one: -one.doubtful)
-    worst = [one for one in worst if one.doubtful >= DISAGREE_HU]
+    worst = sorted(found.slices, key=lambda one: -one.disagreement_p99)
+    worst = [one for one in worst if one.disagreement_p99 >= DISAGREE_HU]
     if worst:
         named = slices(one.index for one in worst[:5])
         yield (
             f"Where the network contradicts itself when the slice is mirrored: most in {named}. In "
             f"slice {worst[0].index + 1} a hundredth of the body differs by "
-            f"{hu(worst[0].doubtful)} or more. See the pictures of disagreement."
+            f"{hu(worst[0].disagreement_p99)} or more. See the pictures of disagreement."
         )
 
 
-def _far(found: Changes, tally: Tally) -> Iterator[str]:
-    voxels, visible = (tally.by_band(name)[FAR] for name in ("voxels", "visible"))
+def _far(found: Changes, stats: ChangeStats) -> Iterator[str]:
+    voxels, visible = (stats.by_band(name)[FAR] for name in ("voxels", "visible"))
     if voxels and visible:
         most = max(found.slices, key=_far_extreme)
         yield (
@@ -122,4 +122,4 @@ def _far(found: Changes, tally: Tally) -> Iterator[str]:
 
 def _far_extreme(one: SliceChanges) -> float:
     """HU: the largest amount of change in the last band of a slice."""
-    return float(np.maximum(one.tally.rise[:, FAR], -one.tally.fall[:, FAR]).max())
+    return float(np.maximum(one.stats.rise[:, FAR], -one.stats.fall[:, FAR]).max())

@@ -15,13 +15,13 @@ from unmetal.metrics.strata import BANDS, TISSUES
 from unmetal.physics.derive import METAL_HU
 from unmetal.reduction.reduce_series import Done, Tool
 from unmetal.reduction.reduce_volume import Reduced
-from unmetal.reduction.report.changes import LEVELS, Changes, SliceChanges, Tally
-from unmetal.reduction.report.findings import checks, doubts
+from unmetal.reduction.report.changes import LEVELS, Changes, ChangeStats, SliceChanges
+from unmetal.reduction.report.findings import caveats, checks
 from unmetal.reduction.settings import Settings
 from unmetal.software import versions
 
 FORMAT = 1
-"""Of the JSON; a reader that knows another number should not guess."""
+"""Version of the JSON's layout."""
 
 NOTICE = (
     "RESEARCH USE ONLY. Not a medical device, not validated for diagnosis or treatment. "
@@ -44,13 +44,13 @@ ACQUISITION = (
 """What of `Volume.meta` a report shows: how the series was made, nothing that says whose it is."""
 
 
-UNSAID = ("method", "weights", "force")
-"""Settings that are said otherwise, or are paths."""
+LEFT_OUT = ("method", "weights", "force")
+"""Settings that a report gives elsewhere, or not at all because they can be paths."""
 
 
 @dataclass(frozen=True)
-class Made:
-    """How a result was made."""
+class RunInfo:
+    """How a result was computed."""
 
     method: str
     """`ADN`."""
@@ -69,11 +69,11 @@ class Made:
     date: str = field(default_factory=lambda: datetime.now().astimezone().isoformat("T", "seconds"))
 
 
-def made_by(done: Done, tool: Tool, settings: Settings) -> Made:
+def run_info(done: Done, tool: Tool, settings: Settings) -> RunInfo:
     """How a series was made by `reduction.reduce_series`, without paths, which can name people."""
-    options = {name: its for name, its in asdict(settings).items() if name not in UNSAID}
+    options = {name: its for name, its in asdict(settings).items() if name not in LEFT_OUT}
     written = done.derivation
-    return Made(
+    return RunInfo(
         method=tool.name,
         seconds=done.seconds,
         metal_hu=settings.metal_hu,
@@ -86,21 +86,21 @@ def made_by(done: Done, tool: Tool, settings: Settings) -> Made:
     )
 
 
-def record(
-    reduced: Reduced, found: Changes, made: Made, *, identifiers: bool = False
+def report_data(
+    reduced: Reduced, found: Changes, run: RunInfo, *, identifiers: bool = False
 ) -> dict[str, Any]:
-    """Everything that can be said without pictures; plain types that JSON knows."""
+    """All of the report but its pictures, in types that JSON knows."""
     source = reduced.source
     whole = {
         "format": FORMAT,
         "notice": NOTICE,
-        "made": _made(made),
+        "run": _run(run),
         "series": _series(reduced, found),
-        "warnings": [*_of_weights(made), *warnings(reduced)],
+        "warnings": [*_of_weights(run), *warnings(reduced)],
         "checks": [check._asdict() for check in checks(found)],
-        "doubts": doubts(found),
+        "caveats": caveats(found),
         "metal": _metal(found.slices, found.voxel_ml),
-        "changes": numbers(found.tally, found.voxel_ml, compared=found.compared),
+        "changes": stats_data(found.stats, found.voxel_ml, compared=found.compared),
         "clipped": int(reduced.clipped.sum()),
         "slices": _slices(found, header.slice_labels(source)),
     }
@@ -109,24 +109,26 @@ def record(
 
 def warnings(reduced: Reduced) -> list[dict[str, str]]:
     """What is odd about the source, and reasons to distrust the result."""
-    listed = [{"key": "input", "said": said} for said in reduced.source.meta.get("warnings", ())]
-    return listed + [{"key": one.key, "said": one.said} for one in reduced.warnings]
+    listed = [
+        {"key": "input", "message": message} for message in reduced.source.meta.get("warnings", ())
+    ]
+    return listed + [{"key": one.key, "message": one.message} for one in reduced.warnings]
 
 
-def _of_weights(made: Made) -> list[dict[str, str]]:
-    return [{"key": "weights", "said": made.caution}] if made.caution else []
+def _of_weights(run: RunInfo) -> list[dict[str, str]]:
+    return [{"key": "weights", "message": run.caution}] if run.caution else []
 
 
-def _made(made: Made) -> dict[str, Any]:
+def _run(run: RunInfo) -> dict[str, Any]:
     return {
-        "method": made.method,
-        "weights": made.weights,
-        "sha256": made.sha256,
-        "options": dict(made.options),
-        "derivation": made.derivation,
-        "device": made.device,
-        "seconds": round(made.seconds, 1),
-        "date": made.date,
+        "method": run.method,
+        "weights": run.weights,
+        "sha256": run.sha256,
+        "options": dict(run.options),
+        "derivation": run.derivation,
+        "device": run.device,
+        "seconds": round(run.seconds, 1),
+        "date": run.date,
         "versions": versions(),
     }
 
@@ -168,35 +170,35 @@ def _slices(found: Changes, names: list[str]) -> list[dict[str, Any]]:
             "metal": _metal((one,), found.voxel_ml),
             "clipped": one.clipped,
             "outside": one.outside,
-            "disagreement_p99_hu": one.doubtful if found.compared else None,
-            **numbers(one.tally, found.voxel_ml, compared=found.compared),
+            "disagreement_p99_hu": one.disagreement_p99 if found.compared else None,
+            **stats_data(one.stats, found.voxel_ml, compared=found.compared),
         }
         for one in found.slices
     ]
 
 
-def numbers(tally: Tally, voxel_ml: float, *, compared: bool) -> dict[str, Any]:
-    """A tally as shares, means and extremes: of all, by tissue and by distance from metal."""
+def stats_data(stats: ChangeStats, voxel_ml: float, *, compared: bool) -> dict[str, Any]:
+    """Statistics as shares, means and extremes: of all, by tissue and by distance from metal."""
 
     def rows(names: tuple[str, ...], values: Mapping[str, np.ndarray]) -> dict[str, Any]:
-        columns = {key: its for key, its in values.items() if key != "doubt" or compared}
+        columns = {key: its for key, its in values.items() if key != "disagreement" or compared}
         return {
             name: _row({key: its[place] for key, its in columns.items()}, voxel_ml)
             for place, name in enumerate(names)
         }
 
-    cells = ("voxels", "changed", "visible", "total", "absolute", "fall", "rise", "doubt")
-    by_band = {name: tally.by_band(name) for name in cells}
+    cells = ("voxels", "changed", "visible", "total", "absolute", "fall", "rise", "disagreement")
+    by_band = {name: stats.by_band(name) for name in cells}
     whole = {name: its.sum() for name, its in by_band.items()}
     whole |= {"fall": by_band["fall"].min(), "rise": by_band["rise"].max()}
     every = {name: np.array([value]) for name, value in whole.items()}
     return {
         "all": rows(("all",), every)["all"],
-        "by_tissue": rows(TISSUES, {name: tally.by_tissue(name) for name in cells}),
+        "by_tissue": rows(TISSUES, {name: stats.by_tissue(name) for name in cells}),
         "by_distance": rows(BANDS, by_band),
-        "became_ml": (tally.became * voxel_ml).round(4).tolist(),
+        "transitions_ml": (stats.transitions * voxel_ml).round(4).tolist(),
         "levels": {
-            name: _levels(its, voxel_ml) for name, its in zip(LEVELS, tally.levels, strict=True)
+            name: _levels(its, voxel_ml) for name, its in zip(LEVELS, stats.levels, strict=True)
         },
     }
 
@@ -216,7 +218,7 @@ def _row(sums: Mapping[str, Any], voxel_ml: float) -> dict[str, Any]:
         "fall_hu": round(float(sums["fall"]), 2) if count else None,
         "rise_hu": round(float(sums["rise"]), 2) if count else None,
     }
-    return row | ({"disagreement_hu": share("doubt", 2)} if "doubt" in sums else {})
+    return row | ({"disagreement_hu": share("disagreement", 2)} if "disagreement" in sums else {})
 
 
 def _levels(levels: np.ndarray, voxel_ml: float) -> dict[str, Any]:
@@ -225,7 +227,7 @@ def _levels(levels: np.ndarray, voxel_ml: float) -> dict[str, Any]:
 
 
 def _level(its: list[float], voxel_ml: float) -> dict[str, Any]:
-    """One row of `Tally.levels`: voxels, sum and sum of squares before, and after."""
+    """One row of `ChangeStats.levels`: voxels, sum and sum of squares before, and after."""
     count, one, ones, two, twos = its
     if not count:
         names = ("before_hu", "before_sd", "after_hu", "after_sd")

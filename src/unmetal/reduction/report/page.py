@@ -17,19 +17,19 @@ from unmetal.errors import InputError, short_error
 from unmetal.files.staging import refuse_to_lose, staged
 from unmetal.metrics.strata import BANDS, TISSUES
 from unmetal.reduction.reduce_volume import Reduced
-from unmetal.reduction.report import panels, wording
+from unmetal.reduction.report import panels
 from unmetal.reduction.report.changes import LEVELS, VISIBLE_HU, changes
 from unmetal.reduction.report.charts import levels_chart
-from unmetal.reduction.report.numbers import Made, record
+from unmetal.reduction.report.format import duration, hu, ml, number, percent
+from unmetal.reduction.report.numbers import RunInfo, report_data
 from unmetal.reduction.report.shown_slices import (
-    amount,
-    bodies,
-    chosen,
+    choose_slices,
     close_up,
-    shown,
+    common_style,
+    mean_abs_change,
+    slice_pictures,
     strip,
-    view,
-    visible,
+    visible_share,
 )
 from unmetal.reduction.settings import Settings
 
@@ -57,7 +57,7 @@ def require_apart(folder: Path, source: Path, output: Path) -> None:
 
 def write_report(
     reduced: Reduced,
-    made: Made,
+    run: RunInfo,
     folder: Path,
     *,
     identifiers: bool = False,
@@ -68,7 +68,7 @@ def write_report(
     identifiers: also say whose images these are.
     Raises `InputError` for a folder that cannot be written, or holds a report, unless `force`.
     """
-    page, numbers = render(reduced, made, identifiers=identifiers)
+    page, numbers = render(reduced, run, identifiers=identifiers)
     if not force and any((folder / name).exists() for name in (PAGE, NUMBERS)):
         raise InputError(f"{folder}: holds a report: give another folder, or --force to replace it")
     try:
@@ -79,18 +79,17 @@ def write_report(
         raise InputError(f"{folder}: cannot be written: {short_error(error)}") from error
 
 
-def render(reduced: Reduced, made: Made, *, identifiers: bool = False) -> tuple[str, str]:
+def render(reduced: Reduced, run: RunInfo, *, identifiers: bool = False) -> tuple[str, str]:
     """The page and its numbers, as texts."""
-    found = changes(reduced, made.metal_hu)
-    numbers = record(reduced, found, made, identifiers=identifiers)
-    large = chosen(found)
-    inside = bodies(reduced, large)
-    look = view(reduced, inside)
-    pictures = [shown(reduced, one, inside[one.index], look) for one in large]
+    found = changes(reduced, run.metal_hu)
+    numbers = report_data(reduced, found, run, identifiers=identifiers)
+    large = choose_slices(found)
+    style = common_style(reduced, large)
+    pictures = [slice_pictures(reduced, one, style) for one in large]
     front = None
     if large:
-        most = max(large, key=visible)
-        close = close_up(reduced, most, inside[most.index], look)
+        most = max(large, key=visible_share)
+        close = close_up(reduced, most, style)
         front = replace(pictures[large.index(most)], close=close)
     context: dict[str, Any] = {
         "identifiers": None,
@@ -103,12 +102,12 @@ def render(reduced: Reduced, made: Made, *, identifiers: bool = False) -> tuple[
         "front": front,
         "pictures": pictures,
         "strip": strip(reduced, found, large),
-        "peak": max(map(amount, found.slices), default=None),
+        "peak": max(map(mean_abs_change, found.slices), default=None),
         "chart": levels_chart(numbers["changes"]["levels"]),
-        "look": look,
-        "difference_stops": panels.stops(panels.difference_palette(look)),
-        "doubt_stops": panels.stops(panels.doubt_palette()),
-        "doubt_hu": panels.DOUBT_HU,
+        "style": style,
+        "difference_stops": panels.css_stops(panels.difference_palette(style)),
+        "disagreement_stops": panels.css_stops(panels.disagreement_palette()),
+        "disagreement_hu": panels.DISAGREEMENT_HU,
         "ring_mm": panels.RING_MM,
         "visible_hu": VISIBLE_HU,
         "tissues": TISSUES,
@@ -130,27 +129,25 @@ def template(name: str) -> Template:
     environment = Environment(
         autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
-    environment.filters |= {
-        name: getattr(wording, name) for name in ("number", "hu", "ml", "percent")
-    }
+    environment.filters |= {"number": number, "hu": hu, "ml": ml, "percent": percent}
     return environment.from_string((TEMPLATES / name).read_text(encoding="utf-8"))
 
 
 def _subtitle(numbers: dict[str, Any]) -> list[str]:
     """What was done to what, in a few words each."""
-    made, series = numbers["made"], numbers["series"]
+    run, series = numbers["run"], numbers["series"]
     known = series["acquisition"]
     apart, _, pixel = series["spacing_mm"]
     count = "1 slice" if series["slices"] == 1 else f"{series['slices']} slices"
     between = "" if series["slices"] == 1 else f", {apart:.3g} mm apart"
     parts = [
-        f"{made['method']} with {made['weights']}" if made["weights"] else made["method"],
+        f"{run['method']} with {run['weights']}" if run["weights"] else run["method"],
         f"{count} of {series['columns']} × {series['rows']}",
         f"{pixel:.3g} mm pixels{between}{'' if series['spacing_known'] else ' (assumed)'}",
         " ".join(str(known[name]) for name in ("manufacturer", "model") if name in known),
         f"{known['kvp']:g} kVp" if "kvp" in known else "",
         f"kernel {known['kernel']}" if "kernel" in known else "",
-        made["date"][:10],
+        run["date"][:10],
     ]
     return [part for part in parts if part]
 
@@ -160,24 +157,24 @@ def _options(options: dict[str, Any]) -> Iterator[tuple[str, str]]:
     usual = asdict(Settings())
     for name, value in options.items():
         if name == "metal_hu":
-            yield "metal above", wording.hu(value)
+            yield "metal above", hu(value)
         elif value != usual.get(name):
             yield name.replace("_", " "), "yes" if value is True else str(value)
 
 
 def _details(numbers: dict[str, Any]) -> list[tuple[str, str]]:
     """How it was made, as names and texts."""
-    made, acquisition = numbers["made"], numbers["series"]["acquisition"]
+    run, acquisition = numbers["run"], numbers["series"]["acquisition"]
     named = [
-        ("method", made["method"]),
-        ("weights", made["weights"]),
-        ("sha256 of the weights", made["sha256"]),
-        *_options(made["options"]),
-        ("what the output's header says", made["derivation"]),
-        ("computed on", made["device"]),
-        ("time", wording.duration(made["seconds"])),
-        ("date", made["date"].replace("T", " ")),
-        ("versions", ", ".join(f"{name} {its}" for name, its in made["versions"].items())),
+        ("method", run["method"]),
+        ("weights", run["weights"]),
+        ("sha256 of the weights", run["sha256"]),
+        *_options(run["options"]),
+        ("what the output's header says", run["derivation"]),
+        ("computed on", run["device"]),
+        ("time", duration(run["seconds"])),
+        ("date", run["date"].replace("T", " ")),
+        ("versions", ", ".join(f"{name} {its}" for name, its in run["versions"].items())),
         *((name.replace("_", " "), str(value)) for name, value in acquisition.items()),
     ]
     return [(name, text) for name, text in named if text not in {"", "None"}]

@@ -11,11 +11,11 @@ from dataclasses import dataclass, replace
 from io import BytesIO
 
 import numpy as np
+from contourpy import contour_generator
 from matplotlib import colormaps
 from matplotlib.colors import Colormap
 from PIL import Image, ImageDraw, ImageFont
 from scipy import ndimage
-from skimage.measure import approximate_polygon, find_contours
 
 from unmetal.display.comparison import difference_colors
 from unmetal.display.look import Box, Edges, PanelStyle, Window
@@ -28,11 +28,11 @@ Radiologica 2020, 10.1177/0284185120903446)."""
 LEAST_PX = 320
 """Width of the narrowest picture, pixels."""
 
-DOUBT_HU = 100.0
+DISAGREEMENT_HU = 100.0
 """HU at the end of the scale of the disagreement."""
 
-DOUBT_COLOURS = "magma"
-"""From black, even to the eye, and apart for the colour-blind."""
+DISAGREEMENT_COLORMAP = "magma"
+"""Perceptually uniform, from black, and legible for the colour-blind."""
 
 
 @dataclass(frozen=True)
@@ -63,74 +63,74 @@ class Panel:
         return 50.0 if self.width > 200 else 10.0
 
 
-def grey(
-    name: str, hu: np.ndarray, metal: np.ndarray, look: PanelStyle, *, ringed: bool = False
+def gray(
+    name: str, hu: np.ndarray, metal: np.ndarray, style: PanelStyle, *, ringed: bool = False
 ) -> Panel:
-    """A slice, HU `[H W]`, in the look's window, with its metal, bool `[H W]`, outlined; `ringed`
+    """A slice, HU `[H W]`, in the style's window, with its metal, bool `[H W]`, outlined; `ringed`
     with what is near it, too."""
-    panel = _panel(name, shades(cut(hu, look.box), look.window), None, metal, None, look)
+    panel = _panel(name, to_gray(crop(hu, style.box), style.window), None, metal, None, style)
     if not ringed:
         return panel
-    distance = ndimage.distance_transform_edt(~metal, sampling=look.pixel)
-    return replace(panel, ring=outline(ndimage.binary_fill_holes(distance <= RING_MM), look))
+    distance = ndimage.distance_transform_edt(~metal, sampling=style.pixel)
+    return replace(panel, ring=outline(ndimage.binary_fill_holes(distance <= RING_MM), style))
 
 
 def difference(
-    name: str, change: np.ndarray, metal: np.ndarray, body: np.ndarray, look: PanelStyle
+    name: str, change: np.ndarray, metal: np.ndarray, body: np.ndarray, style: PanelStyle
 ) -> Panel:
     """A change, HU `[H W]`, in colours; the body, bool `[H W]`, gives bearings."""
-    levels = (cut(change, look.box) / look.diff_limit).clip(-1, 1) * 127.5 + 127.5
-    palette = difference_palette(look)
-    return _panel(name, levels.round().astype(np.uint8), palette, metal, body, look)
+    levels = (crop(change, style.box) / style.diff_limit).clip(-1, 1) * 127.5 + 127.5
+    palette = difference_palette(style)
+    return _panel(name, levels.round().astype(np.uint8), palette, metal, body, style)
 
 
-def doubt(
-    name: str, hu: np.ndarray, metal: np.ndarray, body: np.ndarray, look: PanelStyle
+def disagreement(
+    name: str, hu: np.ndarray, metal: np.ndarray, body: np.ndarray, style: PanelStyle
 ) -> Panel:
-    """A disagreement, HU `[H W]`, from 0 to `DOUBT_HU`."""
-    levels = (cut(hu, look.box) / DOUBT_HU).clip(0, 1) * 255
-    return _panel(name, levels.round().astype(np.uint8), doubt_palette(), metal, body, look)
+    """A disagreement, HU `[H W]`, from 0 to `DISAGREEMENT_HU`."""
+    levels = (crop(hu, style.box) / DISAGREEMENT_HU).clip(0, 1) * 255
+    return _panel(name, levels.round().astype(np.uint8), disagreement_palette(), metal, body, style)
 
 
-def difference_palette(look: PanelStyle) -> np.ndarray:
+def difference_palette(style: PanelStyle) -> np.ndarray:
     """uint8 `[256 RGB]`, from -limit to +limit."""
-    return _sampled(difference_colors(look).get_cmap())
+    return _sampled(difference_colors(style).get_cmap())
 
 
-def doubt_palette() -> np.ndarray:
-    """uint8 `[256 RGB]`, from 0 to `DOUBT_HU`."""
-    return _sampled(colormaps[DOUBT_COLOURS])
+def disagreement_palette() -> np.ndarray:
+    """uint8 `[256 RGB]`, from 0 to `DISAGREEMENT_HU`."""
+    return _sampled(colormaps[DISAGREEMENT_COLORMAP])
 
 
-def _sampled(colours: Colormap) -> np.ndarray:
-    return (255 * colours(np.linspace(0, 1, 256))[:, :3]).round().astype(np.uint8)
+def _sampled(colormap: Colormap) -> np.ndarray:
+    return (255 * colormap(np.linspace(0, 1, 256))[:, :3]).round().astype(np.uint8)
 
 
-def stops(palette: np.ndarray) -> str:
+def css_stops(palette: np.ndarray) -> str:
     """The colours of a palette, uint8 `[256 RGB]`, for a gradient in CSS."""
     return ",".join(f"#{r:02x}{g:02x}{b:02x}" for r, g, b in palette[::15])
 
 
-def thumbnail(hu: np.ndarray, metal: np.ndarray, look: PanelStyle, side: int = 88) -> str:
+def thumbnail(hu: np.ndarray, metal: np.ndarray, style: PanelStyle, side: int = 88) -> str:
     """A small picture of a slice, HU `[H W]`, its metal red, as a `data:` URI."""
-    levels = shades(cut(hu, look.box), look.window)
+    levels = to_gray(crop(hu, style.box), style.window)
     small = Image.fromarray(levels)
     small.thumbnail((side, side), Image.Resampling.BOX)
-    mask = Image.fromarray(cut(metal, look.box).astype(np.uint8) * 255)
+    mask = Image.fromarray(crop(metal, style.box).astype(np.uint8) * 255)
     mask = mask.resize(small.size, Image.Resampling.BOX)
     # Grey in 255 steps, and red as the 256th: any metal in a cell of the thumbnail shows.
     index = np.where(np.asarray(mask) > 0, 255, np.minimum(np.asarray(small), 254))
     palette = np.repeat(np.arange(256)[:, None], 3, axis=1)
     palette[255] = (255, 59, 48)
-    return uri(index.astype(np.uint8), palette.astype(np.uint8))
+    return png_uri(index.astype(np.uint8), palette.astype(np.uint8))
 
 
-def cut(slice_: np.ndarray, box: Box) -> np.ndarray:
+def crop(slice_: np.ndarray, box: Box) -> np.ndarray:
     """The part of a slice `[H W]` in a box."""
     return slice_[box.top : box.bottom, box.left : box.right]
 
 
-def shades(hu: np.ndarray, window: Window) -> np.ndarray:
+def to_gray(hu: np.ndarray, window: Window) -> np.ndarray:
     """uint8 grey values of HU of any shape."""
     low, high = window.limits
     return (255 * ((hu - low) / (high - low)).clip(0, 1)).round().astype(np.uint8)
@@ -142,17 +142,17 @@ def _panel(
     palette: np.ndarray | None,
     metal: np.ndarray,
     body: np.ndarray | None,
-    look: PanelStyle,
+    style: PanelStyle,
 ) -> Panel:
     height, width = levels.shape
     return Panel(
         name=name,
-        width=width * look.pixel[1],
-        height=height * look.pixel[0],
-        picture=uri(_large(levels), palette, label=True),
-        metal=outline(metal, look),
-        body="" if body is None else outline(body, look),
-        edges=look.edges,
+        width=width * style.pixel[1],
+        height=height * style.pixel[0],
+        picture=png_uri(_large(levels), palette, label=True),
+        metal=outline(metal, style),
+        body="" if body is None else outline(body, style),
+        edges=style.edges,
     )
 
 
@@ -167,7 +167,7 @@ def _large(levels: np.ndarray) -> np.ndarray:
     return np.asarray(Image.fromarray(levels).resize(size, Image.Resampling.BICUBIC))
 
 
-def uri(levels: np.ndarray, palette: np.ndarray | None = None, *, label: bool = False) -> str:
+def png_uri(levels: np.ndarray, palette: np.ndarray | None = None, *, label: bool = False) -> str:
     """uint8 `[H W]`, grey or in a palette uint8 `[256 RGB]`, as the `data:` URI of a PNG.
 
     label: burn in what the picture may be used for, so that it says so wherever it is copied.
@@ -202,11 +202,34 @@ def _extremes(picture: Image.Image) -> tuple[int, int]:
     return int(light.argmax()), int(light.argmin())
 
 
-def outline(mask: np.ndarray, look: PanelStyle) -> str:
+def outline(mask: np.ndarray, style: PanelStyle) -> str:
     """SVG path data, mm, around what is True in a slice, bool `[H W]`."""
-    padded = np.pad(cut(mask, look.box), 1).astype(float)
-    lines = [(line - 0.5) * look.pixel for line in find_contours(padded, 0.5)]
-    lines = [approximate_polygon(line, look.pixel[0] / 4) for line in lines]
-    return "".join(
-        "M" + "L".join(f"{column:.1f} {row:.1f}" for row, column in line) + "Z" for line in lines
-    )
+    # A rim of one pixel closes lines at the edge; its centre is at -0.5 pixels.
+    padded = np.pad(crop(mask, style.box), 1).astype(float)
+    row_mm, column_mm = style.pixel
+    path = ""
+    for line in contour_generator(z=padded).lines(0.5):
+        points = simplified((np.asarray(line) - 0.5) * (column_mm, row_mm), row_mm / 4)
+        path += "M" + "L".join(f"{x:.1f} {y:.1f}" for x, y in points) + "Z"
+    return path
+
+
+def simplified(line: np.ndarray, tolerance: float) -> np.ndarray:
+    """A line `[n 2]` with fewer points, none of those left out farther than `tolerance` from it.
+
+    Source: Douglas and Peucker, Cartographica 10(2), 1973.
+    """
+    keep = np.zeros(len(line), bool)
+    keep[[0, -1]] = True
+    spans = [(0, len(line) - 1)]
+    while spans:
+        first, last = spans.pop()
+        chord, offsets = line[last] - line[first], line[first + 1 : last] - line[first]
+        # Distance from the chord, or from its nearer end; a closed line has a chord of length 0.
+        along = (offsets @ chord / max(chord @ chord, 1e-12)).clip(0, 1)
+        distance = np.hypot(*(offsets - along[:, None] * chord).T)
+        if len(distance) and distance.max() > tolerance:
+            middle = first + 1 + int(distance.argmax())
+            keep[middle] = True
+            spans += [(first, middle), (middle, last)]
+    return line[keep]

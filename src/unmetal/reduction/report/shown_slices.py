@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -10,25 +9,24 @@ from scipy import ndimage
 
 from unmetal.display.look import Box, PanelStyle, box_around, edges_of, zoom_box
 from unmetal.files.header import orientation, slice_labels
-from unmetal.physics.derive import body_mask
 from unmetal.reduction.reduce_volume import Reduced
 from unmetal.reduction.report import panels
 from unmetal.reduction.report.changes import Changes, SliceChanges, in_air
+from unmetal.reduction.report.format import hu, ml, percent
 from unmetal.reduction.report.panels import Panel
-from unmetal.reduction.report.wording import hu, ml, percent
 
 MOST = 12
 """Slices shown large: each weighs about 0.4 MB, and nobody scrolls through a hundred."""
 
 
 @dataclass(frozen=True)
-class Shown:
+class SlicePictures:
     """A slice with its pictures side by side."""
 
     number: int
     """From 1."""
     title: str
-    said: str
+    caption: str
     panels: tuple[Panel, ...]
     close: tuple[Panel, ...] = ()
     """The same around the metal."""
@@ -49,101 +47,99 @@ class Thumbnail:
     """Whether the slice is shown large."""
 
 
-def amount(one: SliceChanges) -> float:
+def mean_abs_change(one: SliceChanges) -> float:
     """Mean amount of change in the body of a slice, HU."""
-    return float(one.tally.absolute.sum() / max(1, one.tally.voxels.sum()))
+    return float(one.stats.absolute.sum() / max(1, one.stats.voxels.sum()))
 
 
-def visible(one: SliceChanges) -> float:
+def visible_share(one: SliceChanges) -> float:
     """Share of the body of a slice that changed visibly."""
-    return float(one.tally.visible.sum() / max(1, one.tally.voxels.sum()))
+    return float(one.stats.visible.sum() / max(1, one.stats.voxels.sum()))
 
 
-def chosen(found: Changes, most: int = MOST) -> list[SliceChanges]:
+def choose_slices(found: Changes, most: int = MOST) -> list[SliceChanges]:
     """At most `most` slices, in their order: those with the largest changes, the most metal and the
     most disagreement, the rest evenly between them."""
     if len(found.slices) <= most:
         return list(found.slices)
-    ranks = [amount, visible, lambda one: one.metal, lambda one: one.doubtful]
+    ranks = (
+        mean_abs_change,
+        visible_share,
+        lambda one: one.metal,
+        lambda one: one.disagreement_p99,
+        lambda one: -one.stats.fall.min(),
+    )
     first = [max(found.slices, key=rank).index for rank in ranks]
-    first += [max(found.slices, key=lambda one: float(-one.tally.fall.min())).index]
     even = np.linspace(0, len(found.slices) - 1, most).round().astype(int)
     wanted = list(dict.fromkeys([*first, *(found.slices[place].index for place in even)]))
     return [one for one in found.slices if one.index in wanted[:most]]
 
 
-def bodies(reduced: Reduced, slices: list[SliceChanges]) -> dict[int, np.ndarray]:
-    """Index of a slice -> the body in it, bool `[H W]`."""
-    pixel = reduced.source.spacing[2]
-    places = (one.index for one in slices)
-    return {place: body_mask(in_air(reduced.volume, place), pixel) for place in places}
-
-
-def view(reduced: Reduced, inside: Mapping[int, np.ndarray]) -> PanelStyle:
+def common_style(reduced: Reduced, slices: list[SliceChanges]) -> PanelStyle:
     """One frame around the bodies of all slices, so that their pictures can be compared."""
     source = reduced.source
     pixel = source.spacing[1:]
     mask = np.zeros(source.hu.shape[1:], bool)
-    for place, body in inside.items():
-        mask |= body | reduced.metal[place]
+    for one in slices:
+        mask |= one.body | reduced.metal[one.index]
     cosines = orientation(source)
     return PanelStyle(box_around(mask), pixel, edges=None if cosines is None else edges_of(cosines))
 
 
-def shown(reduced: Reduced, one: SliceChanges, body: np.ndarray, look: PanelStyle) -> Shown:
+def slice_pictures(reduced: Reduced, one: SliceChanges, style: PanelStyle) -> SlicePictures:
     """Before, after, the difference and, where there is one, the disagreement."""
     place = one.index
     name = slice_labels(reduced.source)[place]
     known = f" ({name})" if name else ""
     title = f"slice {place + 1} of {len(reduced.source.hu)}{known}"
-    return Shown(place + 1, title, _said(one, reduced), row_of(reduced, place, body, look))
+    return SlicePictures(place + 1, title, _caption(one, reduced), panel_row(reduced, one, style))
 
 
-def row_of(reduced: Reduced, place: int, body: np.ndarray, look: PanelStyle) -> tuple[Panel, ...]:
-    """The pictures of the slice at `place`, with its body, bool `[H W]`."""
+def panel_row(reduced: Reduced, one: SliceChanges, style: PanelStyle) -> tuple[Panel, ...]:
+    """The pictures of a slice."""
+    place, body = one.index, one.body
     before, after = in_air(reduced.source, place), in_air(reduced.volume, place)
     metal = reduced.metal[place]
-    row = [
-        panels.grey("before", before, metal, look),
-        panels.grey("after", after, metal, look, ringed=True),
-        panels.difference("after − before", after - before, metal, body, look),
-    ]
-    if reduced.disagreement is not None:
-        row.append(panels.doubt("disagreement", reduced.disagreement[place], metal, body, look))
-    return tuple(row)
+    row = (
+        panels.gray("before", before, metal, style),
+        panels.gray("after", after, metal, style, ringed=True),
+        panels.difference("after − before", after - before, metal, body, style),
+    )
+    if reduced.disagreement is None:
+        return row
+    apart = reduced.disagreement[place]
+    return (*row, panels.disagreement("disagreement", apart, metal, body, style))
 
 
-def close_up(
-    reduced: Reduced, one: SliceChanges, body: np.ndarray, look: PanelStyle
-) -> tuple[Panel, ...]:
+def close_up(reduced: Reduced, one: SliceChanges, style: PanelStyle) -> tuple[Panel, ...]:
     """The same pictures of the surroundings of the slice's largest piece of metal."""
     pieces, count = ndimage.label(reduced.metal[one.index], np.ones((3, 3)))
     sizes = np.bincount(pieces.ravel(), minlength=count + 1)
     largest = pieces == 1 + int(sizes[1:].argmax())
-    closer = replace(look, box=zoom_box(largest, look.box), edges=None)
-    return row_of(reduced, one.index, body, closer)
+    closer = replace(style, box=zoom_box(largest, style.box), edges=None)
+    return panel_row(reduced, one, closer)
 
 
-def _said(one: SliceChanges, reduced: Reduced) -> str:
+def _caption(one: SliceChanges, reduced: Reduced) -> str:
     voxel_ml = float(np.prod(reduced.source.spacing)) / 1000
     return (
-        f"metal {ml(one.metal * voxel_ml)}; {percent(visible(one))} of the body changed visibly; "
-        f"{hu(amount(one))} on average, {hu(one.tally.fall.min())} to "
-        f"{hu(one.tally.rise.max(), signed=True)}"
+        f"metal {ml(one.metal * voxel_ml)}; {percent(visible_share(one))} of the body changed "
+        f"visibly; {hu(mean_abs_change(one))} on average, {hu(one.stats.fall.min())} to "
+        f"{hu(one.stats.rise.max(), signed=True)}"
     )
 
 
 def strip(reduced: Reduced, found: Changes, large: list[SliceChanges]) -> list[Thumbnail]:
     """Every slice, small."""
     _, rows, columns = reduced.volume.hu.shape
-    look = PanelStyle(Box(0, rows, 0, columns), reduced.source.spacing[1:])
-    amounts = {one.index: amount(one) for one in found.slices}
+    style = PanelStyle(Box(0, rows, 0, columns), reduced.source.spacing[1:])
+    amounts = {one.index: mean_abs_change(one) for one in found.slices}
     peak = max(amounts.values(), default=0.0) or 1.0
     linked = {one.index for one in large}
     return [
         Thumbnail(
             number=place + 1,
-            picture=panels.thumbnail(in_air(reduced.volume, place), reduced.metal[place], look),
+            picture=panels.thumbnail(in_air(reduced.volume, place), reduced.metal[place], style),
             amount=amounts.get(place),
             share=round(100 * amounts.get(place, 0.0) / peak),
             linked=place in linked,

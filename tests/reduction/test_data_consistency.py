@@ -10,7 +10,13 @@ from unmetal.physics.completion.images import nmar_image
 from unmetal.physics.derive import complete, dilate
 from unmetal.physics.scanner import clinical, reprojection
 from unmetal.physics.simulate import Protocol, simulate
-from unmetal.reduction.network_image import READS, SEVERE_HU, TRUST_HU, believed, consistent
+from unmetal.reduction.network_image import (
+    CONSISTENCY_INPUTS,
+    SEVERE_HU,
+    TRUST_HU,
+    blend_priors,
+    enforce_data_consistency,
+)
 from unmetal.scan import Scan
 from unmetal.units import MU_WATER, hu_to_mu
 
@@ -34,7 +40,7 @@ def simulation():
 def scan(simulation):
     """What a caller knows who has the image alone."""
     seen = Scan(simulation.scan.image, reprojection(SIZE, SIZE, PIXEL / 10), simulation.scan.metal)
-    return complete(seen, READS, PIXEL)
+    return complete(seen, CONSISTENCY_INPUTS, PIXEL)
 
 
 def error(simulation, image):
@@ -43,13 +49,13 @@ def error(simulation, image):
 
 
 def test_a_network_that_knows_the_truth_and_is_believed_beats_nmar(simulation, scan):
-    oracle = consistent(simulation.free_image, simulation.free_image, scan)
+    oracle = enforce_data_consistency(simulation.free_image, simulation.free_image, scan)
     assert error(simulation, oracle) < 0.9 * error(simulation, nmar_image(scan))
 
 
 def test_one_that_dreams_far_from_what_it_was_shown_does_little_harm(simulation, scan):
     dream = simulation.scan.image + 0.4 * torch.rand_like(simulation.scan.image)
-    found = error(simulation, consistent(dream, simulation.scan.image, scan))
+    found = error(simulation, enforce_data_consistency(dream, simulation.scan.image, scan))
     assert found < 1.1 * error(simulation, nmar_image(scan))
     assert error(simulation, dream) > 5 * found
 
@@ -57,16 +63,16 @@ def test_one_that_dreams_far_from_what_it_was_shown_does_little_harm(simulation,
 def test_rays_beside_the_metal_change_nothing(simulation, scan):
     nothing = replace(scan, trace=torch.zeros_like(scan.trace))
     shown = torch.zeros_like(scan.image)
-    torch.testing.assert_close(consistent(shown, scan.image, nothing), scan.image)
+    torch.testing.assert_close(enforce_data_consistency(shown, scan.image, nothing), scan.image)
 
 
 def test_trust_falls_with_either_change():
     image = torch.full((1, 1, 32, 32), MU_WATER)
     step = MU_WATER / 1000
-    torch.testing.assert_close(believed(image, image, image), image)
-    shown = image + TRUST_HU * step
-    torch.testing.assert_close(believed(shown, image, image), (shown + image) / 2)
+    torch.testing.assert_close(blend_priors(image, image, image), image)
+    network = image + TRUST_HU * step
+    torch.testing.assert_close(blend_priors(network, image, image), (network + image) / 2)
     severe = image - SEVERE_HU * step
-    torch.testing.assert_close(believed(image, image, severe), (image + severe) / 2)
+    torch.testing.assert_close(blend_priors(image, severe, image), (image + severe) / 2)
     far = image + 100 * TRUST_HU * step
-    assert (believed(far, image, image) - image).max() < 1e-3 * (far - image).max()
+    assert (blend_priors(far, image, image) - image).max() < 1e-3 * (far - image).max()

@@ -1,21 +1,26 @@
 """What is unlike the training data is said, what is like it is not."""
 
 from dataclasses import replace
+from inspect import isfunction
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 import pytest
 from scipy import ndimage
 
+from unmetal.metrics import aapm, image_quality, no_reference
+from unmetal.reduction import cautions
 from unmetal.reduction.cautions import (
     FAR_HU,
     FLIP_HU,
     TRAINED,
-    doubtful,
+    check_input,
+    check_result,
     edge_share,
-    sharpness,
-    unusual,
+    noise_texture,
 )
+from unmetal.reduction.reduce_volume import find_bodies
 from unmetal.scan import Volume
 
 PIXEL = 1.3
@@ -46,9 +51,10 @@ def rod(hu: np.ndarray, radius: float = 5) -> np.ndarray:
 def keys(one: Volume, metal: np.ndarray | None = None, *, learned: bool = True) -> list[str]:
     hu = one.hu.copy()
     metal = rod(hu) if metal is None else metal
-    found = unusual(replace(one, hu=hu), hu, metal, learned=learned)
-    assert all(caution.said and "\n" not in caution.said for caution in found)
-    return [caution.key for caution in found]
+    bodies = find_bodies(hu, one.spacing[2], metal)
+    found = check_input(replace(one, hu=hu), hu, metal, bodies, learned=learned)
+    assert all(flag.message and "\n" not in flag.message for flag in found)
+    return [flag.key for flag in found]
 
 
 def test_a_body_as_in_training_raises_no_warning() -> None:
@@ -125,18 +131,41 @@ def test_the_ends_of_every_range_are_inside_it(key) -> None:
     assert not list(expected.check(key, None))
     (above,) = expected.check(key, expected.most * 1.1 + 0.01)
     assert above.key == key
-    assert f"{expected.most:g}" in above.said
+    assert f"{expected.most:g}" in above.message
 
 
-def test_sharpness_of_white_noise_is_one_and_falls_with_smoothing() -> None:
+def test_the_texture_of_white_noise_is_one_and_falls_with_smoothing() -> None:
     noise = np.random.default_rng(0).normal(50, 20, (200, 200))
     inside = np.ones((200, 200), dtype=bool)
-    white = sharpness(noise, inside)
-    smooth = sharpness(ndimage.gaussian_filter(noise, 1), inside)
+    white = noise_texture(noise, inside)
+    smooth = noise_texture(ndimage.gaussian_filter(noise, 1), inside)
     assert white == pytest.approx(1, abs=0.02)
     assert smooth is not None
     assert smooth < 0.6
-    assert sharpness(noise, ~inside) is None
+    assert noise_texture(noise, ~inside) is None
+
+
+def test_no_two_statistics_share_a_name() -> None:
+    def functions(module: ModuleType) -> set[str]:
+        return {
+            name
+            for name, its in vars(module).items()
+            if isfunction(its) and its.__module__ == module.__name__ and name[0] != "_"
+        }
+
+    found = [functions(module) for module in (aapm, image_quality, no_reference, cautions)]
+    assert sum(map(len, found)) == len(set.union(*found))
+
+
+def test_the_change_far_from_metal_is_a_mean_here_and_a_root_mean_square_in_evaluations() -> None:
+    metal = np.zeros((1, 100, 100), dtype=bool)
+    metal[0, 0, 0] = True
+    change = np.where(np.arange(100) % 2, 0.0, 100.0) * np.ones((1, 100, 1))
+    body = np.ones(metal.shape, dtype=bool)
+    mean = cautions.mean_abs_change_far(change, metal, body, 1.0)
+    assert mean == pytest.approx(50, rel=0.01)
+    rms = no_reference.far_change(np.zeros((100, 100)), change[0], metal[0], body[0], 1.0)
+    assert rms == pytest.approx(100 / np.sqrt(2), rel=0.01)
 
 
 def test_the_edge_share_is_what_lies_on_the_edge() -> None:
@@ -156,12 +185,12 @@ def result(far: float = 0, apart: float = 0, clipped: int = 0) -> list[str]:
     y, x = np.mgrid[:200, :200] - 100
     change = np.where(np.hypot(y, x) * PIXEL > 40, far, 1000.0)[None]
     disagreement = np.full(inside.shape, apart)
-    found = doubtful(change, metal, inside, PIXEL, disagreement, clipped)
-    assert {c.key for c in doubtful(change, metal, inside, PIXEL, None, clipped)} <= {
+    found = check_result(change, metal, inside, PIXEL, disagreement, clipped)
+    assert {c.key for c in check_result(change, metal, inside, PIXEL, None, clipped)} <= {
         "far",
         "clipped",
     }
-    return [caution.key for caution in found]
+    return [flag.key for flag in found]
 
 
 def test_what_the_result_shows_is_named() -> None:
