@@ -105,11 +105,14 @@ class Evaluation:
 
     def _load(self, out: Path) -> None:
         """Take up what lies in a folder; raises `InputError` if it is of something else."""
-        held = json.loads((out / ABOUT).read_text(encoding="utf-8"))
-        if held["about"] != self.about:
-            raise InputError(f"{out}: holds rows of other cases or settings: {held['about']}")
-        self.methods = held["methods"]
-        self.rows = read_rows(out / ROWS)
+        try:
+            held = json.loads((out / ABOUT).read_text(encoding="utf-8"))
+            about, self.methods = held["about"], held["methods"]
+            self.rows = read_rows(out / ROWS)
+        except (OSError, ValueError, KeyError) as error:
+            raise InputError(f"{out}: {ABOUT} or {ROWS} cannot be read: give --force") from error
+        if about != self.about:
+            raise InputError(f"{out}: holds rows of other cases or settings: {about}")
         if (out / PICTURES).exists():
             self.pictures = Pictures.load(out / PICTURES)
 

@@ -14,11 +14,11 @@ from typing import NamedTuple
 import numpy as np
 
 from unmetal.evaluation.tables.markdown import format_difference, format_mean, markdown_table
-from unmetal.evaluation.tables.means import Column
+from unmetal.evaluation.tables.means import COLUMNS, Column
 from unmetal.evaluation.tables.rows import INPUT, Case, Row
 from unmetal.metrics.intervals import Difference, Interval, paired, t_interval
 
-PSNR = Column("psnr", "PSNR", "dB", 2)
+PSNR = COLUMNS[0]
 
 
 class Gain(NamedTuple):
@@ -89,8 +89,8 @@ def drop_table(drops: Sequence[MethodDrop], names: Sequence[str], column: Column
     lines = [
         [
             one.method,
-            *(format_mean(_only(one.gains, name, column), column) for name in names),
-            *(format_difference(_only(one.drops, name, column), column) for name in names[1:]),
+            *(format_mean(one.gains.get(name), column) for name in names),
+            *(format_difference(one.drops.get(name), column) for name in names[1:]),
         ]
         for one in drops
     ]
@@ -105,8 +105,3 @@ def _drop(before: Mapping[str, Gain], after: Mapping[str, Gain]) -> Difference:
     both = [(before[name], after[name]) for name in before if name in after]
     values = ([one.value for one, _ in both], [other.value for _, other in both])
     return paired(*values, [one.group for one, _ in both])
-
-
-def _only(found: Mapping[str, Interval | Difference], name: str, column: Column) -> dict:
-    """The one of that name under the column's, for `format_mean`; empty where there is none."""
-    return {column.name: found[name]} if name in found else {}

@@ -37,7 +37,7 @@ def latex(
     lines = []
     for one in summaries:
         name = str(one.key["method"])
-        numbers = [_mean(one.means, c, bold=best[c.name] == name) for c in shown]
+        numbers = [_mean(one.means.get(c.name), c, bold=best[c.name] == name) for c in shown]
         difference = _difference(against.get(name), shown[0])
         lines.append([escape(name), *numbers, difference, *_costs(methods.get(name), one)])
     body = [" & ".join(line) + r" \\" for line in (head, *lines)]
@@ -74,13 +74,13 @@ def escape(text: str) -> str:
     return "".join(ESCAPED.get(letter, letter) for letter in text)
 
 
-def _mean(means: Mapping[str, Interval], column: Column, *, bold: bool) -> str:
+def _mean(interval: Interval | None, column: Column, *, bold: bool) -> str:
     """A mean and its interval in smaller print."""
-    if column.name not in means:
+    if interval is None:
         return "--"
-    mean, low, high = (f"{value:.{column.digits}f}" for value in means[column.name])
+    mean, low, high = (f"{value:.{column.digits}f}" for value in interval)
     mean = rf"\textbf{{{mean}}}" if bold else mean
-    if not math.isfinite(float(low)):
+    if not math.isfinite(interval.low):
         return mean
     return rf"{mean} {{\scriptsize [{low}, {high}]}}"
 

@@ -86,7 +86,11 @@ def means_table(summaries: Sequence[Summary], columns: Sequence[Column] = COLUMN
     shown = [c for c in columns if any(c.name in one.means for one in summaries)]
     keys = list(summaries[0].key)
     lines = [
-        [*map(str, one.key.values()), str(one.cases), *(format_mean(one.means, c) for c in shown)]
+        [
+            *map(str, one.key.values()),
+            str(one.cases),
+            *(format_mean(one.means.get(c.name), c) for c in shown),
+        ]
         for one in summaries
     ]
     return markdown_table(
@@ -100,7 +104,11 @@ def differences_table(
     """A line for each method: cases, differences with 95 % intervals and p-values."""
     shown = [c for c in columns if any(c.name in one.differences for one in comparisons)]
     lines = [
-        [one.method, str(one.cases), *(format_difference(one.differences, c) for c in shown)]
+        [
+            one.method,
+            str(one.cases),
+            *(format_difference(one.differences.get(c.name), c) for c in shown),
+        ]
         for one in comparisons
     ]
     return markdown_table(["method", "cases", *(f"Δ {column.head}" for column in shown)], lines)
@@ -110,13 +118,13 @@ def pivot(rows: Sequence[Row], column: Column, across: str = "mask_px") -> str:
     """Means of one metric: methods down, the values of the field `across` to the right."""
     values = sorted({row[across] for row in rows}, key=lambda v: (isinstance(v, str), v))
     means = {
-        (one.key["method"], one.key[across]): one.means
+        (one.key["method"], one.key[across]): one.means.get(column.name)
         for one in summarize(rows, ("method", across), [column])
     }
     lines = [
         [
             str(method),
-            *(format_mean(means.get((method, v), {}), column, interval=False) for v in values),
+            *(format_mean(means.get((method, v)), column, interval=False) for v in values),
         ]
         for method in dict.fromkeys(row["method"] for row in rows)
     ]
@@ -156,19 +164,19 @@ def mean_seconds(rows: Sequence[Row]) -> dict[str, Interval]:
     return {name: its[SECONDS.name] for name, its in means.items() if SECONDS.name in its}
 
 
-def format_mean(means: Mapping[str, Interval], column: Column, *, interval: bool = True) -> str:
+def format_mean(mean: Interval | None, column: Column, *, interval: bool = True) -> str:
     """`32.04 [31.71, 32.40]`, or a dash where there is no number."""
-    if column.name not in means:
+    if mean is None:
         return DASH
-    mean, low, high = (f"{number:.{column.digits}f}" for number in means[column.name])
-    return f"{mean} [{low}, {high}]" if interval and math.isfinite(float(low)) else mean
+    text, low, high = (f"{number:.{column.digits}f}" for number in mean)
+    return f"{text} [{low}, {high}]" if interval and math.isfinite(mean.low) else text
 
 
-def format_difference(differences: Mapping[str, Difference], column: Column) -> str:
+def format_difference(difference: Difference | None, column: Column) -> str:
     """`+0.35 [+0.10, +0.60] p 0.004`, or a dash where there is no number."""
-    if column.name not in differences:
+    if difference is None:
         return DASH
-    *numbers, p = differences[column.name]
+    *numbers, p = difference
     mean, low, high = (f"{number:+.{column.digits}f}".replace("-", "−") for number in numbers)
     if math.isnan(numbers[1]):  # one patient has no interval
         return mean

@@ -60,9 +60,7 @@ def test_differences_are_signed_and_say_how_sure_they_are() -> None:
     assert cells(head)[:3] == ["method", "cases", "Δ PSNR (dB)"]
     assert [cells(line)[0] for line in lines] == ["input", "li", "ceiling"]
     assert cells(lines[1])[1:3] == ["12", "−2.00 [−2.00, −2.00] p 0.25"]
-    assert (
-        format_difference({"psnr": Difference(0.5, float("nan"), float("nan"), 1)}, PSNR) == "+0.50"
-    )
+    assert format_difference(Difference(0.5, float("nan"), float("nan"), 1), PSNR) == "+0.50"
     assert [format_p(p) for p in (0.0001, 0.0034, 0.096, 1)] == ["0.0001", "0.003", "0.10", "1.00"]
 
 

@@ -88,6 +88,9 @@ def test_nothing_is_replaced_unasked_or_mixed(out, tmp_path) -> None:
             begun(out, **arguments)
     assert begun(out, add=False, force=True).rows == []
     assert begun(out, EvalConfig(slices=2)).rows, "fewer slices are of the same cases"
+    (out / "evaluation.json").write_text("{")
+    with pytest.raises(InputError, match="cannot be read: give --force"):
+        begun(out)
     (tmp_path / "file").write_text("")
     with pytest.raises(InputError, match="is a file"):
         begun(tmp_path / "file")
