@@ -49,9 +49,9 @@ def write(figure: Figure, left: float, top: float, text: str, **style: Any) -> N
 def show_slice(axes: Axes, hu: np.ndarray, metal: np.ndarray, window: Window) -> None:
     """A slice, HU `[H W]`, in grey, and its metal, bool `[H W]`, covered in red."""
     # Interpolation would spread unclipped metal over its neighbours.
-    grey = hu.astype(np.float32).clip(*window.limits)
+    gray = hu.astype(np.float32).clip(*window.limits)
     axes.imshow(
-        grey, cmap=colormaps["gray"], clim=window.limits, aspect="auto", interpolation="bilinear"
+        gray, cmap=colormaps["gray"], clim=window.limits, aspect="auto", interpolation="bilinear"
     )
     cover = np.ma.masked_where(~metal, metal.astype(float))
     axes.imshow(cover, cmap=ListedColormap([METAL]), aspect="auto", interpolation="nearest")

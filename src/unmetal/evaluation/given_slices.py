@@ -19,7 +19,7 @@ from unmetal.reduction.reduce_volume import find_metal, reduce_volume
 from unmetal.scan import Volume
 
 GUIDE = "li"
-"""Whose result tells flat tissue from streaks: it has learned nothing, so it invents no tissue."""
+"""The method whose result says where tissue is flat: LI has learned nothing, so it invents none."""
 
 
 def on_pairs(run: EvalRun, cases: Pairs) -> Iterator[Row]:

@@ -57,7 +57,7 @@ class Result:
     """`[B 1 H W]`, 1/cm."""
 
     seconds: float | None = None
-    """For each slice; None for what is no method."""
+    """For each slice; None for input, ceiling and truth."""
 
 
 def run_methods(run: EvalRun, scanned: Simulation, pixel: float) -> dict[str, Result]:
