@@ -32,7 +32,7 @@ from unmetal.evaluation.gallery import gallery
 from unmetal.evaluation.pictures import Pictures
 from unmetal.evaluation.results import without_nan
 from unmetal.evaluation.tables.rows import INPUT, TRUTH, Case, Row, read_rows, write_rows
-from unmetal.metrics.no_reference import choose_flat, without_truth
+from unmetal.metrics.no_reference import choose_flat, no_reference_metrics
 from unmetal.physics.derive import body_mask
 from unmetal.reduction.reduce_volume import find_metal, reduce_volume
 from unmetal.scan import Volume
@@ -76,7 +76,7 @@ def real(given: argparse.Namespace) -> tuple[Pictures, list[Row], list[str]]:
         flat = choose_flat(calm, metal[0], body, pixel)
         for label, hu in shown.items():
             both = metal[0], find_metal(volume.with_hu(hu))[0]
-            found = without_truth(volume.hu[0], hu[0], both, body, flat, pixel)
+            found = no_reference_metrics(volume.hu[0], hu[0], both, body, flat, pixel)
             case: Row = {"method": label, "group": name, "slice": name, "mask_px": int(metal.sum())}
             rows.append(case | without_nan(found))
         pictures.keep(Case(name), {k: torch.from_numpy(hu[0]) for k, hu in shown.items()})

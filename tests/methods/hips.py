@@ -12,12 +12,12 @@ from unmetal.physics.simulate import Protocol, Simulation, simulate
 from unmetal.units import MU_WATER
 
 
-def ellipse(centre: tuple[float, float], axes: tuple[float, float], size: int) -> Tensor:
+def ellipse(center: tuple[float, float], axes: tuple[float, float], size: int) -> Tensor:
     """Share of each pixel `[1 1 H W]` inside an ellipse (cm) on a field of 24 cm, float64."""
     fine = 4 * size
     place = (torch.arange(fine, dtype=torch.float64) - (fine - 1) / 2) * 24 / fine
     y, x = torch.meshgrid(place, place, indexing="ij")
-    inside = ((x - centre[0]) / axes[0]) ** 2 + ((y - centre[1]) / axes[1]) ** 2 < 1
+    inside = ((x - center[0]) / axes[0]) ** 2 + ((y - center[1]) / axes[1]) ** 2 < 1
     return torch.nn.functional.avg_pool2d(inside.double()[None, None], 4)
 
 

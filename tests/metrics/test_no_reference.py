@@ -7,7 +7,12 @@ import pytest
 from slices import phantom
 
 from unmetal.metrics.faults import streaks
-from unmetal.metrics.no_reference import choose_flat, far_change, streak_amplitude, without_truth
+from unmetal.metrics.no_reference import (
+    choose_flat,
+    far_change,
+    no_reference_metrics,
+    streak_amplitude,
+)
 from unmetal.metrics.strata import TISSUES
 
 ONE = phantom()
@@ -48,9 +53,11 @@ def test_what_is_far_is_compared_and_what_is_near_is_not() -> None:
 def test_metal_is_counted_before_and_after() -> None:
     less = ONE.metal.copy()
     less[: len(less) // 2] = False
-    found = without_truth(ONE.truth, ONE.truth, (ONE.metal, less), ONE.body, FLAT, ONE.pixel)
+    found = no_reference_metrics(ONE.truth, ONE.truth, (ONE.metal, less), ONE.body, FLAT, ONE.pixel)
     assert found["metal_mm2"] == less.sum() * ONE.pixel**2
     assert found["metal_change"] == pytest.approx(less.sum() / ONE.metal.sum() - 1)
     nothing = ONE.metal & False
-    found = without_truth(ONE.truth, ONE.truth, (nothing, nothing), ONE.body, FLAT, ONE.pixel)
+    found = no_reference_metrics(
+        ONE.truth, ONE.truth, (nothing, nothing), ONE.body, FLAT, ONE.pixel
+    )
     assert math.isnan(found["metal_change"])

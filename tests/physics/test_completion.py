@@ -12,7 +12,7 @@ from unmetal.physics.completion.images import (
     li_image,
     nmar_image,
 )
-from unmetal.physics.completion.inpaint import additive, interpolate, normalised
+from unmetal.physics.completion.inpaint import additive, interpolate, normalized
 from unmetal.physics.scanner import clinical
 from unmetal.scan import Scan
 from unmetal.units import MU_WATER
@@ -39,7 +39,7 @@ def scanned(metal: bool = True) -> Scan:
     return Scan(scanner.reconstruct(sinogram), scanner, mask, sinogram, trace)
 
 
-@pytest.mark.parametrize("complete", [additive, normalised])
+@pytest.mark.parametrize("complete", [additive, normalized])
 def test_a_perfect_prior_gives_the_scan_without_metal(complete: Completion) -> None:
     scan = scanned()
     assert scan.scanner is not None
@@ -51,12 +51,12 @@ def test_a_perfect_prior_gives_the_scan_without_metal(complete: Completion) -> N
 
 def test_only_a_quotient_forgives_a_prior_of_another_scale() -> None:
     scan = scanned()
-    expected = from_prior(scan, truth(), normalised)
+    expected = from_prior(scan, truth(), normalized)
     torch.testing.assert_close(from_prior(scan, 3 * truth()), expected, rtol=0, atol=1e-5)
     assert (from_prior(scan, 3 * truth(), additive) - expected).abs().max() > 0.05
 
 
-@pytest.mark.parametrize("complete", [additive, normalised])
+@pytest.mark.parametrize("complete", [additive, normalized])
 def test_without_metal_no_prior_changes_anything(complete: Completion) -> None:
     scan = scanned(metal=False)
     assert torch.equal(from_prior(scan, truth().flip(-1), complete), scan.image)

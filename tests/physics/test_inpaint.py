@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from unmetal.physics.completion.inpaint import additive, interpolate, normalised
+from unmetal.physics.completion.inpaint import additive, interpolate, normalized
 
 
 def random_case(seed: int, share: float, views: int = 7, bins: int = 13) -> tuple[Tensor, Tensor]:
@@ -86,7 +86,7 @@ def test_a_sinogram_of_nothing_but_metal_comes_back() -> None:
     everything = torch.ones_like(sinogram, dtype=torch.bool)
     assert torch.equal(interpolate(sinogram, everything), sinogram)
     prior = sinogram.flip(-1) + 1
-    filled = normalised(sinogram, prior, everything)
+    filled = normalized(sinogram, prior, everything)
     torch.testing.assert_close(filled, sinogram, rtol=1e-12, atol=0)
 
 
@@ -94,7 +94,7 @@ def test_a_sinogram_of_nothing_but_metal_comes_back() -> None:
 def test_precision_is_kept(dtype: torch.dtype) -> None:
     sinogram, trace = random_case(3, 0.4)
     assert interpolate(sinogram.to(dtype), trace).dtype == dtype
-    for complete in (normalised, additive):
+    for complete in (normalized, additive):
         assert complete(sinogram.to(dtype), sinogram.to(dtype), trace).dtype == dtype
 
 
@@ -103,9 +103,9 @@ def test_a_prior_constant_in_each_view_is_plain_interpolation() -> None:
     prior = torch.linspace(0.5, 9, 7, dtype=torch.float64)[:, None].expand_as(sinogram)
     trace[..., 5] = False
     expected = interpolate(sinogram, trace)
-    torch.testing.assert_close(normalised(sinogram, prior, trace), expected, rtol=1e-9, atol=1e-9)
+    torch.testing.assert_close(normalized(sinogram, prior, trace), expected, rtol=1e-9, atol=1e-9)
     torch.testing.assert_close(
-        normalised(sinogram, 0 * prior, trace), expected, rtol=1e-9, atol=1e-9
+        normalized(sinogram, 0 * prior, trace), expected, rtol=1e-9, atol=1e-9
     )
 
 
@@ -115,7 +115,7 @@ def test_an_ideal_prior_of_any_scale_gives_the_truth() -> None:
     trace = band()
     spoilt = truth + 5 * trace
     for scale in (0.3, 1.0, 4.0):
-        filled = normalised(spoilt, truth / scale, trace)
+        filled = normalized(spoilt, truth / scale, trace)
         torch.testing.assert_close(filled, truth, rtol=1e-5, atol=0)
         assert torch.equal(filled[~trace], spoilt[~trace])
 
@@ -123,9 +123,9 @@ def test_an_ideal_prior_of_any_scale_gives_the_truth() -> None:
 def test_the_scale_of_the_prior_does_not_matter() -> None:
     sinogram, trace = random_case(5, 0.4)
     prior = random_case(6, 0)[0] + torch.linspace(0, 1, 13, dtype=torch.float64) ** 4
-    expected = normalised(sinogram, prior, trace)
+    expected = normalized(sinogram, prior, trace)
     for scale in (0.5, 3.0):
-        filled = normalised(sinogram, scale * prior, trace)
+        filled = normalized(sinogram, scale * prior, trace)
         torch.testing.assert_close(filled, expected, rtol=1e-3, atol=1e-5)
 
 
@@ -135,7 +135,7 @@ def test_air_beside_the_trace_does_not_ruin_it() -> None:
     truth = (6 * (0.49 - x**2).clamp_min(0).sqrt()).expand(1, 1, 9, 40)
     trace = band(low=24, high=36)
     noise = 0.02 * torch.randn(truth.shape, generator=torch.Generator().manual_seed(0))
-    filled = normalised(truth + noise + 4 * trace, truth, trace)
+    filled = normalized(truth + noise + 4 * trace, truth, trace)
     assert (filled - truth).abs().max() < 0.1
 
 
@@ -143,7 +143,7 @@ def test_a_prior_without_a_clean_ray_gives_way_to_interpolation() -> None:
     sinogram, trace = random_case(7, 0)[0], band((2, 1, 7, 13), 4, 9)
     prior = torch.where(trace, 3.0, 0.0).to(torch.float64)
     expected = interpolate(sinogram, trace)
-    torch.testing.assert_close(normalised(sinogram, prior, trace), expected)
+    torch.testing.assert_close(normalized(sinogram, prior, trace), expected)
 
 
 def test_a_prior_linear_in_each_view_adds_nothing_to_interpolation() -> None:

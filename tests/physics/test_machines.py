@@ -9,11 +9,11 @@ import water
 
 from unmetal.errors import InputError
 from unmetal.physics.beam.scatter import Scatter
-from unmetal.physics.detector import calmed
+from unmetal.physics.detector import adaptive_smoothing
 from unmetal.physics.machines import MACHINES, NAMES, protocol_for
 from unmetal.physics.motion import Motion
 from unmetal.physics.protocol import PROTOCOLS
-from unmetal.physics.simulate import averaged
+from unmetal.physics.simulate import apply_aperture
 from unmetal.units import MU_WATER, mu_to_hu
 
 BOTH = pytest.mark.parametrize("machine", ["clinical", "cbct"])
@@ -30,12 +30,12 @@ def test_settings_stay_in_their_ranges_and_a_seed_repeats_them(machine):
     assert {p.beam.kvp for p in drawn} == set(ranges.kvp)
     assert {p.scanner.kernel for p in drawn} == set(ranges.kernels)
     geometry = drawn[0].scanner.geometry
-    each = 10 * geometry.pitch_at_axis / ranges.bin * ranges.turn / geometry.views
+    each = 10 * geometry.pitch_at_axis / ranges.bin_mm * ranges.views_per_turn / geometry.views
     for value, (low, high) in (
         ([p.photons / each for p in drawn], ranges.photons),
         ([p.electronic / each**0.5 for p in drawn], ranges.electronic),
-        ([p.haze.amount for p in drawn], ranges.scatter),
-        ([p.haze.corrected for p in drawn], ranges.corrected),
+        ([p.scatter_model.amount for p in drawn], ranges.scatter),
+        ([p.scatter_model.corrected for p in drawn], ranges.corrected),
         ([10 * p.motion.amplitude for p in drawn if p.motion], ranges.motion),
     ):
         assert low <= min(value) < max(value) <= high
@@ -111,7 +111,7 @@ def test_scatter_cups_and_its_correction_takes_the_most_of_it_out(machine):
     ranges = MACHINES[machine]
     haze = Scatter(ranges.scatter[1], ranges.width)
     without, full, most, all_ = (
-        cupping(water.setting(machine, haze=one))
+        cupping(water.setting(machine, scatter_model=one))
         for one in (
             None,
             haze,
@@ -142,7 +142,7 @@ def test_scatter_is_smooth_depends_on_the_object_and_reaches_behind_metal():
 def test_electronic_noise_shows_only_where_photons_are_few():
     def more(photons: float) -> float:
         near = water.radius() < 40
-        quiet = water.setting("clinical", photons, calm=0.0)
+        quiet = water.setting("clinical", photons, adaptive_smoothing=0.0)
         loud = replace(quiet, electronic=10 * (quiet.photons / photons) ** 0.5)
         return float(water.noise(loud, 320)[near].std() / water.noise(quiet, 320)[near].std())
 
@@ -154,8 +154,8 @@ def test_starved_rays_are_smoothed_and_others_are_not():
     generator = torch.Generator().manual_seed(0)
     many = torch.poisson(torch.full((1, 1, 40, 60), 1e4), generator)
     few = torch.poisson(torch.full((1, 1, 40, 60), 4.0), generator)
-    assert torch.equal(calmed(many, 0.1, 5.0), many)
-    calm = calmed(few, 0.1, 5.0)
+    assert torch.equal(adaptive_smoothing(many, 0.1, 5.0), many)
+    calm = adaptive_smoothing(few, 0.1, 5.0)
     assert calm.std() < 0.4 * few.std()
     assert calm.mean() == pytest.approx(few.mean().item(), rel=0.02)
 
@@ -163,8 +163,8 @@ def test_starved_rays_are_smoothed_and_others_are_not():
 def test_an_aperture_averages_photons_and_not_line_integrals():
     lines = torch.zeros(1, 1, 2, 9)
     lines[..., 4] = 10.0
-    assert torch.allclose(averaged(lines, 0.0), lines, atol=1e-4)
-    seen = averaged(lines, 1 / 6)
+    assert torch.allclose(apply_aperture(lines, 0.0), lines, atol=1e-4)
+    seen = apply_aperture(lines, 1 / 6)
     # A third of the photons comes through the two neighbours, whatever the metal is.
     assert seen[0, 0, 0, 4] == pytest.approx(-np.log(1 / 3 + 2 / 3 * np.exp(-10)), rel=1e-4)
     assert seen[0, 0, 0, 3] == pytest.approx(-np.log(5 / 6 + np.exp(-10) / 6), rel=1e-4)
@@ -184,10 +184,10 @@ def test_a_shift_that_lasts_moves_the_image_and_no_motion_changes_nothing(machin
     assert (moved - there)[0, 0][far].abs().max() < 0.03 * MU_WATER
     place = torch.arange(water.SIZE) * water.PIXEL
     for axis in (2, 3):
-        centres = [
+        centers = [
             (image.sum(5 - axis).flatten() @ place) / image.sum() for image in (moved, there)
         ]
-        assert float(centres[0] - centres[1]) == pytest.approx(0, abs=0.5)
+        assert float(centers[0] - centers[1]) == pytest.approx(0, abs=0.5)
     none = replace(still, motion=replace(aside.motion, amplitude=0.0))
     same = [water.scan(clean, protocol).scan.sinogram for protocol in (still, none)]
     assert torch.allclose(*same, atol=1e-4)
@@ -206,11 +206,11 @@ def test_motion_within_the_turn_leaves_streaks():
 
 def test_a_detector_too_small_sees_its_field_and_fills_in_the_rest():
     whole = water.setting("cbct")
-    small = replace(whole, scanner=replace(whole.scanner, blind=32))
+    small = replace(whole, scanner=replace(whole.scanner, truncated_bins=32))
     clean = water.cylinder(390)
     seen, all_ = (water.scan(clean, protocol).scan for protocol in (small, whole))
     assert seen.sinogram.shape[-1] == all_.sinogram.shape[-1] - 64
-    field = small.scanner.seen(clean)
+    field = small.scanner.fov_mask(clean)
     assert not seen.clean[0, 0][~field].any(), "air outside"
     reach = float(water.radius()[field].max())
     assert 0.65 < 2 * reach / 390 < 0.8
@@ -225,7 +225,7 @@ def test_a_detector_too_small_sees_its_field_and_fills_in_the_rest():
 
 @BOTH
 def test_without_metal_and_noise_the_scan_is_its_truth(machine):
-    quiet = water.setting(machine, photons=1e9, haze=Scatter(0.02, 0.1, 0.8))
+    quiet = water.setting(machine, photons=1e9, scatter_model=Scatter(0.02, 0.1, 0.8))
     clean = water.cylinder(200)
     done = water.scan(clean, quiet)
     assert not done.scan.trace.any()

@@ -6,7 +6,7 @@ import ellipses
 import pytest
 import torch
 
-from unmetal.physics.projection.geometry import FanArc, FanFlat, Grid, Parallel, Quarters
+from unmetal.physics.projection.geometry import FanArc, FanFlat, Grid, MatlabParallel, Parallel
 from unmetal.physics.projection.projector import backproject, project
 from unmetal.physics.scanner import adn, clinical, reprojection, syndeeplesion
 
@@ -78,8 +78,8 @@ def test_matlabs_way_of_projecting_blurs_and_does_not_shift():
     assert seen.diff(dim=-1).norm() < sharp.diff(dim=-1).norm()
     # A shift by a tenth of a bin would show in the centre of mass of a view.
     bins = torch.arange(scanner.geometry.bins, dtype=torch.float64)
-    centres = [(p * bins).sum(-1) / p.sum(-1) for p in (seen, exact)]
-    assert (centres[0] - centres[1]).abs().max() < 0.05
+    centers = [(p * bins).sum(-1) / p.sum(-1) for p in (seen, exact)]
+    assert (centers[0] - centers[1]).abs().max() < 0.05
 
 
 def test_a_quartered_pixel_spreads_as_matlabs_radon_spreads_it():
@@ -87,7 +87,7 @@ def test_a_quartered_pixel_spreads_as_matlabs_radon_spreads_it():
     grid = Grid(9, 9, 1.0)
     image = torch.zeros(1, 1, 9, 9)
     image[0, 0, 2, 7] = 1
-    sinogram = project(image, Quarters(4, 11, 1.0), grid)
+    sinogram = project(image, MatlabParallel(4, 11, 1.0), grid)
     assert torch.allclose(sinogram[0, 0, 0, 7:10], torch.tensor([0.125, 0.75, 0.125]))
     assert torch.allclose(sinogram.sum(-1), torch.ones(1, 1, 4))
     # At 90 degrees t is y: row 2 lies 2 above the axis.

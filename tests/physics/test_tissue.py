@@ -30,14 +30,14 @@ def patient(size: int = 48, noise: float = 0.004) -> torch.Tensor:
     return (image + noise * drawn)[None, None]
 
 
-def lloyd(values: np.ndarray, centres: np.ndarray) -> np.ndarray:
+def lloyd(values: np.ndarray, centers: np.ndarray) -> np.ndarray:
     """The textbook algorithm, value by value."""
     while True:
-        label = np.abs(values[:, None] - centres).argmin(1)
-        moved = np.array([values[label == k].mean() for k in range(len(centres))])
-        if np.allclose(moved, centres, rtol=0, atol=1e-15):
+        label = np.abs(values[:, None] - centers).argmin(1)
+        moved = np.array([values[label == k].mean() for k in range(len(centers))])
+        if np.allclose(moved, centers, rtol=0, atol=1e-15):
             return (moved[1:] + moved[:-1]) / 2
-        centres = moved
+        centers = moved
 
 
 def test_clusters_are_lloyds_and_do_not_depend_on_the_order_or_the_batch() -> None:

@@ -17,9 +17,11 @@ SIZE, PIXEL = 128, 400 / 128
 
 def setting(machine: str, photons: float = 1e6, **changes: object) -> Protocol:
     """A machine at 120 kVp without scatter, motion and electronic noise, unless changed."""
-    fixed = replace(MACHINES[machine], kvp=(120,), photons=(photons, photons), moving=0, field=None)
+    fixed = replace(
+        MACHINES[machine], kvp=(120,), photons=(photons, photons), motion_probability=0, fov=None
+    )
     drawn = fixed.draw(np.random.default_rng(0), (SIZE, SIZE), PIXEL)
-    return replace(drawn, **{"haze": None, "electronic": 0.0, "motion": None, **changes})
+    return replace(drawn, **{"scatter_model": None, "electronic": 0.0, "motion": None, **changes})
 
 
 def with_kernel(protocol: Protocol, kernel: str) -> Protocol:

@@ -162,7 +162,7 @@ class Samples:
         slice_, other = (self.render(one)[None] for one in (spec.affected, spec.clean))
         share = self.metal_sampler.share(spec.metal, spec.protocol.scanner.grid)
         scan = simulate(slice_, share, (spec.material,), spec.protocol, noise).scan
-        return replace(scan, other=other * spec.protocol.scanner.seen(other))
+        return replace(scan, other=other * spec.protocol.scanner.fov_mask(other))
 
     def render(self, transform: SliceTransform) -> Tensor:
         """A slice, augmented, `[1 H W]` in 1/cm; what rotation brings in from outside is air."""

@@ -141,7 +141,7 @@ def random_scene(name: str, clean: Tensor, pixel: float, rng: np.random.Generato
         hardware = choose_hardware(hu, pixel, METALS, rng)
         share, materials = metal_of(hardware, height, width, pixel)
         # Metal outside of a small field of view leaves nothing to reduce that is scored.
-        if hardware is not None and (share * protocol.scanner.seen(share) > 0.5).any():
+        if hardware is not None and (share * protocol.scanner.fov_mask(share) > 0.5).any():
             break
     else:
         raise InputError("no implant fits into a slice: is it one of a patient, in HU?")

@@ -13,7 +13,7 @@ from unmetal.evaluation.results import Clinical, EvalRun, without_nan
 from unmetal.evaluation.tables.rows import INPUT, TRUE_MASK, TRUTH, Case, Row
 from unmetal.methods import build
 from unmetal.metrics.image_quality import hu_protocol
-from unmetal.metrics.no_reference import choose_flat, without_truth
+from unmetal.metrics.no_reference import choose_flat, no_reference_metrics
 from unmetal.physics.derive import body_mask
 from unmetal.reduction.reduce_volume import find_metal, reduce_volume
 from unmetal.scan import Volume
@@ -79,7 +79,7 @@ def on_real(run: EvalRun, cases: Real) -> Iterator[Row]:
         images = {}
         for label, hu, seconds in _reduced(run, volume, {"": metal}):
             masks = metal[0], find_metal(volume.with_hu(hu))[0]
-            measures = without_truth(volume.hu[0], hu[0], masks, body, flat, pixel)
+            measures = no_reference_metrics(volume.hu[0], hu[0], masks, body, flat, pixel)
             yield {"method": label, **shared, **without_nan(measures), **seconds}
             images[label] = torch.from_numpy(hu[0])
         run.pictures.keep(Case(cases.names[number]), images)

@@ -37,7 +37,7 @@ class Lesion:
     template: np.ndarray
     """float64 `[n n]`: its profile less that of what surrounds it, so that its sum is 0 and its
     response to the lesion alone is the lesion's contrast in HU."""
-    centre: tuple[int, int]
+    center: tuple[int, int]
     """Row and column."""
     places: np.ndarray
     """bool `[H W]`: middles of discs without a lesion, in soft tissue as near to metal."""
@@ -56,13 +56,13 @@ def choose_lesion(
     if not fits.any():
         return None
     row, column = np.unravel_index(np.where(fits, distance, np.inf).argmin(), fits.shape)
-    centre = int(row), int(column)
+    center = int(row), int(column)
     rows, columns = np.ogrid[: fits.shape[0], : fits.shape[1]]
     away = np.hypot(rows - row, columns - column) * pixel
     return Lesion(
         profile=CONTRAST_HU * _disc(away, RADIUS_MM, pixel),
         template=_template(pixel),
-        centre=centre,
+        center=center,
         # Places a radius apart are about as independent as the noise lets them be.
         places=fits & (away > 3 * RADIUS_MM) & _lattice(fits.shape, RADIUS_MM / pixel),
     )
@@ -96,7 +96,7 @@ def contrast(without: np.ndarray, with_it: np.ndarray, lesion: Lesion) -> float:
     """Share of the lesion's contrast that is left, 1 all of it: of two images HU `[H W]` that
     differ in the lesion (and in noise, which a single case does not average out)."""
     seen = with_it.astype(np.float64) - without
-    return float(_responses(seen, lesion)[lesion.centre]) / CONTRAST_HU
+    return float(_responses(seen, lesion)[lesion.center]) / CONTRAST_HU
 
 
 def detectability(

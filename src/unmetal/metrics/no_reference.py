@@ -70,7 +70,7 @@ def far_change(
     return math.sqrt((change**2).mean()) if change.size else math.nan
 
 
-def without_truth(
+def no_reference_metrics(
     before: np.ndarray,
     after: np.ndarray,
     metal: tuple[np.ndarray, np.ndarray],

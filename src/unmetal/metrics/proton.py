@@ -63,21 +63,21 @@ def choose_beam(body: np.ndarray, metal: np.ndarray, counted: np.ndarray, pixel:
     room = ndimage.distance_transform_edt(np.pad(counted, 1))[1:-1, 1:-1] * pixel
     fits = room > TARGET_MM if (room > TARGET_MM).any() else room == room.max()
     away = ndimage.distance_transform_edt(~metal) if metal.any() else np.zeros(body.shape)
-    centre = np.unravel_index(np.where(fits, away, np.inf).argmin(), body.shape)
+    center = np.unravel_index(np.where(fits, away, np.inf).argmin(), body.shape)
     beams = [
-        _beam((int(centre[0]), int(centre[1])), 2 * math.pi * i / DIRECTIONS, body, pixel)
+        _beam((int(center[0]), int(center[1])), 2 * math.pi * i / DIRECTIONS, body, pixel)
         for i in range(DIRECTIONS)
     ]
     return min(beams, key=lambda beam: _burden(beam, metal))
 
 
-def _beam(centre: tuple[int, int], angle: float, body: np.ndarray, pixel: float) -> Beam:
+def _beam(center: tuple[int, int], angle: float, body: np.ndarray, pixel: float) -> Beam:
     """Rays to the disc about `centre` (pixels) at an angle from the row axis, radians."""
     radius, reach = TARGET_MM / pixel, math.ceil(math.hypot(*body.shape))
     across = np.arange(-math.floor(radius), math.floor(radius) + 1)[:, None]
     along = np.arange(-reach, math.ceil(radius) + 1)[None]
     sin, cos = math.sin(angle), math.cos(angle)
-    at = np.stack([centre[0] + along * sin + across * cos, centre[1] + along * cos - across * sin])
+    at = np.stack([center[0] + along * sin + across * cos, center[1] + along * cos - across * sin])
     inside = _nearest(body, at)
     # The far edge: where the ray leaves the disc.
     return Beam(at, inside & (along <= np.sqrt(radius**2 - across**2)), pixel)

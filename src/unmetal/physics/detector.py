@@ -22,15 +22,15 @@ def measure(integrals: Tensor, protocol: Protocol, generator: torch.Generator | 
         expected = expected.round()
     expected = expected + protocol.scatter
     removed: Tensor | float = 0.0
-    if protocol.haze is not None:
-        haze = photons * protocol.haze(integrals)
+    if protocol.scatter_model is not None:
+        haze = photons * protocol.scatter_model(integrals)
         expected = expected + haze
-        removed = protocol.haze.corrected * haze
+        removed = protocol.scatter_model.corrected * haze
     signal = expected - removed
     if generator is not None:
         signal = _counted(expected, protocol, generator) - removed
-        if protocol.calm:
-            signal = calmed(signal, protocol.calm, protocol.electronic)
+        if protocol.adaptive_smoothing:
+            signal = adaptive_smoothing(signal, protocol.adaptive_smoothing, protocol.electronic)
     # Below the electronic noise nothing is told from nothing.
     signal = signal.clamp_min(max(1.0, protocol.electronic))
     seen = -torch.log(signal / photons)
@@ -45,7 +45,7 @@ def _counted(expected: Tensor, protocol: Protocol, generator: torch.Generator) -
     return counted
 
 
-def calmed(signal: Tensor, noise: float, electronic: float) -> Tensor:
+def adaptive_smoothing(signal: Tensor, noise: float, electronic: float) -> Tensor:
     """Photons `[B 1 V D]` with those smoothed, over 3 views and 5 bins, whose noise relative to
     themselves exceeds `noise`; the more so the fewer they are.
 

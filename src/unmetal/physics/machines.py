@@ -23,7 +23,7 @@ Range = tuple[float, float]
 
 
 @dataclass(frozen=True)
-class Machine:
+class ScannerModel:
     """A scanner, and the ranges that its settings are drawn from, scan by scan."""
 
     scanner: Callable[[int, int, float], CT]
@@ -44,37 +44,38 @@ class Machine:
     """`Scatter.width`."""
     kernels: tuple[Kernel, ...]
     """Reconstruction kernels, equally likely."""
-    moving: float
+    motion_probability: float
     """Share of the scans in which the patient moves."""
     motion: Range
     """Amplitude of that motion in mm, on a logarithmic scale."""
-    calm: float = 0.1
+    adaptive_smoothing: float = 0.1
     """`Protocol.calm`."""
-    field: Range | None = None
+    fov: Range | None = None
     """Diameter of the field of view as a share of the image's longer side; None sees it all."""
-    bin: float = 0.6
+    bin_mm: float = 0.6
     """mm at the axis of rotation, of a real detector's bin."""
-    turn: int = 1000
+    views_per_turn: int = 1000
     """Views of a real scanner in a turn. Our bins are larger and our views fewer: each stands for
     several of the real ones and has their photons and their noise together."""
 
     def draw(self, rng: np.random.Generator, size: tuple[int, int], pixel: float) -> Protocol:
         """The protocol of one scan, for an image of `size` (height, width) and pixels in mm."""
         scanner = self.scanner(*size, pixel / 10)
-        together = self._together(scanner.geometry)
-        photons, electronic = _log(rng, self.photons), rng.uniform(*self.electronic)
-        haze = Scatter(_log(rng, self.scatter), self.width, rng.uniform(*self.corrected))
+        together = self._rays_per_bin(scanner.geometry)
+        photons, electronic = _log_uniform(rng, self.photons), rng.uniform(*self.electronic)
+        amount, corrected = _log_uniform(rng, self.scatter), rng.uniform(*self.corrected)
         kvp, kernel = (int(rng.integers(len(x))) for x in (self.kvp, self.kernels))
-        scanner = replace(scanner, kernel=self.kernels[kernel], blind=self._blind(rng, scanner))
-        motion = self._motion(rng)
+        truncated = self._draw_truncation(rng, scanner)
+        scanner = replace(scanner, kernel=self.kernels[kernel], truncated_bins=truncated)
+        motion = self._draw_motion(rng)
         return Protocol(
             scanner,
             beam=Beam(self.kvp[kvp], self.copper, integrating=True, kev=4),
             photons=photons * together,
             scatter=0.0,
-            haze=haze,
+            scatter_model=Scatter(amount, self.width, corrected),
             electronic=electronic * math.sqrt(together),
-            calm=self.calm,
+            adaptive_smoothing=self.adaptive_smoothing,
             aperture=1 / 6,
             motion=motion,
             edge=1.0,
@@ -82,32 +83,33 @@ class Machine:
             truth="scan",
         )
 
-    def _together(self, geometry: Geometry) -> float:
+    def _rays_per_bin(self, geometry: Geometry) -> float:
         """Real measurements that one of ours stands for."""
-        return 10 * geometry.pitch_at_axis / self.bin * self.turn / geometry.views
+        return 10 * geometry.pitch_at_axis / self.bin_mm * self.views_per_turn / geometry.views
 
-    def _blind(self, rng: np.random.Generator, scanner: CT) -> int:
+    def _draw_truncation(self, rng: np.random.Generator, scanner: CT) -> int:
         """Bins to leave out at each end of the detector."""
-        if self.field is None:
+        if self.fov is None:
             return 0
         grid, geometry = scanner.grid, scanner.geometry
-        across = rng.uniform(*self.field) * max(grid.height, grid.width) * grid.pixel
+        across = rng.uniform(*self.fov) * max(grid.height, grid.width) * grid.pixel
         return max(0, round((geometry.bins - across / geometry.pitch_at_axis) / 2))
 
-    def _motion(self, rng: np.random.Generator) -> Motion | None:
+    def _draw_motion(self, rng: np.random.Generator) -> Motion | None:
         # Drawn in either case, so that what follows does not depend on it.
-        moves, amplitude = rng.random() < self.moving, _log(rng, self.motion) / 10
+        moves = rng.random() < self.motion_probability
+        amplitude = _log_uniform(rng, self.motion) / 10  # mm to cm
         direction, phase = rng.uniform(0, 2 * math.pi, 2)
         cycles = rng.uniform(0.25, 1.5)
         return Motion(amplitude, direction, cycles, phase) if moves else None
 
 
-def _log(rng: np.random.Generator, between: Range) -> float:
+def _log_uniform(rng: np.random.Generator, between: Range) -> float:
     return float(np.exp(rng.uniform(*np.log(between))))
 
 
 MACHINES = {
-    "clinical": Machine(
+    "clinical": ScannerModel(
         scanner=arc,
         kvp=(80, 100, 120, 140),
         copper=0.2,
@@ -117,10 +119,10 @@ MACHINES = {
         corrected=(0.7, 1.0),
         width=0.1,
         kernels=("hann", "ram-lak"),
-        moving=0.5,
+        motion_probability=0.5,
         motion=(0.2, 2.0),
     ),
-    "cbct": Machine(
+    "cbct": ScannerModel(
         scanner=cone_beam,
         kvp=(100, 120),
         copper=0.1,
@@ -130,9 +132,9 @@ MACHINES = {
         corrected=(0.7, 0.95),
         width=0.15,
         kernels=("hann",),
-        moving=0.5,
+        motion_probability=0.5,
         motion=(0.3, 3.0),
-        field=(0.65, 0.95),
+        fov=(0.65, 0.95),
     ),
 }
 """The machines by name."""

@@ -34,10 +34,10 @@ class Motion:
             2 * math.pi * self.cycles * beta / geometry.span + self.phase
         )
         bins = away * torch.cos(beta - self.direction) / geometry.pitch_at_axis
-        return shifted(lengths, bins)
+        return shift_views(lengths, bins)
 
 
-def shifted(views: Tensor, bins: Tensor) -> Tensor:
+def shift_views(views: Tensor, bins: Tensor) -> Tensor:
     """`[B M V D]` with view v moved by `bins[v]` bins towards higher ones, linearly interpolated;
     beyond the detector there is nothing."""
     count = views.shape[-1]

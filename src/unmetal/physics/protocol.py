@@ -20,11 +20,11 @@ class Protocol:
     """Photons that leave the tube towards each bin in each view."""
     scatter: float = 20
     """Photons that reach each bin from elsewhere. They cap a line integral at 13.8."""
-    haze: Scatter | None = None
+    scatter_model: Scatter | None = None
     """Scatter that depends on the object, beside the constant one."""
     electronic: float = 0.0
     """Standard deviation of the detector's own Gaussian noise, in photons."""
-    calm: float = 0.0
+    adaptive_smoothing: float = 0.0
     """Noise relative to the signal above which the scanner smooths its raw data; 0 never."""
     motion: Motion | None = None
     """How the patient moves while the gantry turns."""
@@ -41,16 +41,16 @@ class Protocol:
 
     def settings(self) -> dict[str, float | str]:
         """What may differ from scan to scan, under plain names, for a log or a file."""
-        haze, motion = self.haze, self.motion
+        scatter, motion = self.scatter_model, self.motion
         return {
             "kvp": self.beam.kvp,
             "photons": round(self.photons),
             "electronic_photons": round(self.electronic, 1),
-            "scatter": 0.0 if haze is None else round(haze.amount, 4),
-            "scatter_corrected": 0.0 if haze is None else round(haze.corrected, 2),
+            "scatter": 0.0 if scatter is None else round(scatter.amount, 4),
+            "scatter_corrected": 0.0 if scatter is None else round(scatter.corrected, 2),
             "motion_mm": 0.0 if motion is None else round(10 * motion.amplitude, 2),
             "kernel": self.scanner.kernel,
-            "blind_bins": self.scanner.blind,
+            "truncated_bins": self.scanner.truncated_bins,
         }
 
 

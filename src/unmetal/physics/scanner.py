@@ -7,7 +7,14 @@ import torch
 from torch import Tensor
 
 from unmetal.physics.projection.fbp import Kernel, reconstruct
-from unmetal.physics.projection.geometry import FanArc, FanFlat, Geometry, Grid, Parallel, Quarters
+from unmetal.physics.projection.geometry import (
+    FanArc,
+    FanFlat,
+    Geometry,
+    Grid,
+    MatlabParallel,
+    Parallel,
+)
 from unmetal.physics.projection.projector import Backend, project
 from unmetal.physics.projection.rebin import Fan, to_fan, to_parallel
 
@@ -23,7 +30,7 @@ class CT:
     """Project and reconstruct through parallel views a pixel apart, as MATLAB's fanbeam and
     ifanbeam do, which blurs both; False follows the fan's own rays."""
     backend: Backend = "auto"
-    blind: int = 0
+    truncated_bins: int = 0
     """Bins at each end of the detector that see nothing: its field of view is smaller than the
     image. Sinograms come without them; `reconstruct` continues each view into them."""
 
@@ -31,7 +38,7 @@ class CT:
         """Line integrals `[B 1 V D]` of `[B 1 H W]`; 1/cm becomes dimensionless, a mask cm."""
         if not self.matlab:
             whole = project(image, self.geometry, self.grid, self.backend)
-            return whole[..., self.blind : whole.shape[-1] - self.blind]
+            return whole[..., self.truncated_bins : whole.shape[-1] - self.truncated_bins]
         parallel, fan = self._parallel()
         return to_fan(project(image, parallel, self.grid, self.backend), parallel, fan)
 
@@ -45,9 +52,9 @@ class CT:
 
     def trace(self, metal: Tensor) -> Tensor:
         """Rays that meet the metal: bool `[B 1 H W]` -> bool `[B 1 V D]`."""
-        return self.met(self.project(metal.to(torch.float32)))
+        return self.hits_metal(self.project(metal.to(torch.float32)))
 
-    def met(self, length: Tensor) -> Tensor:
+    def hits_metal(self, length: Tensor) -> Tensor:
         """Which path lengths (cm) are metal and not rounding: a thousandth of a pixel and more."""
         return length > 1e-3 * self.grid.pixel
 
@@ -57,45 +64,46 @@ class CT:
         if self.matlab:
             parallel, fan = self._parallel()
             sinogram, geometry = to_parallel(sinogram, fan, parallel), parallel
-        whole = continued(sinogram, self.blind, self._missing()) if self.blind else sinogram
-        image = reconstruct(whole, geometry, self.grid, self.kernel, self.backend)
-        return image * self.seen(image) if self.blind else image
+        if self.truncated_bins:
+            sinogram = extrapolate_truncated(sinogram, self.truncated_bins, self._missing_bins())
+        image = reconstruct(sinogram, geometry, self.grid, self.kernel, self.backend)
+        return image * self.fov_mask(image) if self.truncated_bins else image
 
-    def seen(self, like: Tensor) -> Tensor:
+    def fov_mask(self, like: Tensor) -> Tensor:
         """bool `[H W]`, on the device of `like`: pixels in the field of view of every view."""
-        if not self.blind:
+        if not self.truncated_bins:
             return torch.ones(self.grid.height, self.grid.width, dtype=torch.bool).to(like.device)
         away = torch.hypot(self.grid.x()[None], self.grid.y()[:, None])
-        return (away < self._reach()).to(like.device)
+        return (away < self._fov_radius()).to(like.device)
 
-    def _reach(self) -> float:
+    def _fov_radius(self) -> float:
         """cm from the axis to the outermost ray that is measured."""
-        return float(self.geometry.rays()[1][0, self.blind].abs())
+        return float(self.geometry.rays()[1][0, self.truncated_bins].abs())
 
-    def _missing(self) -> float:
+    def _missing_bins(self) -> float:
         """Bins at each end of a view behind which there is patient, if one fills the image."""
         half = max(self.grid.height, self.grid.width) * self.grid.pixel / 2
-        return max(0.0, half - self._reach()) / self.geometry.pitch_at_axis
+        return max(0.0, half - self._fov_radius()) / self.geometry.pitch_at_axis
 
-    def _parallel(self) -> tuple[Quarters, Fan]:
+    def _parallel(self) -> tuple[MatlabParallel, Fan]:
         fan = self.geometry
         if not isinstance(fan, Fan):
             raise ValueError("only a fan is projected through parallel views")
         # The bins of MATLAB's radon: the half diagonal and a margin, in pixels.
         bins = 2 * math.ceil(math.sqrt(2) * max(self.grid.height, self.grid.width) / 2) + 3
-        return Quarters(fan.views // 2, bins, self.grid.pixel), fan
+        return MatlabParallel(fan.views // 2, bins, self.grid.pixel), fan
 
 
-def continued(sinogram: Tensor, blind: int, missing: float) -> Tensor:
-    """`[B 1 V D]` with `blind` bins more at each end: the last one's value, falling to nothing as
-    a squared cosine, so that the filter meets no step.
+def extrapolate_truncated(sinogram: Tensor, truncated_bins: int, missing: float) -> Tensor:
+    """`[B 1 V D]` with `truncated_bins` more bins at each end, extrapolated from the outermost one.
 
-    It falls over 1.35 times the `missing` bins of patient, which is the area of what a cylinder
-    lacks, within 2 % for fields of 0.7 to 0.95 of its diameter. Some such continuation is the
-    usual remedy for truncated views (Ohnesorge et al., Med. Phys. 27, 2000, mirror the view there);
-    values stay a little wrong, most at the rim of the field.
+    Its value falls to zero as a squared cosine, so that the filter meets no step, over 1.35 times
+    the `missing` bins of patient: the area of what a cylinder lacks, within 2 % for fields of 0.7
+    to 0.95 of its diameter. Some such extrapolation is the usual remedy for truncated views
+    (Ohnesorge et al., Med. Phys. 27, 2000, mirror the view there); values stay a little wrong, most
+    at the rim of the field.
     """
-    place = torch.arange(1, blind + 1) / max(1.0, 1.35 * missing)
+    place = torch.arange(1, truncated_bins + 1) / max(1.0, 1.35 * missing)
     fall = (torch.cos(place.clamp_max(1) * math.pi / 2) ** 2).to(sinogram)
     left, right = sinogram[..., :1] * fall.flip(0), sinogram[..., -1:] * fall
     return torch.cat([left, sinogram, right], -1)

@@ -72,7 +72,7 @@ def simulate(
     tissue = clean * (1 - share) if protocol.tissue == "replaced" else clean
     paths = _paths(torch.cat([*split_tissue(tissue), metal], 1), protocol)
     lengths = paths[:, 2:]
-    trace = scanner.met(lengths).any(1, keepdim=True)
+    trace = scanner.hits_metal(lengths).any(1, keepdim=True)
     integrals = torch.cat([paths[:, :2], _at_70_kev(lengths, trace, materials, protocol)], 1)
 
     free = paths[:, :2]
@@ -82,14 +82,14 @@ def simulate(
     hit = trace[:, 0]
     along_hit = integrals.movedim(1, 0)[:, hit]
     through_metal = polychromatic(along_hit[None], (*BEAM, *materials), protocol.beam)
-    if protocol.haze is None and not protocol.aperture:
+    if protocol.scatter_model is None and not protocol.aperture:
         free_sinogram = measure(without, protocol, generator)
         sinogram = free_sinogram.clone()
         sinogram[:, 0][hit] = measure(through_metal, protocol, generator).flatten()
     else:  # rays beside the metal notice it, too
         affected = without.clone()
         affected[:, 0][hit] = through_metal.flatten()
-        without, affected = (averaged(x, protocol.aperture) for x in (without, affected))
+        without, affected = (apply_aperture(x, protocol.aperture) for x in (without, affected))
         free_sinogram, sinogram = (measure(x, protocol, generator) for x in (without, affected))
         trace = F.max_pool2d(trace.float(), (1, 3), 1, (0, 1)) > 0
     if protocol.truth == "scan":
@@ -97,7 +97,7 @@ def simulate(
     scan = Scan(
         image=scanner.reconstruct(sinogram),
         scanner=scanner,
-        metal=mostly(share) & scanner.seen(share),
+        metal=majority_mask(share) & scanner.fov_mask(share),
         sinogram=sinogram,
         trace=trace,
         clean=clean,
@@ -112,7 +112,7 @@ def _paths(parts: Tensor, protocol: Protocol) -> Tensor:
     return paths if protocol.motion is None else protocol.motion(paths, scanner.geometry)
 
 
-def averaged(integrals: Tensor, aperture: float) -> Tensor:
+def apply_aperture(integrals: Tensor, aperture: float) -> Tensor:
     """Line integrals `[B 1 V D]` of bins that count the share `aperture` of the photons of each of
     their neighbours."""
     photons = F.pad(torch.exp(-integrals), (1, 1, 0, 0), mode="replicate")
@@ -120,7 +120,7 @@ def averaged(integrals: Tensor, aperture: float) -> Tensor:
     return -torch.log((1 - 2 * aperture) * photons[..., 1:-1] + aperture * beside)
 
 
-def mostly(share: Tensor) -> Tensor:
+def majority_mask(share: Tensor) -> Tensor:
     """bool `[B 1 H W]`: pixels of which half and more is metal, and what there is most of where
     the metal is thinner than a pixel. share: `[B 1 H W]`."""
     most = F.max_pool2d(share, 3, 1, 1)

@@ -37,7 +37,7 @@ def simulated(method: str, how: str, image: np.ndarray) -> Derivation:
     The description ends with a hash of the image, HU `[slices H W]`, and UIDs follow from it:
     another seed, mask or affected series makes other objects.
     """
-    pixels = hashlib.sha256(np.ascontiguousarray(image)).hexdigest()[:12]
+    pixels = hashlib.sha256(image.tobytes()).hexdigest()[:12]
     said = f"SIMULATED metal artifact, not the patient's: {how}, by {software()}, pixels {pixels}"
     return Derivation(method, f"{said}. RESEARCH USE ONLY.", kind="SIMULATED")
 

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from unmetal.physics.beam.polychromatic import powers
-from unmetal.physics.completion.inpaint import interpolate, normalised
+from unmetal.physics.completion.inpaint import interpolate, normalized
 from unmetal.physics.completion.prior import nmar_prior
 from unmetal.scan import Scan
 
@@ -32,7 +32,7 @@ def corrected(scan: Scan, sinogram: Tensor) -> Tensor:
     return scan.image + scanner.reconstruct(sinogram - measured)
 
 
-def from_prior(scan: Scan, prior: Tensor, complete: Completion = normalised) -> Tensor:
+def from_prior(scan: Scan, prior: Tensor, complete: Completion = normalized) -> Tensor:
     """The trace filled in from the line integrals of a prior image, `[B 1 H W]` in 1/cm.
 
     The prior may come from any method: what the rays beside the metal say then overrules it.

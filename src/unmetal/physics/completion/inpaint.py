@@ -29,7 +29,7 @@ def interpolate(sinogram: Tensor, trace: Tensor) -> Tensor:
     return _interpolate_rows(filled.mT, hopeless.mT).mT
 
 
-def normalised(sinogram: Tensor, prior: Tensor, trace: Tensor) -> Tensor:
+def normalized(sinogram: Tensor, prior: Tensor, trace: Tensor) -> Tensor:
     """NMAR: LI of the quotient by a prior image's line integrals, then times these again.
 
     Source: Meyer et al., Med. Phys. 37 (2010). A ray that misses the prior's body has a quotient

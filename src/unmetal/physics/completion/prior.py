@@ -19,18 +19,18 @@ def boundaries(values: Tensor, start: tuple[float, ...], rounds: int = 500) -> T
     values = values.to(torch.float64).sort(-1).values
     batch, count = values.shape
     sums = functional.pad(values.cumsum(-1), (1, 0))
-    centres = values.new_tensor(start).repeat(batch, 1)
+    centers = values.new_tensor(start).repeat(batch, 1)
     for _ in range(rounds):
-        between = (centres[:, 1:] + centres[:, :-1]) / 2
+        between = (centers[:, 1:] + centers[:, :-1]) / 2
         cuts = functional.pad(torch.searchsorted(values, between), (1, 0))
         cuts = functional.pad(cuts, (0, 1), value=count)
         members = cuts.diff()
         means = sums.gather(-1, cuts).diff() / members.clamp_min(1)
-        moved = torch.where(members > 0, means, centres)
-        if torch.equal(moved, centres):
+        moved = torch.where(members > 0, means, centers)
+        if torch.equal(moved, centers):
             break
-        centres = moved
-    return (centres[:, 1:] + centres[:, :-1]) / 2
+        centers = moved
+    return (centers[:, 1:] + centers[:, :-1]) / 2
 
 
 def smooth(image: Tensor) -> Tensor:

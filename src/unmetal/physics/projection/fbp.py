@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from unmetal.physics.projection.geometry import Geometry, Grid, angles
-from unmetal.physics.projection.matrix import CHUNK, CPU, Rows, add_up
+from unmetal.physics.projection.matrix import CHUNK, CPU, Rows, apply_backprojection
 from unmetal.physics.projection.projector import MATRIX_LIMIT, Backend
 from unmetal.physics.projection.symmetry import Symmetry
 
@@ -39,8 +39,8 @@ def reconstruct(
     entries = 2 * Symmetry.of(geometry).stored * grid.squared()[0].width ** 2
     small = 8 * entries <= MATRIX_LIMIT
     if backend == "matrix" or (backend == "auto" and small):
-        return _matrix_smear(filtered, geometry, grid)
-    return _smear(filtered, geometry, grid)
+        return _backproject_by_matrix(filtered, geometry, grid)
+    return _backproject_by_interpolation(filtered, geometry, grid)
 
 
 def filter_views(sinogram: Tensor, geometry: Geometry, kernel: Kernel) -> Tensor:
@@ -68,7 +68,7 @@ def _response(geometry: Geometry, kernel: Kernel, length: int) -> Tensor:
 
 
 @lru_cache(maxsize=2)
-def smear_matrix(
+def backprojection_matrix(
     geometry: Geometry,
     grid: Grid,
     dtype: torch.dtype = torch.float32,
@@ -91,14 +91,14 @@ def smear_matrix(
     return rows.matrix(views * geometry.bins, device)
 
 
-class _Smear(torch.autograd.Function):
+class _MatrixBackprojection(torch.autograd.Function):
     """Backprojection by matrix; its gradient comes from the matrix-free form."""
 
     @staticmethod
     def forward(ctx, views, geometry, grid):  # type: ignore[no-untyped-def]
         ctx.set = (geometry, grid, views.shape)
-        matrix = smear_matrix(geometry, grid, views.dtype, views.device)
-        return add_up(matrix, views, Symmetry.of(geometry), grid)
+        matrix = backprojection_matrix(geometry, grid, views.dtype, views.device)
+        return apply_backprojection(matrix, views, Symmetry.of(geometry), grid)
 
     @staticmethod
     def backward(ctx, gradient):  # type: ignore[no-untyped-def]
@@ -106,18 +106,19 @@ class _Smear(torch.autograd.Function):
         with torch.enable_grad():
             views = torch.zeros(shape, dtype=gradient.dtype, device=gradient.device)
             views.requires_grad_()
-            (back,) = torch.autograd.grad(_smear(views, geometry, grid), views, gradient)
+            image = _backproject_by_interpolation(views, geometry, grid)
+            (back,) = torch.autograd.grad(image, views, gradient)
         return back, None, None
 
 
-def _matrix_smear(views: Tensor, geometry: Geometry, grid: Grid) -> Tensor:
-    return _Smear.apply(views, geometry, grid)
+def _backproject_by_matrix(views: Tensor, geometry: Geometry, grid: Grid) -> Tensor:
+    return _MatrixBackprojection.apply(views, geometry, grid)
 
 
 # --- without one -------------------------------------------------------------------------------
 
 
-def _smear(views: Tensor, geometry: Geometry, grid: Grid) -> Tensor:
+def _backproject_by_interpolation(views: Tensor, geometry: Geometry, grid: Grid) -> Tensor:
     """Add up what filtered views `[B 1 V D]` say of each pixel, some views at a time."""
     x, y = grid.x()[None, :], grid.y()[:, None]
     image = views.new_zeros(len(views), 1, grid.height, grid.width)

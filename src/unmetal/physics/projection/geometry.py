@@ -38,12 +38,12 @@ class Grid:
     pixel below it where one side is odd and the other even."""
 
     def __post_init__(self) -> None:
-        row, column = (2 * place for place in self.centre)
+        row, column = (2 * place for place in self.center)
         if not (row.is_integer() and column.is_integer() and (row - column) % 2 == 0):
             raise ValueError(f"axis {self.axis}: both on pixels or both between them")
 
     @cached_property
-    def centre(self) -> tuple[float, float]:
+    def center(self) -> tuple[float, float]:
         """(row, column) of the axis of rotation."""
         if self.axis is not None:
             return self.axis
@@ -51,16 +51,16 @@ class Grid:
 
     def x(self) -> Tensor:
         """`[W]` float64, cm: column centres."""
-        return (torch.arange(self.width, dtype=torch.float64) - self.centre[1]) * self.pixel
+        return (torch.arange(self.width, dtype=torch.float64) - self.center[1]) * self.pixel
 
     def y(self) -> Tensor:
         """`[H]` float64, cm: row centres, falling."""
-        return (self.centre[0] - torch.arange(self.height, dtype=torch.float64)) * self.pixel
+        return (self.center[0] - torch.arange(self.height, dtype=torch.float64)) * self.pixel
 
     @property
     def radius(self) -> float:
         """Distance in cm from the axis to the farthest corner of the image."""
-        row, column = self.centre
+        row, column = self.center
         rows = max(row, self.height - 1 - row) + 0.5
         columns = max(column, self.width - 1 - column) + 0.5
         return math.hypot(rows, columns) * self.pixel
@@ -72,7 +72,7 @@ class Grid:
     def squared(self) -> tuple["Grid", tuple[int, int, int, int]]:
         """The smallest square grid about the same axis that a quarter turn maps onto itself, and
         the padding (left, right, top, bottom) that takes this grid to it."""
-        row, column = self.centre
+        row, column = self.center
         reach = max(row, self.height - 1 - row, column, self.width - 1 - column)
         size = round(2 * reach) + 1
         left, top = round(reach - column), round(reach - row)
@@ -184,7 +184,7 @@ class Parallel:
 
 
 @dataclass(frozen=True)
-class Quarters(Parallel):
+class MatlabParallel(Parallel):
     """Parallel beam that sees a pixel as MATLAB's radon does: as four points a quarter of a pixel
     off its centre, each split linearly between the two nearest bins."""
 

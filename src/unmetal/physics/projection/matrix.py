@@ -6,7 +6,7 @@ from functools import lru_cache
 import torch
 from torch import Tensor
 
-from unmetal.physics.projection.geometry import Geometry, Grid, Quarters, angles
+from unmetal.physics.projection.geometry import Geometry, Grid, MatlabParallel, angles
 from unmetal.physics.projection.rays import by_row_and_column
 from unmetal.physics.projection.symmetry import Symmetry
 
@@ -30,8 +30,8 @@ def system_matrix(
 ) -> Tensor:
     """CSR `[stored D, pixels]` of the squared grid in cm, or its explicit transpose; the views
     that are stored are those of `Symmetry`."""
-    if isinstance(geometry, Quarters):
-        matrix = _quarters_matrix(geometry, grid.squared()[0], dtype, device)
+    if isinstance(geometry, MatlabParallel):
+        matrix = _matlab_matrix(geometry, grid.squared()[0], dtype, device)
         return matrix if transposed else _transpose(matrix)
     if transposed:
         return _transpose(system_matrix(geometry, grid, False, dtype, device))
@@ -87,8 +87,8 @@ def _weights(theta: Tensor, t: Tensor, grid: Grid) -> tuple[Tensor, Tensor, Tens
     return met.sum((1, 2)), pixel[met], share[met]
 
 
-def _quarters_matrix(
-    geometry: Quarters, grid: Grid, dtype: torch.dtype, device: torch.device
+def _matlab_matrix(
+    geometry: MatlabParallel, grid: Grid, dtype: torch.dtype, device: torch.device
 ) -> Tensor:
     """CSR `[pixels, stored D]`: the transpose, because a pixel's bins are known in order."""
     angle = angles(geometry)[: Symmetry.of(geometry).stored]
@@ -129,7 +129,9 @@ def csr(start: Tensor, column: Tensor, value: Tensor, size: tuple[int, int]) -> 
         )
 
 
-def add_up(matrix: Tensor, sinogram: Tensor, symmetry: Symmetry, grid: Grid) -> Tensor:
+def apply_backprojection(
+    matrix: Tensor, sinogram: Tensor, symmetry: Symmetry, grid: Grid
+) -> Tensor:
     """`matrix` (CSR `[pixels, stored D]`) times the views of `sinogram` `[B 1 V D]`, on `grid`."""
     square, (left, _, top, _) = grid.squared()
     images = [

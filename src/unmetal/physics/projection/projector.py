@@ -13,8 +13,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from unmetal.physics.projection.geometry import Geometry, Grid, Quarters
-from unmetal.physics.projection.matrix import CHUNK, COLUMNS, add_up, system_matrix
+from unmetal.physics.projection.geometry import Geometry, Grid, MatlabParallel
+from unmetal.physics.projection.matrix import CHUNK, COLUMNS, apply_backprojection, system_matrix
 from unmetal.physics.projection.rays import by_row_and_column
 from unmetal.physics.projection.symmetry import Symmetry
 
@@ -77,7 +77,7 @@ def _check(x: Tensor, shape: tuple[int, int], name: str) -> None:
 
 
 def _choose(backend: Backend, geometry: Geometry, grid: Grid) -> Literal["matrix", "rays"]:
-    if isinstance(geometry, Quarters):
+    if isinstance(geometry, MatlabParallel):
         return "matrix"
     if backend != "auto":
         return backend
@@ -100,7 +100,7 @@ def _matrix_project(image: Tensor, geometry: Geometry, grid: Grid) -> Tensor:
 
 def _matrix_backproject(sinogram: Tensor, geometry: Geometry, grid: Grid) -> Tensor:
     matrix = system_matrix(geometry, grid, True, sinogram.dtype, sinogram.device)
-    return add_up(matrix, sinogram, Symmetry.of(geometry), grid)
+    return apply_backprojection(matrix, sinogram, Symmetry.of(geometry), grid)
 
 
 def _rays_chunks(geometry: Geometry, grid: Grid) -> list[Tensor]:

@@ -34,7 +34,7 @@ def by_row_and_column(theta: Tensor, t: Tensor, grid: Grid) -> tuple[Steps, Step
     """Split rays (`[R]` float64: radians, cm) into those that step from row to row and those
     that step from column to column, whichever they run closer to."""
     steep = theta.cos().abs() >= theta.sin().abs()
-    row, column = grid.centre
+    row, column = grid.center
     rows, columns = steep.nonzero()[:, 0], (~steep).nonzero()[:, 0]
     # Row i lies at y = (row - i) pixel, and x = (t - y sin) / cos.
     cos, sin, place = theta[rows].cos(), theta[rows].sin(), t[rows] / grid.pixel
