@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, TypeVar, cast
 
 from unmetal.errors import InputError
 from unmetal.scan import Scan, Volume
+from unmetal.units import METAL_HU
 
 if TYPE_CHECKING:
     import numpy as np
@@ -61,7 +62,7 @@ def reduce(
     method: str | Method = "adn",
     *,
     spacing: float | None = None,
-    metal_hu: float = 2500.0,
+    metal_hu: float = METAL_HU,
     device: str = "auto",
 ) -> Series:
     """The series with its metal artifacts reduced; the metal and slices without any stay.
@@ -137,6 +138,8 @@ def as_volume(hu: ArrayLike, spacing: float | None = None) -> Volume:
     """
     import numpy as np  # noqa: PLC0415
 
+    from unmetal.files.hounsfield import pixel_size  # noqa: PLC0415
+
     try:
         values = np.asarray(hu, dtype=np.float32)
     except (TypeError, ValueError) as error:
@@ -145,6 +148,6 @@ def as_volume(hu: ArrayLike, spacing: float | None = None) -> Volume:
         ) from error
     if values.ndim not in {2, 3} or not np.isfinite(values).all():
         raise InputError(f"an array {values.shape}: give finite HU [H W] or [slices H W]")
-    pixel = 384 / values.shape[-1] if spacing is None else spacing
+    pixel, _ = pixel_size(values.shape[-1], spacing)
     values = values.reshape(-1, *values.shape[-2:])
     return Volume(values, (pixel, pixel, pixel), spacing_known=spacing is not None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -53,6 +54,27 @@ class Volume:
         if hu.shape != self.hu.shape:
             raise ValueError(f"values of shape {hu.shape} do not fit a series of {self.hu.shape}")
         return replace(self, hu=np.asarray(hu, dtype=np.float32))
+
+    def in_air(self) -> np.ndarray:
+        """HU `[slices H W]` with air in place of padding."""
+        if self.padding is None:
+            return self.hu
+        return np.where(self.padding, np.float32(AIR_HU), self.hu)
+
+    @property
+    def voxel_ml(self) -> float:
+        """Volume of a voxel, ml."""
+        return math.prod(self.spacing) / 1000
+
+    @property
+    def square_pixel(self) -> float:
+        """Edge of a pixel, mm; raises `InputError` where pixels are not square."""
+        _, row, column = self.spacing
+        if abs(row - column) > 1e-3 * column:
+            raise InputError(
+                f"{self.path}: pixels are {row:g} x {column:g} mm; resample to square pixels first"
+            )
+        return float(column)
 
 
 class Scanner(Protocol):
@@ -107,20 +129,3 @@ class Scan:
         if self.scanner is None or self.sinogram is None or self.trace is None:
             raise ValueError("no scanner, sinogram or trace: see physics.derive.complete")
         return self.scanner, self.sinogram, self.trace
-
-
-def without_padding(volume: Volume) -> np.ndarray:
-    """HU `[slices H W]` with air where the scanner saw nothing."""
-    if volume.padding is None:
-        return volume.hu
-    return np.where(volume.padding, np.float32(AIR_HU), volume.hu)
-
-
-def square_pixel(volume: Volume) -> float:
-    """Edge of a pixel in mm; raises `InputError` when pixels are not square."""
-    _, row, column = volume.spacing
-    if abs(row - column) > 1e-3 * column:
-        raise InputError(
-            f"{volume.path}: pixels are {row:g} x {column:g} mm; resample to square pixels first"
-        )
-    return float(column)

@@ -4,18 +4,25 @@ Attenuation is linear attenuation at the reference energy of 70 keV. Every const
 conversion stands here and nowhere else.
 """
 
-from typing import TypeVar
+from __future__ import annotations
 
-import numpy as np
-from torch import Tensor
+from typing import TYPE_CHECKING, TypeVar
 
-Array = TypeVar("Array", Tensor, np.ndarray)
+if TYPE_CHECKING:  # neither is needed to run, and commands read METAL_HU before they load torch
+    import numpy as np
+    from torch import Tensor
+
+Array = TypeVar("Array", "Tensor", "np.ndarray")
 
 REFERENCE_KEV = 70
 """Energy (keV) at which attenuation images are stated. Source: released ADN simulation."""
 
 MU_WATER = 0.192
 """Attenuation of water in 1/cm at 70 keV. Source: released ADN simulation (config/dataset.yaml)."""
+
+METAL_HU = 2500.0
+"""HU above which a pixel is metal. Source: the paper's rule for clinical images. It lies below
+3071 HU, where 12-bit scanners saturate, so a plateau there is metal too."""
 
 WINDOW = (0.0, 0.5)
 """Attenuation in 1/cm that maps to [-1, 1] for networks and to [0, 1] for the paper's metric.

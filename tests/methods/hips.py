@@ -5,11 +5,11 @@ from functools import cache
 import torch
 from torch import Tensor
 
-from unmetal.metrics.image_quality import rmse_hu
+from unmetal.metrics.image_quality import rmse
 from unmetal.physics.derive import dilate
 from unmetal.physics.scanner import clinical
 from unmetal.physics.simulate import Protocol, Simulation, simulate
-from unmetal.units import MU_WATER
+from unmetal.units import MU_WATER, mu_to_hu
 
 
 def ellipse(center: tuple[float, float], axes: tuple[float, float], size: int) -> Tensor:
@@ -36,4 +36,4 @@ def error(simulation: Simulation, image: Tensor) -> float:
     """RMSE in HU against the scan without metal, more than 2 px from the metal."""
     assert simulation.scan.metal is not None
     far = ~dilate(simulation.scan.metal, 2)
-    return float(rmse_hu(image, simulation.free_image, far))
+    return float(rmse(mu_to_hu(image), mu_to_hu(simulation.free_image), far))

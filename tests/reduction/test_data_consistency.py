@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from unmetal.metrics.image_quality import rmse_hu
+from unmetal.metrics.image_quality import rmse
 from unmetal.physics.completion.images import nmar_image
 from unmetal.physics.derive import complete, dilate
 from unmetal.physics.scanner import clinical, reprojection
@@ -18,7 +18,7 @@ from unmetal.reduction.network_image import (
     enforce_data_consistency,
 )
 from unmetal.scan import Scan
-from unmetal.units import MU_WATER, hu_to_mu
+from unmetal.units import MU_WATER, hu_to_mu, mu_to_hu
 
 SIZE, PIXEL = 96, 2.5
 
@@ -45,7 +45,9 @@ def scan(simulation):
 
 def error(simulation, image):
     """RMSE in HU more than 2 px from the metal."""
-    return float(rmse_hu(image, simulation.free_image, ~dilate(simulation.scan.metal, 2)))
+    return float(
+        rmse(mu_to_hu(image), mu_to_hu(simulation.free_image), ~dilate(simulation.scan.metal, 2))
+    )
 
 
 def test_a_network_that_knows_the_truth_and_is_believed_beats_nmar(simulation, scan):

@@ -10,6 +10,7 @@ from typing import Annotated, Literal
 import tyro
 
 from unmetal.console import console_log, progress_bar
+from unmetal.units import METAL_HU
 
 
 @dataclass(frozen=True)
@@ -39,7 +40,7 @@ class Prepare:
     every: int | None = None
     """DeepLesion: take slices 1, 1 + N, 1 + 2N, ... (default 10, or 1 with a list)."""
 
-    metal_hu: float = 2500
+    metal_hu: float = METAL_HU
     """HU above which a pixel is metal."""
 
     component: int = 400

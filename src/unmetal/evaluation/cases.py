@@ -118,9 +118,8 @@ def load_real(path: Path) -> Real:
     volume = read(path)
     count, name = len(volume.hu), path.stem
     names = (name,) if count == 1 else tuple(f"{name} {i + 1}" for i in range(count))
-    hu = volume.hu if volume.padding is None else np.where(volume.padding, -1000, volume.hu)
     spacing = np.full(count, volume.spacing[2], dtype=np.float64)
-    return Real(hu.astype(np.float32), spacing, names, (name,) * count)
+    return Real(volume.in_air().astype(np.float32), spacing, names, (name,) * count)
 
 
 def _read_index(

@@ -18,7 +18,7 @@ from unmetal.display.look import SOFT_TISSUE, Box, Window, zoom_box
 from unmetal.display.sheet import INK, LABEL, axes_at, sheet, show_slice, write
 from unmetal.evaluation.pictures import Pictures
 from unmetal.evaluation.tables.rows import INPUT, TRUTH, Case, Row
-from unmetal.physics.derive import METAL_HU
+from unmetal.units import METAL_HU
 
 FRAME = "#ffd400"
 """Colour of the close-up's frame."""

@@ -23,11 +23,6 @@ def rmse(output: Tensor, truth: Tensor, mask: Tensor | None = None) -> Tensor:
     return _mean((output.double() - truth.double()) ** 2, mask).sqrt()
 
 
-def rmse_hu(output: Tensor, truth: Tensor, mask: Tensor | None = None) -> Tensor:
-    """RMSE in HU of images in 1/cm."""
-    return rmse(output, truth, mask) * (1000 / MU_WATER)
-
-
 def psnr(
     output: Tensor, truth: Tensor, data_range: float = 1.0, mask: Tensor | None = None
 ) -> Tensor:

@@ -11,11 +11,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from unmetal.scan import Scan
-from unmetal.units import mu_to_hu
-
-METAL_HU = 2500.0
-"""HU above which a pixel is metal. Source: the paper's rule for clinical images. It lies below
-3071 HU, where 12-bit scanners saturate, so a plateau there is metal too."""
+from unmetal.units import METAL_HU, mu_to_hu
 
 
 def body_mask(hu: np.ndarray, pixel: float) -> np.ndarray:

@@ -17,7 +17,7 @@ from torch.nn import functional as F
 
 from unmetal.files import as_stored
 from unmetal.methods.method import Method
-from unmetal.physics.derive import METAL_HU, body_mask, complete, metal_mask
+from unmetal.physics.derive import body_mask, complete, metal_mask
 from unmetal.physics.scanner import reprojection
 from unmetal.reduction.cautions import QualityFlag, check_input, check_result
 from unmetal.reduction.network_image import (
@@ -25,8 +25,8 @@ from unmetal.reduction.network_image import (
     enforce_data_consistency,
     network_image,
 )
-from unmetal.scan import Progress, Scan, Volume, square_pixel, without_padding
-from unmetal.units import MU_WATER, hu_to_mu, mu_to_hu
+from unmetal.scan import Progress, Scan, Volume
+from unmetal.units import METAL_HU, MU_WATER, hu_to_mu, mu_to_hu
 
 log = logging.getLogger("unmetal")
 
@@ -104,7 +104,7 @@ def reduce_volume(
     flips: reduce every slice mirrored, too, with methods that learned, and compare.
     Raises `InputError` for pixels that are not square.
     """
-    hu, pixel = without_padding(volume), square_pixel(volume)
+    hu, pixel = volume.in_air(), volume.square_pixel
     learned, device = method.input_size is not None, device or torch.device("cpu")
 
     # Find the metal inside the bodies. The search for a body takes 0.1 s at 512 x 512, so it is
@@ -208,7 +208,7 @@ def find_metal(
 
     bodies: bool `[slices H W]`, where they are known in all slices above `threshold` (HU).
     """
-    hu, pixel = without_padding(volume), square_pixel(volume)
+    hu, pixel = volume.in_air(), volume.square_pixel
     known = [None] * len(hu) if bodies is None else bodies
     pairs = zip(hu, known, strict=True)
     return np.stack([metal_mask(slice_, pixel, threshold, body) for slice_, body in pairs])

@@ -5,6 +5,7 @@ from typing import Literal
 
 from unmetal.errors import InputError
 from unmetal.files.derivation import Compression
+from unmetal.units import METAL_HU
 
 
 @dataclass(frozen=True)
@@ -18,7 +19,7 @@ class Settings:
     """Weights of a learned method, by name or path: see `unmetal weights`; its default ones
     otherwise."""
 
-    metal_hu: float = 2500.0
+    metal_hu: float = METAL_HU
     """HU above which a pixel inside the body is metal."""
 
     spacing: float | None = None

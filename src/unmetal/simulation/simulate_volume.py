@@ -15,7 +15,7 @@ from unmetal.physics.machines import MACHINES, protocol_for
 from unmetal.physics.protocol import Protocol
 from unmetal.physics.scanner import clinical
 from unmetal.physics.simulate import Simulation, resize, simulate
-from unmetal.scan import Progress, Volume, square_pixel, without_padding
+from unmetal.scan import Progress, Volume
 from unmetal.units import hu_to_mu, mu_to_hu
 
 SIMULATE_STREAM = 20_019
@@ -53,7 +53,7 @@ def simulate_volume(
     draw = Drawing(setting, pixel, metal, seed)
     parts: dict[str, list[Tensor]] = {}
     implants = []
-    for number, hu in enumerate(without_padding(volume)):
+    for number, hu in enumerate(volume.in_air()):
         progress(number, len(volume.hu))
         clean = resize(hu_to_mu(torch.from_numpy(hu))[None, None], grid.height, grid.width)
         if mask is None:
@@ -121,7 +121,7 @@ def setting_of(
     A machine scans at native size, with settings drawn from `seed`, one for the whole series.
     Raises `InputError` for slices that are not square where the protocol wants them so.
     """
-    pixel = square_pixel(volume)
+    pixel = volume.square_pixel
     _, height, width = volume.hu.shape
     rng = np.random.default_rng([SIMULATE_STREAM, seed])
     setting = protocol_for(protocol, rng, (height, width), pixel)

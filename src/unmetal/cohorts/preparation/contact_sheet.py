@@ -12,7 +12,7 @@ from unmetal.cohorts.preparation.assemble import Group
 from unmetal.cohorts.preparation.manifest import Row
 from unmetal.display.look import Window
 from unmetal.display.sheet import LABEL, axes_at, sheet, show_slice, write
-from unmetal.physics.derive import METAL_HU
+from unmetal.units import METAL_HU
 
 NAME = "contact_sheet.png"
 

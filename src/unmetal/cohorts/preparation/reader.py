@@ -19,7 +19,7 @@ from unmetal.cohorts.preparation.pseudonyms import Key
 from unmetal.cohorts.preparation.selection import LEFT_OUT, Limits
 from unmetal.errors import InputError
 from unmetal.files.header import dicom_headers, header_value
-from unmetal.scan import AIR_HU, Volume, square_pixel, without_padding
+from unmetal.scan import AIR_HU, Volume
 
 SIZE = 256
 """Pixels across a slice of a cohort. Source: `image_size` of the released code."""
@@ -92,8 +92,8 @@ class Reader:
         if reason := unfit(volume):
             yield replace(about, decision=LEFT_OUT, reason=reason), None
             return
-        pixel, left_out = square_pixel(volume), 0
-        for place, hu in enumerate(without_padding(volume)):
+        pixel, left_out = volume.square_pixel, 0
+        for place, hu in enumerate(volume.in_air()):
             decision, reason, top, component = chunk.rule(hu, pixel, self.limits)
             left_out += decision == LEFT_OUT
             row = replace(

@@ -13,7 +13,8 @@ import numpy as np
 from scipy import ndimage
 
 from unmetal.errors import InputError
-from unmetal.physics.derive import METAL_HU, metal_mask
+from unmetal.physics.derive import metal_mask
+from unmetal.units import METAL_HU
 
 AFFECTED, CLEAN, LEFT_OUT = "affected", "clean", "left out"
 """What a slice can be."""

@@ -9,8 +9,6 @@ from dataclasses import dataclass, replace
 from functools import lru_cache, partial
 from pathlib import Path
 
-import numpy as np
-
 from unmetal.device import choose_device
 from unmetal.errors import InputError
 from unmetal.files.dicom.inventory import scan
@@ -95,7 +93,7 @@ class Job:
         except Exception as error:  # a bug of ours must not end all other series
             return Outcome(error=f"a bug of unmetal: {type(error).__name__}: {error}")
         reduced = done.reduced
-        voxel_ml = float(np.prod(reduced.source.spacing)) / 1000
+        voxel_ml = reduced.source.voxel_ml
         return Outcome(
             with_metal=len(reduced.affected),
             changed=len(reduced.changed),

@@ -14,9 +14,10 @@ import numpy as np
 from scipy import ndimage
 
 from unmetal.metrics.strata import BANDS, TISSUES, band_of, tissue_of
-from unmetal.physics.derive import METAL_HU, body_mask, metal_mask
+from unmetal.physics.derive import body_mask, metal_mask
 from unmetal.reduction.reduce_volume import Reduced
-from unmetal.scan import AIR_HU, Volume, square_pixel
+from unmetal.scan import AIR_HU, Volume
+from unmetal.units import METAL_HU
 
 SKIN_MM = 5.0
 """How far the edge of a body may lie from where it is found again in the result, mm."""
@@ -130,7 +131,7 @@ def changes(reduced: Reduced, threshold: float = METAL_HU) -> Changes:
     return Changes(
         slices=tuple(_slice(reduced, int(index), threshold) for index in reduced.affected),
         count=len(before),
-        voxel_ml=float(np.prod(reduced.source.spacing)) / 1000,
+        voxel_ml=reduced.source.voxel_ml,
         elsewhere=sum(int((after[index] != before[index]).sum()) for index in without),
         compared=reduced.disagreement is not None,
     )
@@ -138,7 +139,7 @@ def changes(reduced: Reduced, threshold: float = METAL_HU) -> Changes:
 
 def _slice(reduced: Reduced, index: int, threshold: float) -> SliceChanges:
     """The numbers of the slice at `index`, which has metal."""
-    pixel = square_pixel(reduced.source)
+    pixel = reduced.source.square_pixel
     metal, padding = reduced.metal[index], padding_of(reduced.source, index)
     before, after = in_air(reduced.source, index), in_air(reduced.volume, index)
     apart = None if reduced.disagreement is None else reduced.disagreement[index]

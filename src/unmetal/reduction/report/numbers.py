@@ -12,13 +12,13 @@ import numpy as np
 
 from unmetal.files import header
 from unmetal.metrics.strata import BANDS, TISSUES
-from unmetal.physics.derive import METAL_HU
 from unmetal.reduction.reduce_series import Done, Tool
 from unmetal.reduction.reduce_volume import Reduced
 from unmetal.reduction.report.changes import LEVELS, Changes, ChangeStats, SliceChanges
 from unmetal.reduction.report.findings import caveats, checks
 from unmetal.reduction.settings import Settings
 from unmetal.software import versions
+from unmetal.units import METAL_HU
 
 FORMAT = 1
 """Version of the JSON's layout."""

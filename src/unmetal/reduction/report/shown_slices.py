@@ -121,7 +121,7 @@ def close_up(reduced: Reduced, one: SliceChanges, style: PanelStyle) -> tuple[Pa
 
 
 def _caption(one: SliceChanges, reduced: Reduced) -> str:
-    voxel_ml = float(np.prod(reduced.source.spacing)) / 1000
+    voxel_ml = reduced.source.voxel_ml
     return (
         f"metal {ml(one.metal * voxel_ml)}; {percent(visible_share(one))} of the body changed "
         f"visibly; {hu(mean_abs_change(one))} on average, {hu(one.stats.fall.min())} to "
