@@ -40,7 +40,7 @@ def load_method(name: str, weights: str | Path | None = None) -> tuple[Method, c
     if known is None:
         return load_weights(resolve_weights(name if weights is None else weights))
     if weights is None:
-        weights = methods.all_methods()[known].weights
+        weights = methods.entry(known).weights
         if not weights:
             # Classical, or of another package: complete if it has nothing to learn.
             method = methods.build(known)
@@ -70,7 +70,7 @@ def resolve_weights(source: str | Path) -> Path:
     """
     names = released()
     known = methods.find(str(source))
-    for name in (str(source).lower(), methods.all_methods()[known].weights if known else ""):
+    for name in (str(source).lower(), methods.entry(known).weights if known else ""):
         if name in names:
             return RELEASED / name
     path = Path(source)
