@@ -1,1 +1,1 @@
-"""`unmetal reduce`: in memory, file to file, with a report, an archive of many."""
+"""`unmetal reduce`: `reduce_series` reads and writes, `reduce_volume` is the main line between."""

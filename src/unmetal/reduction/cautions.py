@@ -182,6 +182,7 @@ def largest_mean(values: np.ndarray, where: np.ndarray) -> float:
 
 def edge_share(body: np.ndarray) -> float:
     """Share of the slice's edge at which the body, bool `[H W]`, is cut off."""
+    # The corners belong to the rows, so that no pixel counts twice.
     edge = (body[0], body[-1], body[1:-1, 0], body[1:-1, -1])
     return float(np.concatenate(edge).mean())
 
@@ -199,6 +200,7 @@ def _by_header(volume: Volume) -> Iterator[QualityFlag]:
         yield QualityFlag("not-ct", f"the modality is {modality}, not CT")
     if "LOCALIZER" in kind:
         yield QualityFlag("localizer", "a localizer, not a slice")
+    # Streaks lie in the plane in which the gantry turns: other planes show only pieces of them.
     if made := kind & REFORMATTED:
         yield QualityFlag("reformat", f"made of other images ({', '.join(sorted(made))})")
     elif not meta.get("axial", True):
@@ -217,6 +219,7 @@ def _by_values(hu: np.ndarray, metal: np.ndarray, bodies: np.ndarray) -> Iterato
     """`[n H W]` each, of the slices with metal."""
     if none := int((~bodies.any((1, 2))).sum()):
         yield QualityFlag("no-body", f"no body in {none} of {len(hu)} slices")
+    # CT in HU has thousands of values; pictures made for a screen have 256.
     if (flat := len(np.unique(hu))) <= 256:
         message = f"only {flat} different values: an 8-bit picture's contrast is not CT's"
         yield QualityFlag("8-bit", message)
@@ -237,6 +240,7 @@ def _by_training(
     yield from TRAINED["kernel"].check("kernel", _median_texture(hu, metal, bodies, pixel))
     affected = metal.any((1, 2))
     metal, bodies = metal[affected], bodies[affected]
+    # Where no pixel size is stated, a length would be a guess.
     if volume.spacing_known:
         apart = volume.spacing[0] if count > 1 else None
         thick = _number(meta.get("slice_thickness"))
@@ -245,6 +249,7 @@ def _by_training(
         yield from TRAINED["thickness"].check("thickness", apart if thick is None else thick)
         yield from TRAINED["fov"].check("fov", pixel * max(hu.shape[1:]))
         yield from TRAINED["size"].check("size", _worst(sides[sides > 0], TRAINED["size"]))
+    # Per body, not per frame: how much air is around it differs from scan to scan.
     shares = metal.sum((1, 2)) / np.maximum(bodies.sum((1, 2)), 1)
     yield from TRAINED["cut"].check("cut", max(map(edge_share, bodies)))
     yield from TRAINED["metal"].check("metal", float(shares.max()))
@@ -254,6 +259,7 @@ def _median_texture(
     hu: np.ndarray, metal: np.ndarray, bodies: np.ndarray, pixel: float
 ) -> float | None:
     """The median `noise_texture` of up to five slices, without metal where there are any."""
+    # Streaks are no noise, so slices without metal come first; five of them, spread evenly.
     free = np.flatnonzero(~metal.any((1, 2)))
     some = free if len(free) else np.arange(len(hu))
     some = some[np.linspace(0, len(some) - 1, min(5, len(some))).round().astype(int)]

@@ -37,8 +37,8 @@ class Tool:
     """Name of the weights, or empty."""
 
     sha256: str = ""
-    """Hash of the weights: of what `unmetal weights` lists the stored one, of a checkpoint of
-    other authors that of the file."""
+    """Hash of the weights, as `unmetal weights` lists it; of other authors' checkpoints that of the
+    file."""
 
     device: torch.device = field(default_factory=lambda: torch.device("cpu"))
     """Where it computes."""
@@ -56,7 +56,7 @@ class Done:
     """What the output's header says about it."""
 
     written: tuple[Path, ...]
-    """The output; then the difference and the metal, where they were asked for and are any."""
+    """The output; then the difference and the metal, where they were asked for and not empty."""
 
     seconds: float
 
@@ -86,11 +86,12 @@ def reduce_series(
     Raises `InputError`, one line that says why and what to do; the input is never touched.
     """
     begun = time.perf_counter()
-    # Read, and refuse now what could not be written after minutes of computing.
+    # Read; and refuse what could not be written before minutes of computing, not after.
     volume = files.read(source, spacing=settings.spacing, only=only)
     refuse_own(volume, force=settings.force)
     check_outputs(volume, output, settings)
-    # Reduce: the steps are those of `reduce_volume`.
+
+    # Find the metal, correct the slices that have some, check the result.
     reduced = reduce_volume(
         volume,
         tool.method,
@@ -100,15 +101,16 @@ def reduce_series(
         flips=not settings.skip_flips,
     )
     reduced.log_warnings()
-    # Write, with what was done in the header; everything appears or nothing.
-    done = finished(derivation(tool, settings), reduced)
+
+    # Write, with what was done in the header.
+    described = with_outcome(derivation(tool, settings), reduced)
     outputs = [
-        files.Output(reduced.volume, output, done),
-        *_extras(reduced, output, settings, done),
+        files.Output(reduced.volume, output, described),
+        *_extra_outputs(reduced, output, settings, described),
     ]
     files.write_all(outputs, force=settings.force)
     written = tuple(one.path for one in outputs)
-    return Done(reduced, done, written, time.perf_counter() - begun)
+    return Done(reduced, described, written, time.perf_counter() - begun)
 
 
 def refuse_own(volume: Volume, *, force: bool) -> None:
@@ -121,7 +123,7 @@ def refuse_own(volume: Volume, *, force: bool) -> None:
 
 def check_outputs(volume: Volume, output: Path, settings: Settings) -> None:
     """Raise InputError where the output, or what goes beside it, cannot be written."""
-    for path in (output, *extras(volume, output, settings).values()):
+    for path in (output, *extra_paths(volume, output, settings).values()):
         files.check_output(volume, path, force=settings.force)
     if settings.save_metal:
         files.check_mask(volume)
@@ -130,7 +132,8 @@ def check_outputs(volume: Volume, output: Path, settings: Settings) -> None:
 def derivation(tool: Tool, settings: Settings) -> Derivation:
     """What is done, for headers and reports. The new UIDs are hashes of it and of the source's."""
     weights = f", weights {tool.weights} sha256:{tool.sha256[:12]}" if tool.weights else ""
-    # Warnings stand in the header too: what was not looked for makes another object.
+    # The keys of warnings stand in the header. A run that skips a check can lack one, and must not
+    # give another object the same UID.
     learned = tool.method.input_size is not None
     flips = ", mirrored slices not compared" if learned and settings.skip_flips else ""
     size = f", pixels of {settings.spacing:g} mm" if settings.spacing else ""
@@ -146,30 +149,31 @@ def derivation(tool: Tool, settings: Settings) -> Derivation:
     )
 
 
-def finished(done: Derivation, reduced: Reduced) -> Derivation:
+def with_outcome(described: Derivation, reduced: Reduced) -> Derivation:
     """The derivation with its outcome and the keys of its warnings."""
     kept = "Metal, padding, what is outside the body and slices without metal are unchanged."
     outcome = kept if len(reduced.changed) else "Nothing had to be done: all values unchanged."
-    return replace(done, outcome=outcome, warnings=tuple(flag.key for flag in reduced.warnings))
+    keys = tuple(flag.key for flag in reduced.warnings)
+    return replace(described, outcome=outcome, warnings=keys)
 
 
-def extras(volume: Volume, output: Path, settings: Settings) -> dict[str, Path]:
-    """Where the difference and the metal go, of those that are asked for."""
+def extra_paths(volume: Volume, output: Path, settings: Settings) -> dict[str, Path]:
+    """Paths of the difference and of the metal, as far as they are asked for."""
     wanted = {"difference": settings.save_difference, "metal": settings.save_metal}
     return {what: files.beside(output, what, volume) for what in wanted if wanted[what]}
 
 
-def _extras(
-    reduced: Reduced, output: Path, settings: Settings, done: Derivation
+def _extra_outputs(
+    reduced: Reduced, output: Path, settings: Settings, described: Derivation
 ) -> Iterator[files.Output]:
-    """The difference and the metal, of those that are asked for; logs which of them is empty."""
-    paths = extras(reduced.source, output, settings)
+    """The difference and the metal, as far as they are asked for; logs which of them is empty."""
+    paths = extra_paths(reduced.source, output, settings)
     if "difference" in paths and len(reduced.changed):
         change = files.difference(reduced.source, reduced.volume)
-        of_change = replace(done, kind="MAR_DIFFERENCE")
+        of_change = replace(described, kind="MAR_DIFFERENCE")
         yield files.Output(change, paths.pop("difference"), of_change)
     if "metal" in paths and len(reduced.affected):
-        of_metal = replace(done, kind="MAR_METAL")
+        of_metal = replace(described, kind="MAR_METAL")
         yield files.Output(reduced.source, paths.pop("metal"), of_metal, reduced.metal)
     for what, path in paths.items():
         log.info("%s: there is no %s, so it is not written", path, what)

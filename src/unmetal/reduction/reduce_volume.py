@@ -1,10 +1,10 @@
 """The main line of `unmetal reduce`, in memory: a series in, the same series without artifacts out.
 
-`reduce_volume` goes through the steps in order: find the bodies and the metal, hand the slices with
-metal to the method, paste what it corrected into the body, check the result. `correct_slices` is
-what happens to a few slices in between: re-project them, let the method work, make a network's
-image agree with the rays that missed the metal, give back the detail that re-projection cost.
-Around it stands `reduce_series.reduce_series`, which reads and writes.
+Read `reduce_volume` from top to bottom: find the metal, check the input, correct the slices that
+have metal, paste what was corrected into the body, check the result. `correct_slices` is the middle
+of it: derive the sinogram, run the network, make its image consistent with the rays that missed the
+metal, restore the detail that re-projection cost. `reduce_series.reduce_series` reads before and
+writes after.
 """
 
 import logging
@@ -107,13 +107,13 @@ def reduce_volume(
     hu, pixel = volume.in_air(), volume.square_pixel
     learned, device = method.input_size is not None, device or torch.device("cpu")
 
-    # Find the metal inside the bodies. The search for a body takes 0.1 s at 512 x 512, so it is
+    # 1. Find the metal inside the bodies. The search for a body takes 0.1 s at 512 x 512, so it is
     # done once, and only where something may be metal.
     bodies = find_bodies(hu, pixel, where=(hu > threshold) if metal is None else metal)
     if metal is None:
         metal = find_metal(volume, threshold, bodies)
 
-    # Say what is unlike a CT series, or unlike what the network learned from.
+    # 2. Check the input: what is unlike a CT series, or unlike what the network learned from.
     warnings = check_input(volume, hu, metal, bodies, learned=learned)
     affected = np.flatnonzero(metal.any((1, 2)))
     if len(affected) == 0:
@@ -124,9 +124,10 @@ def reduce_volume(
     progress(0, len(affected))
     for start in range(0, len(affected), BATCH):
         some = affected[start : start + BATCH]
+        # 3. to 6.
         corrected = correct_slices(method, hu[some], metal[some], bodies[some], pixel, device)
 
-        # Paste: metal, padding and what lies outside the body stay the source's. The body is the
+        # 7. Paste: metal, padding and what lies outside the body stay the source's. The body is the
         # patient with or without streaks, because they can cut him open.
         inside[some] |= find_bodies(corrected, pixel)
         kept = metal[some] | ~inside[some]
@@ -134,7 +135,8 @@ def reduce_volume(
             kept = kept | volume.padding[some]
         result[some] = np.where(kept, volume.hu[some], corrected)
 
-        # A network that is sure of what it does, does the same to the mirrored slice.
+        # Reduce the mirrored slice the same way: where a network's result depends on which way
+        # the slice lies, it is not to be trusted.
         if disagreement is not None:
             mirror = np.s_[some, :, ::-1]
             again = correct_slices(method, hu[mirror], metal[mirror], bodies[mirror], pixel, device)
@@ -142,7 +144,7 @@ def reduce_volume(
             disagreement[some] = np.where(kept, 0, np.abs(corrected - again))
         progress(start + len(some), len(affected))
 
-    # Check the result as its format will store it.
+    # 8. Check the result as its format will store it.
     written, clipped = as_stored(volume.with_hu(result))
     warnings += check_result(
         (written.hu - volume.hu)[affected],
@@ -173,16 +175,18 @@ def correct_slices(
     height, width = hu.shape[1:]
     scan = Scan(image, reprojection(height, width, pixel / 10), _as_batch(metal, device))
     with torch.inference_mode():
-        # Derive what is missing: the sinogram by re-projection, the trace from the metal. The
+        # 3. Derive what is missing: the sinogram by re-projection, the trace from the metal. The
         # scan's image then is the reconstruction of that sinogram, a little less sharp.
         scan = complete(scan, CONSISTENCY_INPUTS if learned else method.inputs, pixel)
         if learned:
-            # The network works at its own size, and its image is the prior of the metal trace.
+            # 4. The network, at the size it was trained at.
             network = network_image(method, image, bodies)
+            # 5. Its image is only a prior: rays that missed the metal keep what they measured.
             corrected = enforce_data_consistency(network, image, scan)
         else:
             corrected = method.reduce(scan)
         if scan.sinogram is not None:
+            # 6. Re-projection blurred the image; where nothing was corrected, undo that.
             corrected = restore_detail(corrected, scan.image, image)
         return mu_to_hu(corrected)[:, 0].cpu().numpy()
 

@@ -1,4 +1,4 @@
-"""How a series is reduced and written: the options that every way of doing it shares."""
+"""Options of a reduction, which the command line and the node share; imports nothing slow."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -35,8 +35,8 @@ class Settings:
     """Also write what was taken for metal: OUTPUT-metal, for DICOM a segmentation object."""
 
     skip_flips: bool = False
-    """Do not reduce every slice mirrored, too, to see where both disagree: half the time of a
-    learned method, and one warning less."""
+    """Skip the second pass, which reduces every slice mirrored to see where both disagree: half the
+    time of a learned method, and one warning less."""
 
     compress: Compression | None = None
     """Compress DICOM output without loss."""

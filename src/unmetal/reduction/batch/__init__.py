@@ -1,1 +1,1 @@
-"""One series or an archive of many."""
+"""Many series of an archive, each by `reduce_series`: a plan, worker processes, a summary."""

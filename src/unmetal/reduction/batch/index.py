@@ -1,4 +1,4 @@
-"""The page over the reports of an archive: one line a series, those to look at first on top."""
+"""The index page over the reports of an archive: a line for each series, the most urgent first."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ INDEX = "index.html"
 
 @dataclass(frozen=True)
 class Line:
-    """One series. Why one failed stands in the summary: such a message can name files."""
+    """One series. Why one failed is left to the summary: such a message can name files."""
 
     name: str
     status: str
@@ -30,7 +30,7 @@ class Line:
 
     @property
     def broken(self) -> bool:
-        """Whether something changed that must not."""
+        """Whether a check failed: something changed that must not."""
         return self.numbers is not None and not all(it["kept"] for it in self.numbers["checks"])
 
     @property
@@ -43,9 +43,9 @@ class Line:
 
 
 def write_index(plan: Plan, folder: Path) -> None:
-    """Write `index.html` into the folder of the reports; raises `InputError` for a full disk.
+    """Write `index.html` into the folder of the reports, replacing that of an earlier run.
 
-    What it replaces is its own: an archive's reports are made again where it goes on.
+    Raises `InputError` for a full disk.
     """
     lines = [_line(item, folder) for item in plan.items if item.status != TO_DO]
     lines.sort(key=lambda line: line.urgency, reverse=True)
@@ -76,7 +76,7 @@ def _line(item: Item, folder: Path) -> Line:
 
 
 def _reasons(plan: Plan) -> dict[str, int]:
-    """Reason -> objects that were set aside for it, without what it says of a single one."""
+    """Reason -> number of objects set aside for it; what names a single object is cut off."""
     reasons: dict[str, int] = {}
     for one in plan.aside:
         reason = one.reason.partition(" of ")[0].partition(":")[0]

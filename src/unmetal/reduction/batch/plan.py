@@ -20,9 +20,8 @@ from unmetal.reduction.batch.summary import SUMMARY, SummaryRow, read_summary, w
 
 log = logging.getLogger("unmetal")
 
-
 TO_DO, DONE, BEFORE, FAILED, ASIDE = "to do", "done", "done before", "failed", "set aside"
-"""What a series can be, and what all other objects are."""
+"""Status of a series, and of every object that belongs to none."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +50,7 @@ class Item:
     output: Path
     status: str = TO_DO
     again: bool = False
-    """Whether what lies there is its output, and is to be replaced."""
+    """Whether its output exists and is to be replaced."""
     earlier: SummaryRow = field(default_factory=dict)
     """Its line in the summary of an earlier run."""
     outcome: Outcome = field(default_factory=Outcome)
@@ -59,7 +58,7 @@ class Item:
 
 @dataclass(frozen=True)
 class Plan:
-    """What is to be done, and what is not, with why."""
+    """Series to reduce, and objects that are set aside, each with a reason."""
 
     source: Path
     output: Path
@@ -77,7 +76,7 @@ class Plan:
 
 
 Run = Callable[[Sequence[Item]], Iterator[tuple[Item, Outcome]]]
-"""Gives back each item with its outcome, in any order; raises for none of them."""
+"""Yields each item with its outcome, in any order; does not raise for one that fails."""
 
 
 def make_plan(
@@ -89,7 +88,7 @@ def make_plan(
     *,
     force: bool = False,
 ) -> Plan:
-    """Sort out what is there already.
+    """The plan of a folder: which series are done already, and which are to be.
 
     made: what is asked for; a finished series of which more is asked for now is done again.
     force: do everything again.
@@ -112,8 +111,8 @@ def make_plan(
 
 
 def described(plan: Plan, *, every: bool = True) -> Iterator[str]:
-    """The plan in lines: each series, then each object that was set aside; unless `every`, those
-    of one folder with the same reason together."""
+    """The plan in lines: each series, then each object that was set aside. Unless `every`, objects
+    of one folder with the same reason share a line."""
     before = len(plan.items) - len(plan.to_do)
     yield (
         f"{plan.source}: {len(plan.to_do)} series to reduce, {before} done before, "
@@ -138,10 +137,9 @@ def counted(count: int, what: str) -> str:
 
 
 def run_plan(plan: Plan, run: Run) -> Plan:
-    """Do what is to be done, and keep the summary up to date.
+    """Reduce what is to be done, and keep the summary up to date; returns the plan with outcomes.
 
-    Raises `InputError` where another run works on the same output. `raise_if_failed` looks at what
-    failed.
+    Raises `InputError` where another run works on the same output, for a failed series nothing.
     """
     plan.output.mkdir(parents=True, exist_ok=True)
     with alone(plan.output):
@@ -213,12 +211,12 @@ def _row(item: Item, made: str) -> SummaryRow:
 
 
 def _kept(item: Item) -> list[str]:
-    """What an earlier run made of a series beside its result, which is the same now."""
+    """What an earlier run made of a series that is done again; it stays there."""
     return str(item.earlier.get("made", "")).split() if item.again else []
 
 
 def _sweep(output: Path) -> None:
-    """Take away what a killed run left half written."""
+    """Delete what a killed run left half written."""
     for stage in output.glob(".unmetal-*"):
         if stage.is_dir():
             shutil.rmtree(stage, ignore_errors=True)

@@ -1,6 +1,6 @@
 """The summary of an archive: a CSV with a line for each series and each object set aside.
 
-It is also what the next run knows about this one, apart from the outputs themselves.
+The next run reads it to know what this one has done, and what it asked for.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ def read_summary(output: Path) -> dict[str, SummaryRow]:
 
 
 def write_summary(rows: Iterable[SummaryRow], output: Path) -> None:
-    """Replace it in one step."""
+    """Write the summary, replacing an earlier one in one step."""
     with (
         replacing(output / SUMMARY) as partial,
         partial.open("w", newline="", encoding="utf-8") as file,

@@ -1,1 +1,1 @@
-"""What came out, for people: figures and tables."""
+"""The report of a reduction: one HTML page, and its numbers as JSON."""

@@ -20,16 +20,16 @@ from unmetal.scan import AIR_HU, Volume
 from unmetal.units import METAL_HU
 
 SKIN_MM = 5.0
-"""How far the edge of a body may lie from where it is found again in the result, mm."""
+"""Tolerance of the body's edge, mm: found again in the result it may lie a little elsewhere."""
 
 LEVELS = ("fat", "soft tissue")
-"""The tissues whose HU are known, and the same all over a body."""
+"""Tissues whose HU are known and the same all over a body."""
 
 VISIBLE_HU = 30.0
 """Change that is seen in a soft-tissue window, and from which the report's pictures colour it."""
 
 SMOOTH_MM = 2.0
-"""Sigma of the smoothing that tells where a tissue is more than a voxel of noise, mm."""
+"""Sigma, mm, of the smoothing that takes noise off before a voxel's tissue is told."""
 
 CELLS = (len(TISSUES), len(BANDS))
 """Shape of the sums: tissue by band."""
@@ -43,7 +43,7 @@ class ChangeStats:
     """
 
     voxels: np.ndarray
-    """int `[tissue band]`."""
+    """int `[tissue band]`: all of them."""
     changed: np.ndarray
     """int `[tissue band]`: voxels that have another value than before."""
     visible: np.ndarray
@@ -116,16 +116,16 @@ class Changes:
     elsewhere: int
     """Voxels that changed in slices without metal: none should."""
     compared: bool
-    """Whether there is a disagreement."""
+    """Whether the mirrored slices were reduced, too, and compared."""
 
     @property
     def stats(self) -> ChangeStats:
-        """Of all slices together."""
+        """The statistics of all slices together."""
         return folded(add, (one.stats for one in self.slices), empty())
 
 
 def changes(reduced: Reduced, threshold: float = METAL_HU) -> Changes:
-    """The numbers of a reduced series; `threshold` (HU) is what metal was found with."""
+    """The changes of a reduced series; `threshold` (HU) is what metal was found with."""
     before, after = reduced.source.hu, reduced.volume.hu
     without = np.flatnonzero(~reduced.metal.any((1, 2)))
     return Changes(
@@ -138,7 +138,7 @@ def changes(reduced: Reduced, threshold: float = METAL_HU) -> Changes:
 
 
 def _slice(reduced: Reduced, index: int, threshold: float) -> SliceChanges:
-    """The numbers of the slice at `index`, which has metal."""
+    """The changes of the slice at `index`, which has metal."""
     pixel = reduced.source.square_pixel
     metal, padding = reduced.metal[index], padding_of(reduced.source, index)
     before, after = in_air(reduced.source, index), in_air(reduced.volume, index)
@@ -148,6 +148,7 @@ def _slice(reduced: Reduced, index: int, threshold: float) -> SliceChanges:
     body = body_mask(after, pixel)
     inside = reduced.bodies[index] | body
     beyond = ndimage.distance_transform_edt(~inside) * pixel > SKIN_MM
+    # With every voxel that changed, wherever it lies, so that the sums miss none.
     counted = (inside | changed) & ~metal
     return SliceChanges(
         index=index,
@@ -197,9 +198,11 @@ def change_stats(
     change = (after - before)[counted].astype(np.float64)
     cell = old * len(BANDS) + bands[counted]
 
+    # Flat cells -> [tissue band].
     def summed(weights: np.ndarray | None = None) -> np.ndarray:
         return np.bincount(cell, weights, minlength=CELLS[0] * CELLS[1]).reshape(CELLS)
 
+    # `at`, because several voxels share a cell: fancy indexing would keep the last of them.
     fall, rise = np.zeros(CELLS), np.zeros(CELLS)
     np.minimum.at(fall.reshape(-1), cell, change)
     np.maximum.at(rise.reshape(-1), cell, change)
@@ -230,6 +233,7 @@ def _levels(
     for place, name in enumerate(LEVELS):
         inner = ndimage.binary_erosion(tissue == TISSUES.index(name)) & counted
         one, two = (hu[inner].astype(np.float64) for hu in (before, after))
+        # Sums and sums of squares add up over slices; means and deviations do not.
         for row, its in enumerate((np.ones_like(one), one, one**2, two, two**2)):
             result[place, :, row] = np.bincount(bands[inner], its, minlength=len(BANDS))
     return result

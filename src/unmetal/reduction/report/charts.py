@@ -1,4 +1,4 @@
-"""The one chart of a page: what fat and soft tissue read before and after, by distance."""
+"""The chart of a page: mean HU of fat and soft tissue before and after, by distance from metal."""
 
 from __future__ import annotations
 
@@ -16,31 +16,21 @@ WIDTH, LEFT, RIGHT, TOP, STEP = 440, 92, 12, 22, 26
 first row, and from row to row."""
 
 LEAST_ML = 0.05
-"""Millilitres of tissue below which its mean says nothing."""
+"""Milliliters of tissue below which no mean is drawn."""
 
 TICK_HU = 50
 
 
 @dataclass(frozen=True)
 class Arrow:
-    """What one tissue reads in one band: an arrow from before to after."""
+    """The mean HU of a tissue in a band, drawn from before to after."""
 
     tissue: str
     y: float
     before: float
     after: float
     label: str
-    """In words, for those who cannot see it."""
-
-    @property
-    def head(self) -> float:
-        """Where the shaft ends, short of the dot of `after`."""
-        return self.after - math.copysign(min(5.0, abs(self.after - self.before)), self.run)
-
-    @property
-    def run(self) -> float:
-        """How far, and which way, the arrow goes."""
-        return self.after - self.before
+    """Text for screen readers."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +42,7 @@ class Chart:
     ticks: list[tuple[float, str]]
     rows: list[tuple[float, str]]
     references: list[tuple[float, str]]
-    """Where each tissue is far from metal, and its name."""
+    """x of each tissue's mean HU far from metal, and its name."""
     arrows: list[Arrow]
 
 
@@ -85,7 +75,7 @@ def levels_chart(levels: dict[str, Any]) -> Chart | None:
 
 
 def _enough(levels: dict[str, Any]) -> Iterator[tuple[str, int, dict[str, float]]]:
-    """Tissue, place of the band, and its numbers, where there is enough of it."""
+    """Tissue, index of the band, and the row of `levels`, where there is enough tissue."""
     for tissue in LEVELS:
         for place, band in enumerate(BANDS):
             if levels[tissue][band]["ml"] >= LEAST_ML:

@@ -12,11 +12,11 @@ from unmetal.reduction.report.changes import LEVELS, VISIBLE_HU, Changes, Change
 from unmetal.reduction.report.format import hu, ml, percent, slices
 
 FAR = len(BANDS) - 1
-"""The band where there should be no artifact to take away: what fat and muscle read there is what
-they should read everywhere."""
+"""The band farthest from metal: what fat and muscle read there is what they should read
+everywhere."""
 
 ENOUGH = 50
-"""Voxels below which a mean says nothing."""
+"""Voxels below which no mean is given."""
 
 DISAGREE_HU = 20.0
 """Disagreement, HU, from which a slice is named."""

@@ -1,4 +1,4 @@
-"""Numbers as people write them: a real minus sign, no more digits than are known, the unit."""
+"""Numbers as text: with a minus sign (not a hyphen), significant digits only, and the unit."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable
 
 NONE = "–"
-"""What stands where there is no number."""
+"""Stands where there is no number."""
 
 
 def number(value: float | None, digits: int = 0, *, signed: bool = False) -> str:
@@ -24,7 +24,7 @@ def hu(value: float | None, *, signed: bool = False) -> str:
 
 
 def ml(value: float | None) -> str:
-    """Millilitres with three digits that count."""
+    """Milliliters with three significant digits."""
     if value is None:
         return NONE
     digits = 0 if value >= 100 else 1 if value >= 10 else 2 if value >= 1 or not value else 3

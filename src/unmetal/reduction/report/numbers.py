@@ -1,4 +1,4 @@
-"""A report as numbers and names: what the page shows and what its JSON holds."""
+"""The data of a report: what the page shows and the JSON holds."""
 
 from __future__ import annotations
 
@@ -108,7 +108,7 @@ def report_data(
 
 
 def warnings(reduced: Reduced) -> list[dict[str, str]]:
-    """What is odd about the source, and reasons to distrust the result."""
+    """Warnings of the reader about the source, then flags of the reduction."""
     listed = [
         {"key": "input", "message": message} for message in reduced.source.meta.get("warnings", ())
     ]

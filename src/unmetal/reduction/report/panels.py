@@ -22,8 +22,8 @@ from unmetal.display.look import Box, Edges, PanelStyle, Window
 from unmetal.display.sheet import LABEL
 
 RING_MM = 5.0
-"""How far from metal an image is least to be believed: there corrected images show hem lines (Acta
-Radiologica 2020, 10.1177/0284185120903446)."""
+"""Distance from metal, mm, within which corrected images show hem lines and are least to be
+believed (Acta Radiologica 2020, 10.1177/0284185120903446)."""
 
 LEAST_PX = 320
 """Width of the narrowest picture, pixels."""
@@ -37,7 +37,7 @@ DISAGREEMENT_COLORMAP = "magma"
 
 @dataclass(frozen=True)
 class Panel:
-    """One picture with what is drawn upon it; lengths in mm."""
+    """One picture and the vectors drawn upon it; lengths in mm."""
 
     name: str
     width: float
@@ -47,9 +47,9 @@ class Panel:
     metal: str
     """Outlines as SVG path data; empty where there are none."""
     body: str = ""
-    """The same."""
+    """Outlines, the same way."""
     ring: str = ""
-    """The same, `RING_MM` around the metal."""
+    """Outlines of what is within `RING_MM` of metal."""
     edges: Edges | None = None
 
     @property
@@ -66,8 +66,10 @@ class Panel:
 def gray(
     name: str, hu: np.ndarray, metal: np.ndarray, style: PanelStyle, *, ringed: bool = False
 ) -> Panel:
-    """A slice, HU `[H W]`, in the style's window, with its metal, bool `[H W]`, outlined; `ringed`
-    with what is near it, too."""
+    """A slice, HU `[H W]`, in the style's window, with its metal, bool `[H W]`, outlined.
+
+    ringed: outline what is within `RING_MM` of metal, too.
+    """
     panel = _panel(name, to_gray(crop(hu, style.box), style.window), None, metal, None, style)
     if not ringed:
         return panel
@@ -78,7 +80,7 @@ def gray(
 def difference(
     name: str, change: np.ndarray, metal: np.ndarray, body: np.ndarray, style: PanelStyle
 ) -> Panel:
-    """A change, HU `[H W]`, in colours; the body, bool `[H W]`, gives bearings."""
+    """A change, HU `[H W]`, in colours, with metal and body, bool `[H W]`, outlined."""
     levels = (crop(change, style.box) / style.diff_limit).clip(-1, 1) * 127.5 + 127.5
     palette = difference_palette(style)
     return _panel(name, levels.round().astype(np.uint8), palette, metal, body, style)
@@ -87,13 +89,13 @@ def difference(
 def disagreement(
     name: str, hu: np.ndarray, metal: np.ndarray, body: np.ndarray, style: PanelStyle
 ) -> Panel:
-    """A disagreement, HU `[H W]`, from 0 to `DISAGREEMENT_HU`."""
+    """A disagreement, HU `[H W]`, in colours from 0 to `DISAGREEMENT_HU`."""
     levels = (crop(hu, style.box) / DISAGREEMENT_HU).clip(0, 1) * 255
     return _panel(name, levels.round().astype(np.uint8), disagreement_palette(), metal, body, style)
 
 
 def difference_palette(style: PanelStyle) -> np.ndarray:
-    """uint8 `[256 RGB]`, from -limit to +limit."""
+    """uint8 `[256 RGB]`, from -diff_limit to +diff_limit."""
     return _sampled(difference_colors(style).get_cmap())
 
 
@@ -118,7 +120,7 @@ def thumbnail(hu: np.ndarray, metal: np.ndarray, style: PanelStyle, side: int = 
     small.thumbnail((side, side), Image.Resampling.BOX)
     mask = Image.fromarray(crop(metal, style.box).astype(np.uint8) * 255)
     mask = mask.resize(small.size, Image.Resampling.BOX)
-    # Grey in 255 steps, and red as the 256th: any metal in a cell of the thumbnail shows.
+    # 255 grays, and red as the 256th color. Any metal within a pixel of the thumbnail makes it red.
     index = np.where(np.asarray(mask) > 0, 255, np.minimum(np.asarray(small), 254))
     palette = np.repeat(np.arange(256)[:, None], 3, axis=1)
     palette[255] = (255, 59, 48)
@@ -194,7 +196,7 @@ def _burn(picture: Image.Image) -> None:
 
 
 def _extremes(picture: Image.Image) -> tuple[int, int]:
-    """The lightest and the darkest number that the picture's palette has."""
+    """Indices of the lightest and the darkest color of the picture's palette."""
     palette = picture.getpalette()
     if palette is None:
         return 255, 0

@@ -1,4 +1,4 @@
-"""Which slices a page shows large, all of them small, and what is drawn of each."""
+"""The pictures of a page: a choice of slices large, all of them as thumbnails."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class SlicePictures:
     caption: str
     panels: tuple[Panel, ...]
     close: tuple[Panel, ...] = ()
-    """The same around the metal."""
+    """The same pictures, zoomed to the metal."""
 
 
 @dataclass(frozen=True)
@@ -76,7 +76,7 @@ def choose_slices(found: Changes, most: int = MOST) -> list[SliceChanges]:
 
 
 def common_style(reduced: Reduced, slices: list[SliceChanges]) -> PanelStyle:
-    """One frame around the bodies of all slices, so that their pictures can be compared."""
+    """The style of all large pictures: one frame around all bodies, so that slices compare."""
     source = reduced.source
     pixel = source.spacing[1:]
     mask = np.zeros(source.hu.shape[1:], bool)
@@ -87,7 +87,7 @@ def common_style(reduced: Reduced, slices: list[SliceChanges]) -> PanelStyle:
 
 
 def slice_pictures(reduced: Reduced, one: SliceChanges, style: PanelStyle) -> SlicePictures:
-    """Before, after, the difference and, where there is one, the disagreement."""
+    """A slice with its title, caption and pictures."""
     place = one.index
     name = slice_labels(reduced.source)[place]
     known = f" ({name})" if name else ""
@@ -96,7 +96,7 @@ def slice_pictures(reduced: Reduced, one: SliceChanges, style: PanelStyle) -> Sl
 
 
 def panel_row(reduced: Reduced, one: SliceChanges, style: PanelStyle) -> tuple[Panel, ...]:
-    """The pictures of a slice."""
+    """Before, after, the difference and, where there is one, the disagreement."""
     place, body = one.index, one.body
     before, after = in_air(reduced.source, place), in_air(reduced.volume, place)
     metal = reduced.metal[place]
@@ -112,7 +112,7 @@ def panel_row(reduced: Reduced, one: SliceChanges, style: PanelStyle) -> tuple[P
 
 
 def close_up(reduced: Reduced, one: SliceChanges, style: PanelStyle) -> tuple[Panel, ...]:
-    """The same pictures of the surroundings of the slice's largest piece of metal."""
+    """The pictures of a slice, zoomed to its largest piece of metal."""
     pieces, count = ndimage.label(reduced.metal[one.index], np.ones((3, 3)))
     sizes = np.bincount(pieces.ravel(), minlength=count + 1)
     largest = pieces == 1 + int(sizes[1:].argmax())
@@ -130,7 +130,7 @@ def _caption(one: SliceChanges, reduced: Reduced) -> str:
 
 
 def strip(reduced: Reduced, found: Changes, large: list[SliceChanges]) -> list[Thumbnail]:
-    """Every slice, small."""
+    """A thumbnail of every slice."""
     _, rows, columns = reduced.volume.hu.shape
     style = PanelStyle(Box(0, rows, 0, columns), reduced.source.spacing[1:])
     amounts = {one.index: mean_abs_change(one) for one in found.slices}
