@@ -11,7 +11,7 @@ from unmetal.node import dicomweb
 from unmetal.node.config import Config
 from unmetal.node.destination import UnreachableError, check_url
 from unmetal.node.dicomweb import FoundSeries
-from unmetal.node.intake import Intake, RefusedError
+from unmetal.node.intake import OUT_OF_RESOURCES, Intake, RefusedError
 from unmetal.node.log import Log
 from unmetal.node.queue.arrivals import uid_hash
 
@@ -53,6 +53,8 @@ class Fetcher:
         self.search, self.intake, self.log = search, intake, log
         self.poll = config.send.poll
         self.client = dicomweb.make_client(search.base, config.receive)
+        self.refused: dict[str, set[str]] = {}
+        """Names of images that were no CT images, for each series: not fetched again."""
 
     def step(self) -> float:
         """Search once, and fetch what is new; returns the seconds until the next search."""
@@ -60,7 +62,7 @@ class Fetcher:
         try:
             for found in dicomweb.search_series(self.client, search.filters, search.study):
                 series = uid_hash(found.study, found.series)
-                known = self.intake.spool.known_images(series)
+                known = self.intake.spool.known_images(series) | self.refused.get(series, set())
                 if OWN_MARK not in found.description and len(known) < (found.images or 1):
                     self._fetch(found, series, known)
         except UnreachableError as error:
@@ -69,11 +71,16 @@ class Fetcher:
 
     def _fetch(self, found: FoundSeries, series: str, known: set[str]) -> None:
         images, new = dicomweb.list_images(self.client, found), 0
-        try:
-            for image in images:
-                if uid_hash(image) + ".dcm" not in known:
-                    content = dicomweb.retrieve_image(self.client, found, image)
-                    new += self.intake.take(content, instance_uid=image, expected=len(images))[1]
-        except RefusedError as refusal:
-            self.log("not fetched", series=series, at=self.search.base, why=refusal.reason)
+        for image in images:
+            name = uid_hash(image) + ".dcm"
+            if name in known:
+                continue
+            try:
+                content = dicomweb.retrieve_image(self.client, found, image)
+                new += self.intake.take(content, instance_uid=image, expected=len(images))[1]
+            except RefusedError as refusal:
+                self.log("not fetched", series=series, at=self.search.base, why=refusal.reason)
+                if refusal.status == OUT_OF_RESOURCES:
+                    break
+                self.refused.setdefault(series, set()).add(name)
         self.log("fetched", series=series, at=self.search.base, images=new)
