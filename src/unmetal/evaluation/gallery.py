@@ -6,8 +6,7 @@ On white paper, for print.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from collections.abc import Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -40,21 +39,6 @@ ZOOM, INSET = 4.5, 0.42
 """How many times smaller than the slice what the close-up shows is, and its share of the panel."""
 
 
-class Layout(NamedTuple):
-    """How many panels go where."""
-
-    across: int
-    lines: int
-    """Of each case."""
-    cases: int
-
-    @property
-    def size(self) -> tuple[float, float]:
-        """Width and height in inches."""
-        width = SIDE + self.across * (PANEL + GAP)
-        return width, HEAD + self.cases * self.lines * LINE + FOOT
-
-
 def gallery(
     pictures: Pictures,
     rows: Sequence[Row],
@@ -71,16 +55,18 @@ def gallery(
     reference = pictures.hu.get(TRUTH, pictures.hu[INPUT])
     cases = [case for case in pictures.wanted if case in reference]
     lines = math.ceil(len(names) / ACROSS)
-    layout = Layout(math.ceil(len(names) / lines), lines, len(cases))
-    figure = sheet(*layout.size, dpi=200)
+    across = math.ceil(len(names) / lines)
+    height = HEAD + len(cases) * lines * LINE + FOOT
+    figure = sheet(SIDE + across * (PANEL + GAP), height, dpi=200)
     scores = {(str(row["method"]), Case.of(row)): row for row in rows}
     for number, case in enumerate(cases):
-        _describe(figure, number, layout, case, scores.get((INPUT, case)))
+        middle = HEAD + (number + 0.5) * lines * LINE
+        _describe(figure, middle, case, scores.get((INPUT, case)))
         affected = pictures.hu[INPUT][case]
         metal = affected > METAL_HU
         zoom, corner = close_up(affected, reference[case])
         for place, name in enumerate(names):
-            line, column = divmod(place, layout.across)
+            line, column = divmod(place, across)
             axes = _axes(figure, number * lines + line, column)
             axes.set_title(name, size=8, color=INK, pad=3)
             hu = pictures.hu[name].get(case)
@@ -94,7 +80,7 @@ def gallery(
         f"Window W {window.width:g} L {window.level:g} HU.  Red: above {METAL_HU:g} HU in the "
         f"input.{'  PSNR / SSIM.' if TRUTH in pictures.hu and rows else ''}  {LABEL.capitalize()}."
     )
-    write(figure, SIDE, layout.size[1] - 0.1, note, size=7, va="bottom")
+    write(figure, SIDE, height - 0.1, note, size=7, va="bottom")
     return figure
 
 
@@ -156,13 +142,10 @@ def _numbers(row: Row | None) -> str:
     return f"{row['psnr']:.2f} dB / {row['ssim']:.3f}"
 
 
-def _describe(
-    figure: Figure, number: int, layout: Layout, case: Case, row: Mapping[str, object] | None
-) -> None:
-    """Left of a case: which slice it is, and how much metal there is."""
+def _describe(figure: Figure, middle: float, case: Case, row: Row | None) -> None:
+    """Left of a case: which slice it is, and how much metal there is. middle: inches from above."""
     text, metal = f"slice {case.slice}", f"{row['mask_px']} px of metal" if row else ""
     long = len(text + metal) > LETTERS
     text = text + ("\n" if long else ", ") + metal if metal else text
-    middle = HEAD + (number + 0.5) * layout.lines * LINE
     size = 6 if long else 8
     write(figure, SIDE / 2, middle, text, rotation=90, ha="center", va="center", size=size)

@@ -68,7 +68,7 @@ def page(
         parts.append(DIFFERENCES.format(reference, len(others), 0.05 / len(others)))
         parts.append(differences_table(others, columns))
     parts += _clinical_tables(rows)
-    parts += [COSTS, costs_table(methods, mean_seconds(rows))]
+    parts += [COSTS, costs_table(methods, means)]
     if any("implant" in row for row in rows):
         parts.append("Means by what was drawn:")
         parts += [pivot(rows, columns[0], across) for across in ("implant", "material", "kvp")]
@@ -146,22 +146,17 @@ def cases_table(rows: Sequence[Row], column: Column) -> str:
     return markdown_table([column.head, *map(str, methods)], lines)
 
 
-def costs_table(methods: Mapping[str, Mapping[str, Any]], seconds: Mapping[str, Interval]) -> str:
-    """What methods cost: a line for each, from its facts and the mean seconds by name.
+def costs_table(methods: Mapping[str, Mapping[str, Any]], summaries: Sequence[Summary]) -> str:
+    """What methods cost: a line for each, from its facts and its mean seconds.
 
     Columns that no method has a number for are left out.
     """
+    seconds = {str(one.key["method"]): one.means.get(SECONDS.name) for one in summaries}
     head = ["method", "parameters", "with critics", "samples", "s per slice", "evaluated on"]
     head += ["CPU s", "CPU MiB", "GPU s", "GPU MiB"]
     lines = [_cost_line(name, facts, seconds.get(name)) for name, facts in methods.items()]
     kept = [i for i in range(len(head)) if i == 0 or any(line[i] != DASH for line in lines)]
     return markdown_table([head[i] for i in kept], [[line[i] for i in kept] for line in lines])
-
-
-def mean_seconds(rows: Sequence[Row]) -> dict[str, Interval]:
-    """Mean seconds by the name of the method, of those that were timed."""
-    means = {str(one.key["method"]): one.means for one in summarize(rows, columns=(SECONDS,))}
-    return {name: its[SECONDS.name] for name, its in means.items() if SECONDS.name in its}
 
 
 def format_mean(mean: Interval | None, column: Column, *, interval: bool = True) -> str:
