@@ -87,6 +87,7 @@ def comparison(
 
 def difference_colors(style: PanelStyle) -> ScalarMappable:
     """HU of change to colour: none within `deadband`, full at `diff_limit`, on either side of 0."""
+    # The scale runs from 0 to 1 with no change at 0.5: the deadband is `half` to either side.
     half = style.deadband / style.diff_limit / 2
     stops = [(0, FELL), (0.5 - half, UNCHANGED), (0.5 + half, UNCHANGED), (1, ROSE)]
     colors = LinearSegmentedColormap.from_list("difference", stops, N=801)
@@ -152,7 +153,7 @@ def _paint(
         _outline(axes, body, "0.55", 0.5)
     _outline(axes, metal, METAL, 1.0)
     axes.set_xlim(style.box.left - 0.5, style.box.right - 0.5)
-    axes.set_ylim(style.box.bottom - 0.5, style.box.top - 0.5)
+    axes.set_ylim(style.box.bottom - 0.5, style.box.top - 0.5)  # row 0 is at the top
 
 
 def _outline(axes: Axes, mask: np.ndarray, color: str, width: float) -> None:

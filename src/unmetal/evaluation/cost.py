@@ -68,6 +68,7 @@ def measure(method: Method, device: torch.device, downsample: int = 1) -> Cost:
     method = method.to(device).eval()
     with torch.inference_mode():
         given = complete(scan, fields, pixel)
+        # The first call also loads kernels and builds the scanner's matrix.
         for _ in range(3):
             if device.type == "cuda":
                 torch.cuda.reset_peak_memory_stats(device)

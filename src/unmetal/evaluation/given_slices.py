@@ -78,6 +78,7 @@ def on_real(run: EvalRun, cases: Real) -> Iterator[Row]:
         shared["mask_px"] = int(metal.sum())
         images = {}
         for label, hu, seconds in _reduced(run, volume, {"": metal}):
+            # What counts as metal in the input, and by the same rule in the result.
             masks = metal[0], find_metal(volume.with_hu(hu))[0]
             measures = no_reference_metrics(volume.hu[0], hu[0], masks, body, flat, pixel)
             yield {"method": label, **shared, **without_nan(measures), **seconds}

@@ -111,6 +111,7 @@ def score_rows(results: Mapping[str, Result], case: Row, sizes: Mapping[int, int
         scores = adn_protocol(result.image, truth, affected)
         values = {metric: value.tolist() for metric, value in scores.items()}
         seconds: Row = {} if result.seconds is None else {"seconds": result.seconds}
+        # Scores are [B], a batch is one slice with B masks: a row for each.
         for i, (mask, size) in enumerate(sizes.items()):
             which: Row = {"method": name, **case, "mask": mask, "mask_px": size}
             yield which | {metric: value[i] for metric, value in values.items()} | seconds
@@ -160,6 +161,7 @@ class Clinical:
         true: the truth with the lesion, HU `[H W]`: its contrast after the machine's own blur is
         all that a method can keep.
         """
+        # Share of the contrast that the blur leaves in the truth, at most 1.
         whole = contrast(self.truth, self.with_metal(true), lesion)
         return without_nan(
             {
