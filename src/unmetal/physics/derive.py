@@ -23,16 +23,19 @@ def body_mask(hu: np.ndarray, pixel: float) -> np.ndarray:
     """
     # Noise between metals exceeds tissue's contrast to air: smooth it, without smearing the metal.
     dense = ndimage.gaussian_filter(hu.clip(-1000, 500), 2 / pixel) > -400
+    # Opening by 3 mm: what is thinner than 6 mm has no core and is dropped.
     core = _eroded(dense, 3 / pixel)
     if not core.any():
         return np.zeros(hu.shape, dtype=bool)
     pieces, _ = ndimage.label(ndimage.binary_fill_holes(dense & _dilated(core, 3 / pixel)))
+    # Pixels of each piece; the first entry is the background.
     areas = np.bincount(pieces.ravel())
     areas[0] = 0
     large = (areas == areas.max()) | (areas * pixel**2 >= 1000)
     large[0] = False
     gap = 8 / pixel
     margin = math.ceil(gap) + 2
+    # Closing by 8 mm (with a margin, so that the border neither helps nor hurts), then holes.
     body = np.pad(large[pieces], margin)
     closed = _eroded(ndimage.binary_fill_holes(_dilated(body, gap)), gap)
     return ndimage.binary_fill_holes(body | closed)[margin:-margin, margin:-margin]
@@ -64,6 +67,7 @@ def metal_mask(
     if not seeds.any():
         return np.zeros(hu.shape, dtype=bool)
     low, top = GROW * threshold, hu.max()
+    # Hysteresis: pieces above the lower threshold that exceed the upper one somewhere.
     pieces, count = ndimage.label(hu > low, np.ones((3, 3)))
     names = np.arange(1, count + 1)
     peak = ndimage.maximum(hu, pieces, names)
@@ -73,6 +77,7 @@ def metal_mask(
     body = body_mask(hu, pixel) if body is None else body
     inside = ndimage.mean(body, pieces, names)
     edge[(peak <= threshold) | (inside < 0.5)] = np.inf
+    # Each pixel against the edge of its own piece; background has an infinite one.
     metal = hu > np.concatenate([[np.inf], edge])[pieces]
     # What metal encloses and is denser than bone is its hollow (a port, a pacemaker).
     holes, count = ndimage.label(ndimage.binary_fill_holes(metal) & ~metal)
@@ -113,6 +118,7 @@ def complete(scan: Scan, fields: Iterable[str], pixel: float, threshold: float =
         raise ValueError("a sinogram needs a scanner")
     if "sinogram" in fields and scan.sinogram is None:
         assert scan.scanner is not None
+        # The image becomes the reconstruction of that sinogram, as a measured one is of its own.
         sinogram = scan.scanner.project(scan.image)
         scan = replace(scan, sinogram=sinogram, image=scan.scanner.reconstruct(sinogram))
     if "trace" in fields and scan.trace is None:
@@ -145,6 +151,7 @@ def dilate(mask: Tensor, pixels: int) -> Tensor:
     """A mask and all within `pixels` steps along rows and columns: bool `[B 1 H W]`."""
     grown = mask.float()
     for _ in range(pixels):
+        # A cross, not a square: the distance along rows plus that along columns.
         rows = functional.max_pool2d(grown, (3, 1), 1, (1, 0))
         grown = rows.maximum(functional.max_pool2d(grown, (1, 3), 1, (0, 1)))
     return grown > 0

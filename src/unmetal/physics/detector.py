@@ -11,12 +11,14 @@ from unmetal.physics.protocol import Protocol
 
 
 def measure(integrals: Tensor, protocol: Protocol, generator: torch.Generator | None) -> Tensor:
-    """Line integrals as the scanner states them, of those `[B 1 V D]` that the primary beam alone
-    would measure (any shape where the protocol has no haze, which couples the rays of a view).
+    """What the scanner reports, for line integrals `[B 1 V D]` of the primary beam alone: photons,
+    scatter, noise, logarithm, water correction. Without a `scatter_model`, which couples the rays
+    of a view, any shape will do.
 
     generator: draws the noise; None leaves it out.
     """
     photons = protocol.photons
+    # Photons behind the object, by Beer and Lambert.
     expected = photons * torch.exp(-integrals)
     if generator is not None:
         expected = expected.round()
@@ -31,8 +33,9 @@ def measure(integrals: Tensor, protocol: Protocol, generator: torch.Generator | 
         signal = _counted(expected, protocol, generator) - removed
         if protocol.adaptive_smoothing:
             signal = adaptive_smoothing(signal, protocol.adaptive_smoothing, protocol.electronic)
-    # Below the electronic noise nothing is told from nothing.
+    # Clamp at the noise floor before the logarithm.
     signal = signal.clamp_min(max(1.0, protocol.electronic))
+    # Line integrals again, of a polychromatic beam, and then corrected for water.
     seen = -torch.log(signal / photons)
     return correct_water(seen, water_coefficients_of(protocol.beam))
 

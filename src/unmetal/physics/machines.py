@@ -60,6 +60,7 @@ class ScannerModel:
 
     def draw(self, rng: np.random.Generator, size: tuple[int, int], pixel: float) -> Protocol:
         """The protocol of one scan, for an image of `size` (height, width) and pixels in mm."""
+        # The order of the draws is part of the format: a seed must always give the same protocol.
         scanner = self.scanner(*size, pixel / 10)
         together = self._rays_per_bin(scanner.geometry)
         photons, electronic = _log_uniform(rng, self.photons), rng.uniform(*self.electronic)
@@ -71,6 +72,7 @@ class ScannerModel:
         return Protocol(
             scanner,
             beam=Beam(self.kvp[kvp], self.copper, integrating=True, kev=4),
+            # Ours counts what several real bins and views count together: noise grows by the root.
             photons=photons * together,
             scatter=0.0,
             scatter_model=Scatter(amount, self.width, corrected),
@@ -85,6 +87,7 @@ class ScannerModel:
 
     def _rays_per_bin(self, geometry: Geometry) -> float:
         """Real measurements that one of ours stands for."""
+        # cm to mm: bins of a real detector in one of ours, times its views in one of ours.
         return 10 * geometry.pitch_at_axis / self.bin_mm * self.views_per_turn / geometry.views
 
     def _draw_truncation(self, rng: np.random.Generator, scanner: CT) -> int:
@@ -92,6 +95,7 @@ class ScannerModel:
         if self.fov is None:
             return 0
         grid, geometry = scanner.grid, scanner.geometry
+        # Diameter of the field of view in cm; half of what is left over goes at each end.
         across = rng.uniform(*self.fov) * max(grid.height, grid.width) * grid.pixel
         return max(0, round((geometry.bins - across / geometry.pitch_at_axis) / 2))
 

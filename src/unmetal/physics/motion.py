@@ -29,10 +29,12 @@ class Motion:
         the rays. In a fan that holds for the central ray, with the magnification at the axis; off
         it the error is of second order in the fan's angle.
         """
+        # Position along the direction at each view, cm `[V]`.
         beta = angles(geometry)
         away = self.amplitude * torch.sin(
             2 * math.pi * self.cycles * beta / geometry.span + self.phase
         )
+        # Its component across the central ray of view beta, in bins at the axis `[V]`.
         bins = away * torch.cos(beta - self.direction) / geometry.pitch_at_axis
         return shift_views(lengths, bins)
 
@@ -42,6 +44,7 @@ def shift_views(views: Tensor, bins: Tensor) -> Tensor:
     beyond the detector there is nothing."""
     count = views.shape[-1]
     middle = (count - 1) / 2
+    # Bin i of the moved view is the old one at i - shift, `[V D]`; linearly interpolated.
     place = offsets(count, 1.0) + middle - bins[:, None]
     low = place.floor()
     part = (place - low).to(views)

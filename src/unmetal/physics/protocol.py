@@ -1,4 +1,4 @@
-"""How a scanner is used: its tube, its photons and what disturbs them; the published protocols."""
+"""Scan protocols: beam, dose and disturbances of a scan; the published ones by name."""
 
 from dataclasses import dataclass, field
 from typing import Literal
@@ -41,8 +41,10 @@ class Protocol:
 
     def settings(self) -> dict[str, float | str]:
         """What may differ from scan to scan, under plain names, for a log or a file."""
+        # The part that differs from scan to scan: geometry follows from the scanner's name.
         scatter, motion = self.scatter_model, self.motion
         return {
+            # Rounded, for a person; lengths in mm.
             "kvp": self.beam.kvp,
             "photons": round(self.photons),
             "electronic_photons": round(self.electronic, 1),

@@ -37,6 +37,7 @@ class CT:
     def project(self, image: Tensor) -> Tensor:
         """Line integrals `[B 1 V D]` of `[B 1 H W]`; 1/cm becomes dimensionless, a mask cm."""
         if not self.matlab:
+            # A detector that is too short: the outer bins are computed and cut off.
             whole = project(image, self.geometry, self.grid, self.backend)
             return whole[..., self.truncated_bins : whole.shape[-1] - self.truncated_bins]
         parallel, fan = self._parallel()
@@ -46,6 +47,7 @@ class CT:
         """The transpose of `project`, `[B 1 V D]` -> `[B 1 H W]`."""
         shape = (len(sinogram), 1, self.grid.height, self.grid.width)
         with torch.enable_grad():
+            # `project` is linear, so its vector-Jacobian product is its transpose at any image.
             image = sinogram.new_zeros(shape, requires_grad=True)
             (gradient,) = torch.autograd.grad(self.project(image), image, sinogram)
         return gradient
@@ -64,6 +66,7 @@ class CT:
         if self.matlab:
             parallel, fan = self._parallel()
             sinogram, geometry = to_parallel(sinogram, fan, parallel), parallel
+        # The filter is as wide as the view: a step at its ends would spoil the whole image.
         if self.truncated_bins:
             sinogram = extrapolate_truncated(sinogram, self.truncated_bins, self._missing_bins())
         image = reconstruct(sinogram, geometry, self.grid, self.kernel, self.backend)
@@ -82,6 +85,7 @@ class CT:
 
     def _missing_bins(self) -> float:
         """Bins at each end of a view behind which there is patient, if one fills the image."""
+        # Half the patient, if the image is full of it, minus the half that is measured, in bins.
         half = max(self.grid.height, self.grid.width) * self.grid.pixel / 2
         return max(0.0, half - self._fov_radius()) / self.geometry.pitch_at_axis
 
@@ -103,6 +107,7 @@ def extrapolate_truncated(sinogram: Tensor, truncated_bins: int, missing: float)
     (Ohnesorge et al., Med. Phys. 27, 2000, mirror the view there); values stay a little wrong, most
     at the rim of the field.
     """
+    # 1 is where the extrapolation has fallen to zero.
     place = torch.arange(1, truncated_bins + 1) / max(1.0, 1.35 * missing)
     fall = (torch.cos(place.clamp_max(1) * math.pi / 2) ** 2).to(sinogram)
     left, right = sinogram[..., :1] * fall.flip(0), sinogram[..., -1:] * fall
@@ -118,6 +123,7 @@ def adn(size: int = 256) -> CT:
     interpolates radon's parallel views, ifanbeam rebins to parallel views one pixel apart.
     Another `size` keeps the field of view and the scanner and changes the pixels.
     """
+    # asin(181 px / 1075 px) is 9.7 degrees to the corners, and one bin more: 2 x 98 + 1 bins.
     fan = FanArc(views=320, bins=197, pitch=math.radians(0.1), source=1075 * 0.06)
     axis = float((size + 1) // 2 - 1)
     return CT(fan, Grid(size, size, 0.06 * 256 / size, (axis, axis)), matlab=True)
@@ -149,7 +155,9 @@ def clinical(height: int, width: int, pixel: float) -> CT:
     whole turn), a multiple of four.
     """
     grid = Grid(height, width, pixel)
+    # A very large image would otherwise reach beyond the source.
     source = max(54.0, 1.2 * grid.radius)
+    # Radians that span one pixel at the axis; bins out to the corners and one more at each end.
     pitch = pixel / source
     bins = 2 * math.ceil(math.asin(grid.radius / source) / pitch) + 3
     views = 4 * math.ceil(math.pi / 2 * max(height, width) / 4)
@@ -182,6 +190,7 @@ def cone_beam(height: int, width: int, pixel: float) -> CT:
     grid = Grid(height, width, pixel)
     source = 2.5 * max(height, width) * pixel
     at_axis = 1.5 * pixel
+    # The tangent ray to the circle about the image, where it meets the axis.
     reach = source * math.tan(math.asin(grid.radius / source))
     bins = 2 * math.ceil(reach / at_axis) + 3
     views = 8 * round(0.8 * max(height, width) / 8)

@@ -68,17 +68,21 @@ def simulate(
     scanner = protocol.scanner
     clean = clean.clamp_min(0)
     metal = metal.to(clean)
+    # Any metal, whichever it is.
     share = metal.amax(1, keepdim=True)
     tissue = clean * (1 - share) if protocol.tissue == "replaced" else clean
+    # Water and bone in 1/cm give line integrals, metal gives path lengths in cm: `[B 2+M V D]`.
     paths = _paths(torch.cat([*split_tissue(tissue), metal], 1), protocol)
     lengths = paths[:, 2:]
     trace = scanner.hits_metal(lengths).any(1, keepdim=True)
     integrals = torch.cat([paths[:, :2], _at_70_kev(lengths, trace, materials, protocol)], 1)
 
+    # The scan without metal: where metal displaces tissue, that tissue is back in its place.
     free = paths[:, :2]
     if protocol.tissue == "replaced":
         free = _paths(torch.cat(split_tissue(clean), 1), protocol)
     without = polychromatic(free, BEAM, protocol.beam)
+    # Only rays through metal need the beam again with metal in it: `[2+M N]` of N rays.
     hit = trace[:, 0]
     along_hit = integrals.movedim(1, 0)[:, hit]
     through_metal = polychromatic(along_hit[None], (*BEAM, *materials), protocol.beam)
@@ -86,12 +90,13 @@ def simulate(
         free_sinogram = measure(without, protocol, generator)
         sinogram = free_sinogram.clone()
         sinogram[:, 0][hit] = measure(through_metal, protocol, generator).flatten()
-    else:  # rays beside the metal notice it, too
+    else:  # scatter and aperture carry the metal into the rays beside it
         affected = without.clone()
         affected[:, 0][hit] = through_metal.flatten()
         without, affected = (apply_aperture(x, protocol.aperture) for x in (without, affected))
         free_sinogram, sinogram = (measure(x, protocol, generator) for x in (without, affected))
         trace = F.max_pool2d(trace.float(), (1, 3), 1, (0, 1)) > 0
+    # Without metal and noise, but with the same beam, scatter and reconstruction.
     if protocol.truth == "scan":
         clean = scanner.reconstruct(measure(without, protocol, None))
     scan = Scan(
@@ -115,6 +120,7 @@ def _paths(parts: Tensor, protocol: Protocol) -> Tensor:
 def apply_aperture(integrals: Tensor, aperture: float) -> Tensor:
     """Line integrals `[B 1 V D]` of bins that count the share `aperture` of the photons of each of
     their neighbours."""
+    # Averages photons, not line integrals: the logarithm comes after the detector.
     photons = F.pad(torch.exp(-integrals), (1, 1, 0, 0), mode="replicate")
     beside = photons[..., :-2] + photons[..., 2:]
     return -torch.log((1 - 2 * aperture) * photons[..., 1:-1] + aperture * beside)
@@ -135,6 +141,7 @@ def _at_70_kev(
     lengths: Tensor, trace: Tensor, materials: Sequence[str], protocol: Protocol
 ) -> Tensor:
     """Line integrals of metals `[B M V D]` at 70 keV, thinned at the edges of the trace."""
+    # Bins of the trace with metal on both sides; the others are its edges.
     inside = trace & F.pad(trace, (1, 0), value=True)[..., :-1]
     inside = inside & F.pad(trace, (0, 1), value=True)[..., 1:]
     thin = torch.where(trace & ~inside, 1 / protocol.edge, 1.0)

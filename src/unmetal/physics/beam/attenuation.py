@@ -51,6 +51,7 @@ MATERIALS: dict[str, Material] = {
 
 def columns(table: str) -> dict[str, Tensor]:
     """Columns of one of the package's tables by their names, each float64 `[E]`."""
+    # Lines that begin with # state the table's source.
     text = (files("unmetal.physics.beam") / "tables" / table).read_text(encoding="ascii")
     head, *rows = [line for line in text.splitlines() if not line.startswith("#")]
     values = torch.from_numpy(np.array([row.split(",") for row in rows], dtype=np.float64))

@@ -24,6 +24,7 @@ def _table(materials: tuple[str, ...], beam: Beam) -> tuple[Tensor, Tensor]:
     relative, weights = relative[:, some], weights[some]
     if beam.kev == 1:
         return relative, weights
+    # Neighbors of `kev` keV become one bin, with their share of the signal as its weight.
     groups = list(zip(relative.split(beam.kev, 1), weights.split(beam.kev), strict=True))
     means = [(part * share).sum(1) / share.sum() for part, share in groups]
     return torch.stack(means, 1), torch.stack([share.sum() for _, share in groups])
@@ -33,6 +34,7 @@ def polychromatic(integrals: Tensor, materials: tuple[str, ...], beam: Beam) -> 
     """What a detector without noise measures, `[B 1 ...]`, of line integrals at 70 keV, one
     channel a material `[B M ...]`."""
     relative, weights = (table.to(integrals) for table in _table(materials, beam))
+    # I / I0 = sum over energies of w(E) exp(-sum over materials of p_m mu_m(E) / mu_m(70 keV)).
     rays = integrals.movedim(1, -1)
     # 4096 rays x 101 energies are 1.6 MB and stay in the cache of a core.
     some = 4096 if integrals.device.type == "cpu" else 2**20
@@ -61,6 +63,7 @@ def water_coefficients(spectrum: Tensor, energies: Tensor = ENERGIES) -> Tensor:
     reference = linear_attenuation("water", REFERENCE_KEV)
     depth = torch.arange(1001, dtype=torch.float64) * 0.05
     weights = spectrum.to(torch.float64) / spectrum.sum()
+    # What the beam measures behind `depth` cm of water, `[1001]`.
     x = -torch.log(torch.exp(-depth[:, None] * water) @ weights)
     return torch.linalg.pinv(powers(x)) @ (reference * depth)
 

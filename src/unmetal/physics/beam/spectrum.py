@@ -51,8 +51,10 @@ class Beam:
         `[E]`, sum 1."""
         seen = spectrum(self.kvp)
         if self.copper:
+            # Beer and Lambert: mm of copper to g/cm2, times its mass attenuation in cm2/g.
             path = MATERIALS["cu"].density * self.copper / 10
             seen = seen * torch.exp(-mass_attenuation("cu") * path)
         if self.integrating:
+            # A scintillator gives light in proportion to the energy that it absorbs.
             seen = seen * ENERGIES
         return seen / seen.sum()

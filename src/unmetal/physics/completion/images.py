@@ -78,8 +78,10 @@ def correct_metal(sinogram: Tensor, path: Tensor, trace: Tensor) -> Tensor:
     # a trace is too small to tell three powers apart, the least-norm answer is the straight line.
     unit = 10 * thickness.amax((1, 2, 3), keepdim=True).clamp_min(SMALLEST)
     columns = powers((thickness / unit).flatten(1))
+    # Least squares by QR: `[B N 3]` columns of L, L^2, L^3 against the metal's share `[B N 1]`.
     q, r = torch.linalg.qr(columns)
     fit = torch.linalg.pinv(r, rtol=1e-6) @ (q.mT @ metal.flatten(1)[..., None])
+    # Only L^2 and L^3 go: what is left is linear in the path, as for a monochromatic beam.
     curved = (columns[..., 1:] @ fit[:, 1:]).reshape(sinogram.shape)
     corrected = sinogram - curved.to(sinogram.dtype)
     return torch.where(trace, corrected, sinogram)

@@ -25,6 +25,8 @@ def interpolate(sinogram: Tensor, trace: Tensor) -> Tensor:
     sinogram: `[B 1 V D]`, any unit. trace: bool `[B 1 V D]`.
     """
     hopeless = trace.all(-1, keepdim=True).expand_as(trace)
+    # First along the detector; then views without one clean ray, across views (`.mT` turns the
+    # sinogram by swapping views and bins).
     filled = _interpolate_rows(sinogram, trace)
     return _interpolate_rows(filled.mT, hopeless.mT).mT
 
@@ -40,7 +42,9 @@ def normalized(sinogram: Tensor, prior: Tensor, trace: Tensor) -> Tensor:
 
     sinogram: `[B 1 V D]`. prior: `[B 1 V D]`, the same unit. trace: bool `[B 1 V D]`.
     """
+    # Positive everywhere, for it divides.
     prior = prior.clamp_min(0) + FLOOR
+    # Metal rays, and rays whose quotient is noise, are bridged in the quotient.
     unknown = trace | (prior < BODY * prior.amax(-1, keepdim=True))
     quotient = interpolate(sinogram / prior, unknown)
     nothing_known = unknown.all(-1, keepdim=True).all(-2, keepdim=True)
@@ -68,11 +72,15 @@ def _interpolate_rows(values: Tensor, holes: Tensor) -> Tensor:
     """
     size = values.shape[-1]
     here = torch.arange(size, device=values.device).expand_as(values)
+    # Index of the nearest known value on either side of each place, -1 or `size` where there is
+    # none.
     left = torch.where(holes, -1, here).cummax(-1).values
     right = torch.where(holes, size, here).flip(-1).cummin(-1).values.flip(-1)
+    # A hole at an end has one neighbor, which then counts as both.
     left, right = torch.where(left < 0, right, left), torch.where(right == size, left, right)
     known = left.clamp(0, size - 1), right.clamp(0, size - 1)
     before, after = values.gather(-1, known[0]), values.gather(-1, known[1])
+    # Linear interpolation between them.
     share = (here - left).to(values.dtype) / (right - left).clamp_min(1)
     line = before + share * (after - before)
     return torch.where(holes & (left < size), line, values)

@@ -1,4 +1,4 @@
-"""Sorting the pixels of an image into air, water and bone, for a prior without artifacts."""
+"""Prior images of NMAR and CNNMAR: pixels segmented into air, water and bone by k-means."""
 
 import numpy as np
 import torch
@@ -18,10 +18,12 @@ def boundaries(values: Tensor, start: tuple[float, ...], rounds: int = 500) -> T
     """
     values = values.to(torch.float64).sort(-1).values
     batch, count = values.shape
+    # sums[i] is the sum of the i smallest values, so that a cluster's sum is a difference.
     sums = functional.pad(values.cumsum(-1), (1, 0))
     centers = values.new_tensor(start).repeat(batch, 1)
     for _ in range(rounds):
         between = (centers[:, 1:] + centers[:, :-1]) / 2
+        # Where each cluster begins in the sorted values, with 0 and N at the ends: `[B K+1]`.
         cuts = functional.pad(torch.searchsorted(values, between), (1, 0))
         cuts = functional.pad(cuts, (0, 1), value=count)
         members = cuts.diff()
@@ -35,6 +37,7 @@ def boundaries(values: Tensor, start: tuple[float, ...], rounds: int = 500) -> T
 
 def smooth(image: Tensor) -> Tensor:
     """`[B 1 H W]` after a 5x5 Gaussian of one pixel, edges replicated; any unit."""
+    # The 5 x 5 kernel is the outer product of its row with itself.
     x = torch.arange(-2, 3, dtype=image.dtype, device=image.device)
     weights = torch.exp(-(x**2) / 2)
     weights = weights / weights.sum()
@@ -85,9 +88,11 @@ def cnnmar_prior(image: Tensor, metal: Tensor, water: float = MU_WATER, ramp: in
     """
     tissue = torch.where(metal, water, image)
     air, bone = thresholds(tissue, (0.1 * water, water, 2 * water), least=1.35 * water)
+    # 0 outside soft tissue, rising to 1 at `ramp` pixels inside: a mean without edges.
     weight = depth((tissue > air) & (tissue <= bone), ramp).to(image) / ramp
     total = weight.sum((1, 2, 3), keepdim=True).clamp_min(1e-6)
     mean = (weight * tissue).sum((1, 2, 3), keepdim=True) / total
+    # Metal and its 8 neighbors: blur around metal is no tissue.
     hole = functional.max_pool2d(metal.to(image), 3, 1, 1) > 0
     return nearest(torch.lerp(tissue, mean.expand_as(tissue), weight), hole)
 

@@ -1,1 +1,1 @@
-"""What metal there can be in a body."""
+"""Metal implants: shapes (`primitives`) and realistic kinds with sizes and places (`kinds`)."""

@@ -38,8 +38,10 @@ class Anatomy:
         self.pixel, self.hu = pixel, hu
         body = ndimage.binary_fill_holes(ndimage.uniform_filter(hu.clip(-1000, 500), 3) > -300)
         self.body = _largest(body)
+        # mm to the skin; the border of the image counts as skin.
         self.depth = ndimage.distance_transform_edt(np.pad(self.body, 1))[1:-1, 1:-1] * pixel
         self.bone = (hu > BONE_HU) & self.body
+        # Local share of bone: 1 inside a femoral head, small in ribs and thin cortex.
         self.thick = ndimage.gaussian_filter(self.bone.astype(np.float32), 6 / pixel) > THICK
         rows, columns = np.nonzero(self.body) if self.body.any() else (np.arange(1), np.arange(1))
         self.middle = (float(rows.mean()), float(columns.min() + columns.max()) / 2)
@@ -107,6 +109,7 @@ def _head(rng: np.random.Generator, anatomy: Anatomy, row: float, column: float)
     size, cup = rng.choice([28.0, 32.0, 36.0]), rng.uniform(48, 58)
     wall = rng.uniform(3, 4) if rng.random() < 0.5 else 0.0
     columns = [column]
+    # The same joint mirrored at the midline.
     other = 2 * anatomy.middle[1] - column
     if rng.random() < 1 / 3 and _bone_near(anatomy, row, other):
         columns.append(other)
@@ -132,6 +135,7 @@ def _rods(rng: np.random.Generator, anatomy: Anatomy, row: float, column: float)
     """Two rods (5.5 to 6.35 mm) behind a vertebra, 30 to 40 mm apart; half the time a slice shows
     their pedicle screws (5 to 7.5 mm thick, 35 to 50 mm long, converging by 10 to 25 degrees)."""
     pixel, middle = anatomy.pixel, anatomy.middle[1]
+    # Behind the last row of bone: where the spinous process ends.
     rows = np.nonzero(anatomy.vertebra())[0]
     behind = float(rows.max()) + rng.uniform(0, 6) / pixel
     apart, size = rng.uniform(15, 20) / pixel, rng.uniform(5.5, 6.35)
@@ -154,6 +158,7 @@ def _port(rng: np.random.Generator, anatomy: Anatomy, row: float, column: float)
     """A port's chamber along the skin: 22 to 30 mm wide, 9 to 13 mm high, wall 1.5 to 2.5 mm."""
     top, left = round(row), round(column)
     near = anatomy.depth[max(0, top - 3) : top + 4, max(0, left - 3) : left + 4]
+    # Gradient of the depth points away from the skin; the port lies across it.
     deeper = [float(np.diff(near, axis=axis).mean()) for axis in (0, 1)]
     angle = math.atan2(deeper[1], -deeper[0]) + rng.uniform(-0.1, 0.1)
     size = (rng.uniform(22, 30), rng.uniform(9, 13))
@@ -196,6 +201,7 @@ def _fillings(rng: np.random.Generator, anatomy: Anatomy, row: float, column: fl
     """One to four fillings or crowns (3 to 10 mm) within 4 cm, each in dense bone or a tooth."""
     parts = []
     places = np.argwhere(anatomy.dense())
+    # Within 40 mm of the first place: teeth of one arch.
     near = places[np.hypot(*(places - (row, column)).T) * anatomy.pixel < 40]
     for _ in range(int(rng.integers(1, 5))):
         at = near[rng.integers(len(near))] if len(near) else (row, column)

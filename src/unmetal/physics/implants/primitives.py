@@ -49,6 +49,7 @@ def choose_implants(body: Tensor, pixel: float, generator: torch.Generator) -> l
     chosen = []
     for _ in range(int(torch.randint(1, 5, (), generator=generator))):
         row, column = places[int(torch.randint(len(places), (), generator=generator))].tolist()
+        # Log-uniform: as many clips of 2 to 4 mm as heads of 20 to 40 mm.
         length = math.exp(uniform(math.log(SIZES[0]), math.log(SIZES[1])))
         width = max(SHORTEST, length * math.exp(-uniform(0, math.log(8))))
         # Never thinner than a pixel and a half: what is would not be seen as metal.
@@ -73,8 +74,10 @@ def implant_share(
     """Share of each pixel that is in one of the implants, float32 `[H W]`: the mean of `fine` x
     `fine` points, so that what is thinner than a pixel is thin."""
     share = torch.zeros(height, width)
+    # Centers of the `fine` parts of a pixel, relative to its own center.
     offset = (torch.arange(fine) + 0.5) / fine - 0.5
     for implant in implants:
+        # Only the box around the implant is sampled.
         reach = math.hypot(implant.length, implant.width) / 2 / pixel + 1
         top, left = (max(0, math.floor(x - reach)) for x in (implant.row, implant.column))
         bottom, right = math.ceil(implant.row + reach), math.ceil(implant.column + reach)
@@ -89,6 +92,7 @@ def implant_share(
 
 def _inside(implant: Implant, rows: Tensor, columns: Tensor, pixel: float) -> Tensor:
     """bool `[h w]`: which points, in pixel indices `[h 1]` and `[1 w]`, are in the implant."""
+    # In mm from the center, then turned into the axes of the implant.
     down, right = (rows - implant.row) * pixel, (columns - implant.column) * pixel
     cos, sin = math.cos(implant.angle), math.sin(implant.angle)
 

@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from unmetal.physics.projection.geometry import Geometry, Grid, angles
-from unmetal.physics.projection.matrix import CHUNK, CPU, Rows, apply_backprojection
+from unmetal.physics.projection.matrix import CHUNK, CPU, CSRBuilder, apply_backprojection
 from unmetal.physics.projection.projector import MATRIX_LIMIT, Backend
 from unmetal.physics.projection.symmetry import Symmetry
 
@@ -45,6 +45,7 @@ def reconstruct(
 
 def filter_views(sinogram: Tensor, geometry: Geometry, kernel: Kernel) -> Tensor:
     """Weighted and ramp-filtered views `[B 1 V D]`."""
+    # Zero padding to twice the bins: a cyclic convolution then equals the linear one.
     length = 2 ** math.ceil(math.log2(2 * geometry.bins))
     response = _response(geometry, kernel, length).to(sinogram)
     weighed = sinogram * geometry.weight().to(sinogram)
@@ -75,12 +76,14 @@ def backprojection_matrix(
     device: torch.device = CPU,
 ) -> Tensor:
     """CSR `[pixels, stored D]` that adds filtered views up, as `projector.system_matrix`."""
+    # Row p of the matrix: for pixel p the two bins of each stored view that it lies between.
     square, _ = grid.squared()
     views = Symmetry.of(geometry).stored
     angle = angles(geometry)[:views]
-    rows = Rows(2 * square.width**2 * views, dtype)
+    rows = CSRBuilder(2 * square.width**2 * views, dtype)
     x = square.x()
     for y in square.y().split(max(1, CHUNK // (4 * views * square.width))):
+        # `[rows columns views]`, some rows of pixels at a time to bound the memory.
         place, weight = geometry.locate(x[None, :, None], y[:, None, None], angle)
         first = place.floor().long()
         index = torch.stack([first, first + 1], -1)
@@ -137,6 +140,7 @@ def _backproject_by_interpolation(views: Tensor, geometry: Geometry, grid: Grid)
         at = (first.long() + row).flatten().to(views.device)
         low = padded[:, at].reshape(len(views), *place.shape)
         high = padded[:, at + 1].reshape(len(views), *place.shape)
+        # Linear interpolation between the two bins, times the view's weight: `[B v H W]`.
         seen = (low + (high - low) * part) * (weight * inside).to(views)
         image = image + seen.sum(1, keepdim=True)
     return image

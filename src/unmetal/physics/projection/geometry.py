@@ -38,6 +38,7 @@ class Grid:
     pixel below it where one side is odd and the other even."""
 
     def __post_init__(self) -> None:
+        # In half pixels both must be whole, and both even (on pixels) or both odd (between pixels).
         row, column = (2 * place for place in self.center)
         if not (row.is_integer() and column.is_integer() and (row - column) % 2 == 0):
             raise ValueError(f"axis {self.axis}: both on pixels or both between them")
@@ -61,6 +62,7 @@ class Grid:
     def radius(self) -> float:
         """Distance in cm from the axis to the farthest corner of the image."""
         row, column = self.center
+        # Half a pixel more: to the corner of the outermost pixel, not to its center.
         rows = max(row, self.height - 1 - row) + 0.5
         columns = max(column, self.width - 1 - column) + 0.5
         return math.hypot(rows, columns) * self.pixel
@@ -73,6 +75,7 @@ class Grid:
         """The smallest square grid about the same axis that a quarter turn maps onto itself, and
         the padding (left, right, top, bottom) that takes this grid to it."""
         row, column = self.center
+        # The farther side decides on each axis, so that the axis ends up in the middle.
         reach = max(row, self.height - 1 - row, column, self.width - 1 - column)
         size = round(2 * reach) + 1
         left, top = round(reach - column), round(reach - row)
@@ -132,6 +135,7 @@ def offsets(bins: int, pitch: float) -> Tensor:
 def discrete_ramp(bins: int, pitch: float) -> Tensor:
     """float64 `[2 bins - 1]`, 1/pitch^2: Kak and Slaney, equation 3.61. Sampling the ramp in space
     rather than in frequency is what keeps the mean of the image right."""
+    # h(0) = 1 / (4 pitch^2), h(n) = 0 for even n, -1 / (pi n pitch)^2 for odd n (eq. 3.61).
     n = torch.arange(1 - bins, bins)
     odd = -1 / (math.pi * n.double().where(n != 0, torch.tensor(1.0)) * pitch) ** 2
     return torch.where(n % 2 == 0, torch.zeros_like(odd), odd).where(
@@ -164,6 +168,7 @@ class Parallel:
 
     def rays(self) -> tuple[Tensor, Tensor]:
         """See `Geometry.rays`."""
+        # Every ray of a parallel view has the angle of the view.
         theta, t = torch.broadcast_tensors(
             angles(self)[:, None], offsets(self.bins, self.pitch)[None]
         )
@@ -171,6 +176,7 @@ class Parallel:
 
     def locate(self, x: Tensor, y: Tensor, angle: Tensor) -> tuple[Tensor, Tensor]:
         """See `Geometry.locate`."""
+        # The distance t of the line through the point, in bins from the first.
         t = x * angle.cos() + y * angle.sin()
         return t / self.pitch + (self.bins - 1) / 2, torch.ones_like(t)
 
@@ -216,12 +222,14 @@ class FanArc:
 
     def rays(self) -> tuple[Tensor, Tensor]:
         """See `Geometry.rays`."""
+        # The line of a ray at fan angle gamma: theta = beta + gamma, t = source sin(gamma).
         gamma = offsets(self.bins, self.pitch)
         theta = angles(self)[:, None] + gamma
         return theta, (self.source * gamma.sin()).expand_as(theta)
 
     def locate(self, x: Tensor, y: Tensor, angle: Tensor) -> tuple[Tensor, Tensor]:
         """See `Geometry.locate`. The weight is 1 / distance^2 from the source."""
+        # Coordinates seen from the source: across the central ray, and along it.
         across = x * angle.cos() + y * angle.sin()
         along = self.source + x * angle.sin() - y * angle.cos()
         gamma = torch.atan2(across, along)
@@ -233,6 +241,7 @@ class FanArc:
 
     def ramp(self) -> Tensor:
         """See `Geometry.ramp`: Kak and Slaney, equation 3.96."""
+        # g(n) = h(n) / 2 (gamma / sin(gamma))^2: angles, not lengths, are sampled evenly.
         n = torch.arange(1 - self.bins, self.bins, dtype=torch.float64) * self.pitch
         stretch = torch.where(n == 0, torch.ones_like(n), n / n.sin()) ** 2
         ramp = discrete_ramp(self.bins, self.pitch) * stretch / 2
@@ -274,6 +283,7 @@ class FanFlat:
 
     def rays(self) -> tuple[Tensor, Tensor]:
         """See `Geometry.rays`."""
+        # Bins are equidistant on the detector, brought to the axis by the magnification.
         gamma = torch.atan(offsets(self.bins, self.pitch_at_axis) / self.source)
         theta = angles(self)[:, None] + gamma
         return theta, (self.source * gamma.sin()).expand_as(theta)
@@ -281,6 +291,8 @@ class FanFlat:
     def locate(self, x: Tensor, y: Tensor, angle: Tensor) -> tuple[Tensor, Tensor]:
         """See `Geometry.locate`. The weight is 1 / (relative depth)^2."""
         across = x * angle.cos() + y * angle.sin()
+        # U of Kak and Slaney, section 3.4.2: distance from the source along the central ray, /
+        # source.
         depth = 1 + (x * angle.sin() - y * angle.cos()) / self.source
         return across / depth / self.pitch_at_axis + (self.bins - 1) / 2, 1 / depth**2
 
@@ -291,5 +303,6 @@ class FanFlat:
 
     def ramp(self) -> Tensor:
         """See `Geometry.ramp`."""
+        # Half, for a whole turn measures each line twice.
         ramp = discrete_ramp(self.bins, self.pitch_at_axis) / 2
         return ramp * (self.pitch_at_axis * self.span / self.views)

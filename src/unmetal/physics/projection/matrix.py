@@ -35,19 +35,20 @@ def system_matrix(
         return matrix if transposed else _transpose(matrix)
     if transposed:
         return _transpose(system_matrix(geometry, grid, False, dtype, device))
+    # Rays only of the views that symmetry stores, as one list `[R]`, view by view.
     square, _ = grid.squared()
     theta, t = (rays[: Symmetry.of(geometry).stored].flatten() for rays in geometry.rays())
-    rows = Rows(2 * len(t) * square.width, dtype)
+    rows = CSRBuilder(2 * len(t) * square.width, dtype)
     for some in torch.arange(len(t)).split(max(1, CHUNK // (4 * square.width))):
         rows.add(*_weights(theta[some], t[some], square))
     return rows.matrix(square.width**2, device)
 
 
-class Rows:
-    """Rows of a sparse matrix, collected some at a time without ever holding them twice."""
+class CSRBuilder:
+    """Collects the rows of a sparse matrix chunk by chunk, without holding them twice."""
 
     def __init__(self, most: int, dtype: torch.dtype) -> None:
-        # Memory that is not written to is not taken.
+        # `most` is an upper bound; the system backs only those pages that are written to.
         self.columns = torch.empty(most, dtype=torch.int32)
         self.values = torch.empty(most, dtype=dtype)
         self.counts: list[Tensor] = []
@@ -62,6 +63,7 @@ class Rows:
 
     def matrix(self, columns: int, device: torch.device) -> Tensor:
         """The rows as CSR `[rows columns]`."""
+        # CSR: row r has the entries start[r] to start[r + 1].
         count = torch.cat(self.counts)
         start = torch.cat([torch.zeros(1, dtype=torch.long), count.cumsum(0)])
         index, value = self.columns[: self.filled], self.values[: self.filled]
@@ -75,10 +77,13 @@ def _weights(theta: Tensor, t: Tensor, grid: Grid) -> tuple[Tensor, Tensor, Tens
     pixel = torch.empty(len(t), size, 2, dtype=torch.int32)
     share = torch.empty(len(t), size, 2, dtype=torch.float64)
     met = torch.empty(len(t), size, 2, dtype=torch.bool)
+    # Rows of pixels are `size` apart in the flat image, columns 1; a ray that steps along one axis
+    # is interpolated between two neighbors on the other.
     for steps, stride in zip(by_row_and_column(theta, t, grid), (size, 1), strict=True):
         across = steps.across(size, torch.float64)
         first = across.floor()
         part = across - first
+        # Of each step the two pixels nearest to the ray, `[r size 2]`, and their linear weights.
         index = torch.stack([first, first + 1], -1).int()
         weight = torch.stack([1 - part, part], -1)
         pixel[steps.ray] = step * stride + index * (size + 1 - stride)
@@ -92,9 +97,10 @@ def _matlab_matrix(
 ) -> Tensor:
     """CSR `[pixels, stored D]`: the transpose, because a pixel's bins are known in order."""
     angle = angles(geometry)[: Symmetry.of(geometry).stored]
-    rows = Rows(4 * grid.width**2 * len(angle), dtype)
+    rows = CSRBuilder(4 * grid.width**2 * len(angle), dtype)
     for y in grid.y().split(16):
         where = geometry.locate(grid.x()[None, :, None], y[:, None, None], angle)[0]
+        # The four points lie at (+-1/4, +-1/4) pixel; in bins, by cos and sin of the view: `[2 v]`.
         shift = (grid.pixel / geometry.pitch / 4) * torch.stack([angle.cos(), angle.sin()])
         reach = shift.abs().sum(0)
         first = (where - reach).floor()
@@ -115,6 +121,7 @@ def _matlab_matrix(
 def _transpose(matrix: Tensor) -> Tensor:
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message=".*[Ss]parse.*")
+        # The CSC form of a matrix is the CSR form of its transpose: nothing is computed.
         columns = matrix.to_sparse_csc()
     size = (matrix.shape[1], matrix.shape[0])
     return csr(columns.ccol_indices(), columns.row_indices(), columns.values(), size)
@@ -134,6 +141,7 @@ def apply_backprojection(
 ) -> Tensor:
     """`matrix` (CSR `[pixels, stored D]`) times the views of `sinogram` `[B 1 V D]`, on `grid`."""
     square, (left, _, top, _) = grid.squared()
+    # A few slices at a time, and the padding of the squared grid cut off again.
     images = [
         symmetry.merge(matrix @ symmetry.gather(some).contiguous(), square.width)
         for some in sinogram.split(max(1, COLUMNS // symmetry.copies))

@@ -81,11 +81,13 @@ def _choose(backend: Backend, geometry: Geometry, grid: Grid) -> Literal["matrix
         return "matrix"
     if backend != "auto":
         return backend
+    # Two pixels a step; a value and an int32 index take 8 bytes an entry.
     entries = Symmetry.of(geometry).stored * geometry.bins * 2 * grid.squared()[0].width
     return "matrix" if 8 * entries <= MATRIX_LIMIT else "rays"
 
 
 def _matrix_project(image: Tensor, geometry: Geometry, grid: Grid) -> Tensor:
+    # Few slices at a time (`COLUMNS`): the turned copies are the columns of the sparse product.
     matrix = system_matrix(geometry, grid, False, image.dtype, image.device)
     symmetry, (_, padding) = Symmetry.of(geometry), grid.squared()
     return torch.cat(
@@ -113,16 +115,19 @@ def _rays_views(image: Tensor, geometry: Geometry, grid: Grid, views: Tensor) ->
     linear where a ray steps from row to row."""
     theta, t = (rays[views].flatten() for rays in geometry.rays())
     sums = image.new_empty(len(image), 1, len(t))
+    # grid_sample wants coordinates from -1 (first pixel) to 1 (last pixel).
     to_unit = 2 / (grid.width - 1)
     step = torch.arange(grid.width) * to_unit - 1
     for steps, lying in zip(
         by_row_and_column(theta, t, grid), (image, image.transpose(2, 3)), strict=True
     ):
+        # `[r size 2]`: at each step a whole coordinate along, and a fractional one across the ray.
         x = steps.across(grid.width, image.dtype) * to_unit - 1
         points = torch.stack([x, step.to(x).expand_as(x)], -1).to(image.device)
         samples = F.grid_sample(
             lying, points.expand(len(image), -1, -1, -1), padding_mode="zeros", align_corners=True
         )
+        # Sum over the steps, times the length of a step in cm.
         sums[:, :, steps.ray] = samples.sum(-1) * steps.length.to(image)
     return sums.reshape(len(image), 1, len(views), geometry.bins)
 
@@ -139,6 +144,7 @@ def _rays_backproject(sinogram: Tensor, geometry: Geometry, grid: Grid) -> Tenso
     shape = (len(sinogram), 1, square.height, square.width)
     image = torch.zeros(shape, dtype=sinogram.dtype, device=sinogram.device)
     for views in _rays_chunks(geometry, grid):
+        # The adjoint is what autograd makes of the projection: exact, and nothing to keep in step.
         with torch.enable_grad():
             here = torch.zeros_like(image, requires_grad=True)
             seen = _rays_views(here, geometry, square, views)

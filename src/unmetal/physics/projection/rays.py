@@ -33,6 +33,7 @@ class Steps:
 def by_row_and_column(theta: Tensor, t: Tensor, grid: Grid) -> tuple[Steps, Steps]:
     """Split rays (`[R]` float64: radians, cm) into those that step from row to row and those
     that step from column to column, whichever they run closer to."""
+    # The line x cos + y sin = t runs closer to the y axis (from row to row) where |cos| >= |sin|.
     steep = theta.cos().abs() >= theta.sin().abs()
     row, column = grid.center
     rows, columns = steep.nonzero()[:, 0], (~steep).nonzero()[:, 0]

@@ -1,4 +1,4 @@
-"""From a fan to parallel views and back, by linear interpolation in angle and bin."""
+"""Rebinning between fan and parallel views, by linear interpolation in angle and bin."""
 
 import math
 
@@ -17,12 +17,14 @@ def to_parallel(sinogram: Tensor, fan: Fan, parallel: Parallel) -> Tensor:
     A whole turn measures each line twice, from either end; the two are averaged. MATLAB's
     fan2para takes one of them.
     """
+    # The same line from behind: theta + pi, -t.
     theta, t = parallel.rays()
     there = _at_fan(sinogram, fan, theta, t)
     return (there + _at_fan(sinogram, fan, theta + math.pi, -t)) / 2
 
 
 def _at_fan(sinogram: Tensor, fan: Fan, theta: Tensor, t: Tensor) -> Tensor:
+    # The fan's ray on the line (theta, t): gamma = asin(t / source), beta = theta - gamma.
     gamma = torch.asin((t / fan.source).clamp(-1, 1))
     if isinstance(fan, FanArc):
         place = gamma / fan.pitch

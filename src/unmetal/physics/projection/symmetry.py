@@ -1,4 +1,4 @@
-"""What quarter turns and reflections of the image spare a sparse matrix.
+"""Rotational and mirror symmetry of the views: an eighth of the system matrix is enough.
 
 With V views, n of them a quarter turn apart, and W = V / n:
 
@@ -22,7 +22,7 @@ from unmetal.physics.projection.geometry import Geometry
 
 @dataclass(frozen=True)
 class Symmetry:
-    """The views of a geometry that are stored, and how the others follow."""
+    """Which views of a geometry a matrix stores, and how the others follow from them."""
 
     views: int
     quarters: int
@@ -30,7 +30,7 @@ class Symmetry:
 
     @classmethod
     def of(cls, geometry: Geometry) -> "Symmetry":
-        """That of a geometry: none unless its views divide into quarters with a view midway."""
+        """The symmetry of a geometry: none unless a quarter turn has an even number of views."""
         quarters = round(geometry.span / (math.pi / 2))
         return cls(geometry.views, quarters if geometry.views % (2 * quarters) == 0 else 1)
 
@@ -45,9 +45,11 @@ class Symmetry:
         return 1 if self.quarters == 1 else 2 * self.quarters
 
     def copy(self, image: Tensor) -> Tensor:
-        """`[B 1 N N]` -> `[N*N, copies*B]`."""
+        """Turned and flipped copies of the images as columns: `[B 1 N N]` -> `[N*N, copies*B]`."""
         if self.quarters == 1:
             return image.flatten(1).T
+        # The image turned by -1 to n - 1 quarters; those that stand in for mirrored views are
+        # flipped.
         turned = [torch.rot90(image, -c, (2, 3)) for c in range(-1, self.quarters)]
         flipped = [one.flip(2) for one in turned[:-1]]
         return torch.stack(turned[1:] + flipped).flatten(3).flatten(0, 2).T
@@ -57,6 +59,7 @@ class Symmetry:
         copies = columns.T.reshape(self.copies, -1, 1, size, size)
         if self.quarters == 1:
             return copies[0]
+        # Turn and flip every copy back, and add: the transpose of making them.
         image = torch.zeros_like(copies[0])
         for c in range(self.quarters):
             image += torch.rot90(copies[c], c, (2, 3))
@@ -65,10 +68,13 @@ class Symmetry:
 
     def spread(self, product: Tensor, bins: int) -> Tensor:
         """Stored views of the copies `[stored*D, copies*B]` -> all views `[B 1 V D]`."""
+        # `[stored D copies B]`: the first n copies give views k + c W as they are, the others
+        # mirrored.
         rows = product.reshape(self.stored, bins, self.copies, -1)
         if self.quarters == 1:
             return rows[:, :, 0].permute(2, 0, 1)[:, None]
         own, mirrored = rows.split(self.quarters, 2)
+        # Mirrored views run backwards, in bins too; the first and the middle one have no partner.
         rest = mirrored[1:-1].flip((0, 1))
         return torch.cat([own, rest]).permute(3, 2, 0, 1).flatten(1, 2)[:, None]
 
@@ -76,6 +82,7 @@ class Symmetry:
         """The transpose of `spread`: `[B 1 V D]` -> `[stored*D, copies*B]`."""
         if self.quarters == 1:
             return sinogram.flatten(1).T
+        # `[B n W D]` to `[W D n B]`: view within a quarter, bin, quarter, slice.
         views = sinogram[:, 0].unflatten(1, (self.quarters, -1)).permute(2, 3, 1, 0)
         own, rest = views[: self.stored], views[self.stored :]
         nothing = torch.zeros_like(own[:1])
