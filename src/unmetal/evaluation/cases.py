@@ -8,7 +8,7 @@ from typing import Literal
 import numpy as np
 
 from unmetal.errors import InputError
-from unmetal.files.npz import _load_grey, wanted
+from unmetal.files.npz import load_gray, required_arrays
 
 CLEAN = "deeplesion_test_256.npz"
 MASKS = "masks/cnnmar_test_10x512.npz"
@@ -91,9 +91,9 @@ def load_cases(path: Path) -> Clean | Pairs:
         spacing = _spacing(rows, path) if "spacing_mm" in rows[0] else None
         return Clean(hu, _test_masks(path.parent), groups, grouped_by="patient", spacing=spacing)
     if path.is_dir():
-        hu = wanted(path / CLEAN, "hu_x4")["hu_x4"].astype(np.float32) / 4
+        hu = required_arrays(path / CLEAN, "hu_x4")["hu_x4"].astype(np.float32) / 4
         return Clean(hu, _test_masks(path), tuple(map(str, range(len(hu)))))
-    arrays = wanted(path, "ma_x4", "clean_x4", "mask", "body", "spacing", "names")
+    arrays = required_arrays(path, "ma_x4", "clean_x4", "mask", "body", "spacing", "names")
     width = arrays["ma_x4"].shape[-1]
     mask, body = (np.unpackbits(arrays[n], axis=-1)[..., :width] > 0 for n in ("mask", "body"))
     return Pairs(
@@ -139,7 +139,7 @@ def _read_index(
     if not files:
         which = f"split {split} and kind {kind}" if split else f"kind {kind}"
         raise InputError(f"{path}: lists no slice of {which}")
-    hu = [_load_grey(file) + OFFSET for file in files]
+    hu = [load_gray(file) + OFFSET for file in files]
     if len({one.shape for one in hu}) > 1:
         raise InputError(f"{path}: lists slices of different sizes")
     return np.stack(hu), rows
@@ -160,4 +160,4 @@ def _spacing(rows: list[dict[str, str]], path: Path) -> np.ndarray:
 
 def _test_masks(folder: Path) -> np.ndarray:
     """The metal masks of a test set, bool `[M h w]`; nothing is trained with them."""
-    return wanted(folder / MASKS, "masks")["masks"].astype(bool)
+    return required_arrays(folder / MASKS, "masks")["masks"].astype(bool)

@@ -7,7 +7,7 @@ import numpy as np
 from unmetal.errors import InputError
 
 
-def wanted(path: Path, *names: str) -> dict[str, np.ndarray]:
+def required_arrays(path: Path, *names: str) -> dict[str, np.ndarray]:
     """Arrays of a `.npz` file, among them those of these names; raises `InputError`."""
     arrays = load_arrays(path)
     if missing := [name for name in names if name not in arrays]:
@@ -50,12 +50,12 @@ def load_masks(where: str) -> np.ndarray:
 
 def _load_image(path: Path) -> np.ndarray:
     """bool `[H W]`: brighter than half of the brightest."""
-    grey = _load_grey(path)
-    return grey > grey.max() / 2 if grey.max() > 0 else np.zeros(grey.shape, dtype=bool)
+    gray = load_gray(path)
+    return gray > gray.max() / 2 if gray.max() > 0 else np.zeros(gray.shape, dtype=bool)
 
 
-def _load_grey(path: Path) -> np.ndarray:
-    """float32 `[H W]`, the stored numbers; raises `InputError`."""
+def load_gray(path: Path) -> np.ndarray:
+    """The stored numbers of an image in grey, float32 `[H W]`; raises `InputError`."""
     from PIL import Image, UnidentifiedImageError  # noqa: PLC0415
 
     try:
