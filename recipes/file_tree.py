@@ -26,6 +26,7 @@ NOTES = {
     "CHANGELOG.md": "What changed, release by release.",
     "CITATION.cff": "How to cite this software and the papers it stands on.",
     "LICENSE": "Apache-2.0.",
+    "constraints.txt": "The newest releases that `make` installs; the package has no such caps.",
     "Makefile": "`make demo`, `make test`, `make benchmarks`: set-up included.",
     "README.md": "What it is, and how to begin.",
     "CONTRIBUTING.md": "How this house is built: rules, and how to add to it.",

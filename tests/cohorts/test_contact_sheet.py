@@ -4,7 +4,7 @@ import numpy as np
 from matplotlib.colors import to_rgb
 from PIL import Image
 
-from unmetal.cohorts.preparation.assemble import Group, evenly
+from unmetal.cohorts.preparation.assemble import Group, evenly_spaced
 from unmetal.cohorts.preparation.contact_sheet import (
     BROAD,
     NAME,
@@ -63,6 +63,6 @@ def test_panels_are_square_and_inside_the_sheet():
 
 
 def test_slices_are_shown_from_the_first_to_the_last():
-    assert evenly(range(100), 5) == [0, 25, 50, 74, 99]
-    assert evenly(range(3), 5) == [0, 1, 2]
-    assert evenly([], 5) == []
+    assert evenly_spaced(range(100), 5) == [0, 25, 50, 74, 99]
+    assert evenly_spaced(range(3), 5) == [0, 1, 2]
+    assert evenly_spaced([], 5) == []

@@ -5,7 +5,12 @@ import os
 import pytest
 from archives import deeplesion, slice_of, spineweb
 
-from unmetal.cohorts.preparation.layouts import find, patient_by_place, pixel_sizes, slices_of
+from unmetal.cohorts.preparation.layouts import (
+    find_images,
+    patient_from_path,
+    pixel_sizes,
+    read_slice_list,
+)
 from unmetal.errors import InputError
 
 HU = slice_of()
@@ -19,18 +24,18 @@ def lesions(tmp_path):
 
 
 def test_deeplesion_by_stride_takes_the_first_and_each_tenth(lesions):
-    found = find(lesions, "deeplesion", every=10)
+    found = find_images(lesions, "deeplesion", every=10)
     assert found.files == tuple(f"Images_png/{NAMES[place]}" for place in (0, 10, 20))
-    assert find(lesions / "Images_png", "deeplesion", every=10).files == tuple(NAMES[::10])
+    assert find_images(lesions / "Images_png", "deeplesion", every=10).files == tuple(NAMES[::10])
 
 
 def test_deeplesion_by_list_keeps_its_order_and_misses_nothing_silently(lesions, tmp_path):
     listed = tmp_path / "list.txt"
     listed.write_text(f"{NAMES[5]}\nImages_png/{NAMES[2]}\n\n000009_01_01/001.png\n{NAMES[5]}\n")
-    found = find(lesions, "deeplesion", listed)
+    found = find_images(lesions, "deeplesion", listed)
     assert found.files == (f"Images_png/{NAMES[5]}", f"Images_png/{NAMES[2]}")
     assert found.unread == (("000009_01_01/001.png", "listed, but not there"),)
-    assert len(find(lesions, "deeplesion", listed, every=2).files) == 1
+    assert len(find_images(lesions, "deeplesion", listed, every=2).files) == 1
 
 
 def test_key_slices_and_pixel_sizes_come_from_its_table(lesions):
@@ -38,10 +43,10 @@ def test_key_slices_and_pixel_sizes_come_from_its_table(lesions):
     table.write_text(
         INFO + '000001_01_01_003.png,1,"0.75, 0.75, 5"\n000002_01_02_001.png,2,"0.5, 0.5, 1"\n'
     )
-    assert slices_of(table) == ["000001_01_01/003.png", "000002_01_02/001.png"]
+    assert read_slice_list(table) == ["000001_01_01/003.png", "000002_01_02/001.png"]
     assert pixel_sizes(lesions) == {"000001_01_01": 0.75, "000002_01_02": 0.5}
     assert pixel_sizes(lesions / "Images_png") == pixel_sizes(lesions)
-    assert len(find(lesions, "deeplesion", table).files) == 2
+    assert len(find_images(lesions, "deeplesion", table).files) == 2
     table.write_text("File_name,other\nx,y\n")
     with pytest.raises(InputError, match="not the table"):
         pixel_sizes(lesions)
@@ -51,9 +56,9 @@ def test_key_slices_and_pixel_sizes_come_from_its_table(lesions):
 def test_a_list_that_is_none_is_refused(tmp_path, text):
     (tmp_path / "list.txt").write_text(text)
     with pytest.raises(InputError, match="not a list of slices"):
-        slices_of(tmp_path / "list.txt")
+        read_slice_list(tmp_path / "list.txt")
     with pytest.raises(InputError, match="cannot be read"):
-        slices_of(tmp_path / "nowhere.txt")
+        read_slice_list(tmp_path / "nowhere.txt")
 
 
 @pytest.mark.parametrize(
@@ -68,7 +73,7 @@ def test_a_list_that_is_none_is_refused(tmp_path, text):
     ],
 )
 def test_whose_a_slice_is(name, kind, patient):
-    assert patient_by_place(name, kind) == patient
+    assert patient_from_path(name, kind) == patient
 
 
 def test_each_kind_reads_its_own_and_counts_the_rest(tmp_path):
@@ -77,11 +82,13 @@ def test_each_kind_reads_its_own_and_counts_the_rest(tmp_path):
         (tmp_path / name).write_bytes(b"x")
     (tmp_path / "c.ima").write_bytes(bytes(128) + b"DICM")
     volumes = {"spine-1/patient0001/1/1.nii.gz", "p/2.mhd"}
-    assert set(find(tmp_path, "spineweb").files) == volumes
+    assert set(find_images(tmp_path, "spineweb").files) == volumes
     dicom = {"a.dcm", "IM0001", "1.2.840.7", "c.ima"}
-    assert set(find(tmp_path, "cbct").files) == dicom
-    assert set(find(tmp_path, "folder").files) == volumes | dicom | {"b.npy"}
-    assert find(tmp_path, "folder").others == 3, "notes, .DS_Store and the voxels of the .mhd"
+    assert set(find_images(tmp_path, "cbct").files) == dicom
+    assert set(find_images(tmp_path, "folder").files) == volumes | dicom | {"b.npy"}
+    assert find_images(tmp_path, "folder").others == 3, (
+        "notes, .DS_Store and the voxels of the .mhd"
+    )
 
 
 def test_what_is_no_file_is_listed_and_never_opened(tmp_path):
@@ -89,7 +96,7 @@ def test_what_is_no_file_is_listed_and_never_opened(tmp_path):
     (tmp_path / "gone.dcm").symlink_to(tmp_path / "nowhere")
     (tmp_path / "circle").symlink_to(tmp_path)
     os.mkfifo(tmp_path / "pipe.dcm")
-    assert dict(find(tmp_path, "folder").unread) == {
+    assert dict(find_images(tmp_path, "folder").unread) == {
         "folder.dcm/": "a folder, named as a file",
         "gone.dcm": "a link to nothing",
         "circle/": "a link to a folder",
@@ -100,9 +107,11 @@ def test_what_is_no_file_is_listed_and_never_opened(tmp_path):
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
 def test_a_folder_that_may_not_be_read_is_listed(tmp_path):
     (tmp_path / "closed").mkdir(mode=0)
-    assert find(tmp_path, "folder").unread == (("closed/", "cannot be read: Permission denied"),)
+    assert find_images(tmp_path, "folder").unread == (
+        ("closed/", "cannot be read: Permission denied"),
+    )
 
 
 def test_no_folder_is_said(tmp_path):
     with pytest.raises(InputError, match="is no folder"):
-        find(tmp_path / "nowhere", "folder")
+        find_images(tmp_path / "nowhere", "folder")

@@ -31,7 +31,7 @@ from PIL import Image
 from unmetal.__main__ import main
 from unmetal.cohorts.preparation import prepare as engine
 from unmetal.cohorts.preparation.pseudonyms import Key
-from unmetal.cohorts.preparation.reader import Made, Reader, fit
+from unmetal.cohorts.preparation.reader import ChunkResult, Reader, resize_square
 from unmetal.cohorts.preparation.request import Request
 from unmetal.cohorts.preparation.selection import Limits
 from unmetal.cohorts.prepared import Prepared
@@ -357,7 +357,9 @@ def test_a_file_that_ends_its_process_takes_no_other_with_it(tmp_path, monkeypat
             yield chunk, died if bad in [chunk.root / file for file in chunk.files] else work(chunk)
 
     monkeypatch.setattr(engine, "side_by_side", dies_of_bad)
-    monkeypatch.setattr(engine, "one_by_one", lambda i, w: dies_of_bad(i, w, 1, Made(died=True)))
+    monkeypatch.setattr(
+        engine, "one_by_one", lambda i, w: dies_of_bad(i, w, 1, ChunkResult(died=True))
+    )
     rows = prepared(source, tmp_path / "out")
     assert [row["reason"] for row in rows] == ["", engine.DIED, "", "", "", ""]
     assert [row["index"] for row in rows] == ["0", "", "1", "2", "3", "4"]
@@ -443,7 +445,7 @@ def test_what_cannot_be_prepared_is_said_in_a_line(
 def test_slices_are_squared_and_resized_with_their_mean():
     hu = np.full((400, 512), -1000.0)
     hu[100:300, 156:356] = 40
-    small = fit(hu)
+    small = resize_square(hu)
     assert small.shape == (256, 256)
     assert small.dtype == np.int16
     rows, columns = np.nonzero(small > -500)
@@ -451,4 +453,4 @@ def test_slices_are_squared_and_resized_with_their_mean():
     assert rows.min() == (56 + 100) // 2
     assert small.min() >= -1000
     assert (small + 1000.0).mean() == pytest.approx((hu + 1000).sum() / 512**2, rel=5e-3)
-    assert fit(np.full((32, 32), 40000.0)).max() == 32767
+    assert resize_square(np.full((32, 32), 40000.0)).max() == 32767

@@ -24,7 +24,7 @@ from pydicom.uid import ExplicitVRLittleEndian, JPEG2000Lossless, RLELossless
 
 from unmetal.errors import InputError
 from unmetal.files import Derivation, read, write
-from unmetal.files.dicom.derived_header import title
+from unmetal.files.dicom.derived_header import series_description
 from unmetal.files.dicom.provenance import derived_uid
 from unmetal.files.dicom.reading import tolerant
 from unmetal.files.hounsfield import read_back, to_hu, to_stored
@@ -168,7 +168,7 @@ def test_what_was_not_changed_keeps_its_stored_number(
 def test_a_series_description_always_fits_and_always_says_research(
     text: str, method: str, keys: list[str]
 ) -> None:
-    said = title(text, Derivation(method, warnings=tuple(keys)))
+    said = series_description(text, Derivation(method, warnings=tuple(keys)))
     assert len(said) <= 64
     assert " - research]" in said
 

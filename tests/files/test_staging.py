@@ -6,7 +6,7 @@ import sys
 import pytest
 
 from unmetal.errors import InputError
-from unmetal.files.staging import alone, replacing
+from unmetal.files.staging import exclusive_lock, replacing
 
 HOLD = """
 import sys, time
@@ -20,9 +20,9 @@ with alone(Path(sys.argv[1])):
 
 def test_two_runs_do_not_share_a_folder(tmp_path):
     twice = pytest.raises(InputError, match="another run is at work there")
-    with alone(tmp_path), twice, alone(tmp_path):
+    with exclusive_lock(tmp_path), twice, exclusive_lock(tmp_path):
         pytest.fail("the lock was given twice")
-    with alone(tmp_path):
+    with exclusive_lock(tmp_path):
         pass
 
 
@@ -31,10 +31,10 @@ def test_the_lock_of_a_killed_process_is_free(tmp_path):
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as other:
         assert other.stdout is not None
         assert other.stdout.readline() == "held\n"
-        with pytest.raises(InputError), alone(tmp_path):
+        with pytest.raises(InputError), exclusive_lock(tmp_path):
             pass
         other.kill()
-    with alone(tmp_path):
+    with exclusive_lock(tmp_path):
         pass
 
 

@@ -22,8 +22,8 @@ from pydicom.uid import generate_uid
 from unmetal import files
 from unmetal.__main__ import main
 from unmetal.errors import InputError
-from unmetal.files.dicom.inventory import CTSeries, scan
-from unmetal.files.staging import alone
+from unmetal.files.dicom.inventory import CTSeries, find_series
+from unmetal.files.staging import exclusive_lock
 from unmetal.reduction.batch.plan import (
     DONE,
     FAILED,
@@ -104,20 +104,20 @@ def by_source(output: Path) -> dict[str, dict[str, str]]:
 
 
 def test_series_are_found_by_what_makes_them_one(tree):
-    contents = scan(tree)
+    contents = find_series(tree)
     assert sorted(len(one.files) for one in contents.series) == [2, 2, 3]
     assert [(one.file, one.reason) for one in contents.aside] == [
         ("DOE^JOHN/scout/IM0", "localizer")
     ]
     assert contents.others == 1
-    assert scan(tree) == contents
+    assert find_series(tree) == contents
 
 
 def test_names_say_nothing_about_the_patient_and_never_change(tree, tmp_path):
     moved = tmp_path / "elsewhere" / "x"
     shutil.copytree(tree, moved)
-    names = [one.name for one in scan(tree).series]
-    assert names == [one.name for one in scan(moved).series]
+    names = [one.name for one in find_series(tree).series]
+    assert names == [one.name for one in find_series(moved).series]
     assert len(set(names)) == 3
     assert not any(secret in name for secret in SECRETS for name in names)
 
@@ -138,7 +138,7 @@ def test_one_uid_can_hold_several_reconstructions(tmp_path, changes):
     grow(tmp_path, ("a", 2, {}))
     other = image("a", 7, **changes)
     save(other, tmp_path / "a" / "odd")
-    assert sorted(len(one.files) for one in scan(tmp_path).series) == [1, 2]
+    assert sorted(len(one.files) for one in find_series(tmp_path).series) == [1, 2]
 
 
 @pytest.mark.parametrize(
@@ -154,10 +154,10 @@ def test_one_uid_can_hold_several_reconstructions(tmp_path, changes):
 )
 def test_every_other_object_is_set_aside_with_its_reason(tree, spoil, reason, broken):
     spoil(tree / "DOE^JOHN" / "zzz")
-    (found,) = [one for one in scan(tree).aside if one.file == "DOE^JOHN/zzz"]
+    (found,) = [one for one in find_series(tree).aside if one.file == "DOE^JOHN/zzz"]
     assert reason in found.reason
     assert found.broken is broken
-    assert len(scan(tree).series) == 3
+    assert len(find_series(tree).series) == 3
 
 
 def test_odd_headers_are_sorted_all_the_same(tmp_path):
@@ -167,7 +167,7 @@ def test_odd_headers_are_sorted_all_the_same(tmp_path):
     header = file.read_bytes()
     assert header.count(b"DS\4\x002.5 ") == 1
     file.write_bytes(header.replace(b"DS\4\x002.5 ", b"DS\4\0thin"))
-    assert [len(one.files) for one in scan(tmp_path).series] == [1, 1]
+    assert [len(one.files) for one in find_series(tmp_path).series] == [1, 1]
 
 
 def test_a_dry_run_says_everything_and_writes_nothing(tree, tmp_path, capsys):
@@ -315,7 +315,7 @@ def test_a_folder_of_other_things_is_left_alone(tree, tmp_path, capsys):
 
 def test_two_runs_do_not_share_an_output(tmp_path):
     nothing = Plan(tmp_path, tmp_path, (), (), 0)
-    with alone(tmp_path), pytest.raises(InputError, match="another run"):
+    with exclusive_lock(tmp_path), pytest.raises(InputError, match="another run"):
         run_plan(nothing, lambda items: iter(()))
     run_plan(nothing, lambda items: iter(()))
 

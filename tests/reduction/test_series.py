@@ -16,7 +16,7 @@ from torch import Tensor
 from unmetal import files
 from unmetal.errors import InputError
 from unmetal.files import outputs
-from unmetal.files.dicom.derived_header import title
+from unmetal.files.dicom.derived_header import series_description
 from unmetal.methods.method import Method
 from unmetal.physics.derive import body_mask
 from unmetal.reduction.reduce_series import Done, Tool, derivation, load_tool, reduce_series
@@ -265,13 +265,15 @@ def test_values_that_do_not_fit_are_counted_and_warned_of(series: Path, tmp_path
 
 def test_a_series_description_keeps_warnings_before_a_long_title() -> None:
     done = files.Derivation("ADN", warnings=("kvp", "size", "flips"))
-    assert title("Thorax", done) == "Thorax [unmetal ADN - research] !kvp,size,flips"
-    long = title("x" * 64, done)
+    assert series_description("Thorax", done) == "Thorax [unmetal ADN - research] !kvp,size,flips"
+    long = series_description("x" * 64, done)
     assert len(long) == 64
     assert long.endswith(" [unmetal ADN - research] !kvp,size,flips")
-    many = title("x" * 64, replace(done, warnings=("saturated", "thickness", "far", "flips")))
+    many = series_description(
+        "x" * 64, replace(done, warnings=("saturated", "thickness", "far", "flips"))
+    )
     assert many == f"{'x' * 25} [unmetal ADN - research] !saturated,+3"
-    assert title("", replace(done, warnings=())) == "[unmetal ADN - research]"
+    assert series_description("", replace(done, warnings=())) == "[unmetal ADN - research]"
 
 
 @pytest.mark.parametrize("suffix", [".nii.gz", ".nii", ".mha", ".mhd", ".nrrd", ".npy", ".png"])

@@ -39,12 +39,12 @@ class Info:
 
 def _series(folder: Path) -> list[str]:
     """A line for each series below a folder: its name in an archive, what and where it is."""
-    from unmetal.files.dicom.inventory import scan  # noqa: PLC0415  (pydicom)
+    from unmetal.files.dicom.inventory import find_series  # noqa: PLC0415  (pydicom)
 
     return [
         f"{one.name}  {len(one.files):>4} images  {one.facts}  in {one.folder}"
         f"{'  (made by unmetal)' * one.own}"
-        for one in scan(folder).series
+        for one in find_series(folder).series
     ]
 
 

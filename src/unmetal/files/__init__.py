@@ -19,9 +19,9 @@ from unmetal.files.formats import detect_format
 from unmetal.files.hounsfield import check_hu_range, detect_padding, require_finite, require_size
 from unmetal.files.outputs import (
     Output,
-    beside,
     check_mask,
     check_output,
+    companion_path,
     difference,
     format_module,
     write_all,
@@ -32,9 +32,9 @@ __all__ = [
     "Derivation",
     "Output",
     "as_stored",
-    "beside",
     "check_mask",
     "check_output",
+    "companion_path",
     "difference",
     "read",
     "write",

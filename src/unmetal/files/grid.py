@@ -127,7 +127,7 @@ def to_mask_grid(volume: Volume, mask: np.ndarray, derivation: Derivation) -> Gr
     )
 
 
-def blank(grid: Grid) -> Grid:
+def zero_difference(grid: Grid) -> Grid:
     """The difference in which nothing was changed: signed, as wide as its values need, with the
     source's slope and no intercept, so that source + difference is the result as stored."""
     kind = grid.stored.dtype

@@ -10,10 +10,18 @@ import SimpleITK as sitk  # noqa: N813  (the name its documentation uses)
 from unmetal.errors import InputError, short_error, suppress_c_stderr
 from unmetal.files.derivation import Derivation
 from unmetal.files.formats import SUFFIXES, suffix_of
-from unmetal.files.grid import MARK, Grid, blank, require_numbers, to_grid, to_mask_grid, to_volume
+from unmetal.files.grid import (
+    MARK,
+    Grid,
+    require_numbers,
+    to_grid,
+    to_mask_grid,
+    to_volume,
+    zero_difference,
+)
 from unmetal.scan import Volume
 
-__all__ = ["blank", "read", "write", "write_mask"]
+__all__ = ["read", "write", "write_mask", "zero_difference"]
 
 NOTE = "ITK_FileNotes"
 """ITK's name for the free text of a header."""

@@ -22,10 +22,17 @@ from nibabel.nifti2 import Nifti2Header
 from unmetal.errors import InputError, short_error
 from unmetal.files.derivation import Derivation
 from unmetal.files.formats import suffix_of
-from unmetal.files.grid import Grid, blank, require_numbers, to_grid, to_mask_grid, to_volume
+from unmetal.files.grid import (
+    Grid,
+    require_numbers,
+    to_grid,
+    to_mask_grid,
+    to_volume,
+    zero_difference,
+)
 from unmetal.scan import Volume
 
-__all__ = ["blank", "read", "write", "write_mask"]
+__all__ = ["read", "write", "write_mask", "zero_difference"]
 
 KINDS = {348: Nifti1Header, 540: Nifti2Header}
 """Size of the header, which is its first field -> what it is."""

@@ -58,7 +58,7 @@ def write(volume: Volume, path: Path, derivation: Derivation) -> None:
         np.save(file, volume.hu.astype(np.float32).reshape(shape), allow_pickle=False)
 
 
-def blank(source: Array) -> Array:
+def zero_difference(source: Array) -> Array:
     """A difference is an array like the values."""
     return source
 

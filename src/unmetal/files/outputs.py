@@ -16,7 +16,7 @@ from unmetal.files.derivation import Derivation
 from unmetal.files.formats import output_format, suffix_of
 from unmetal.files.header import dicom_headers
 from unmetal.files.hounsfield import require_finite
-from unmetal.files.staging import refuse_to_lose, staged
+from unmetal.files.staging import refuse_overwrite, staged
 from unmetal.scan import Volume
 
 
@@ -65,7 +65,7 @@ def check_output(volume: Volume, path: Path, *, force: bool = False) -> str:
     format = output_format(path, None if volume.source is None else volume.source.format)
     several = bool(dicom_headers(volume)) and volume.source.layout != "file"
     folder = several and not suffix_of(path)
-    refuse_to_lose(path, folder=folder, source=volume.path, force=force)
+    refuse_overwrite(path, folder=folder, source=volume.path, force=force)
     format_module(format, path)
     return format
 
@@ -94,7 +94,7 @@ def format_module(format: str, path: Path | None) -> Any:
         raise InputError(f"{path}: {install_extra('SimpleITK', 'itk')}") from error
 
 
-def beside(path: Path, what: str, volume: Volume) -> Path:
+def companion_path(path: Path, what: str, volume: Volume) -> Path:
     """Where `what` goes that belongs to the output `path`: `out.nii.gz` -> `out-metal.nii.gz`.
 
     The metal of a DICOM series is one object, whatever the series lies in.
@@ -110,7 +110,7 @@ def difference(before: Volume, after: Volume) -> Volume:
     """What was changed, in HU, on the same grid; what it is written as follows from the source."""
     source = before.source
     if source is not None:
-        source = format_module(source.format, before.path).blank(source)
+        source = format_module(source.format, before.path).zero_difference(source)
     return replace(before, hu=after.hu - before.hu, source=source, padding=None)
 
 

@@ -80,7 +80,7 @@ def write(volume: Volume, path: Path, derivation: Derivation) -> None:
     Image.fromarray(stored).save(path, format="PNG")
 
 
-def blank(source: Picture) -> Picture:
+def zero_difference(source: Picture) -> Picture:
     """The difference in which nothing was changed."""
     return Picture(np.full(source.stored.shape, -OFFSET, np.uint16))
 

@@ -16,14 +16,14 @@ from unmetal.errors import InputError
 from unmetal.files.formats import is_dicom
 
 LOCK = ".lock"
-"""Name of the file in a folder that `alone` locks; it stays there."""
+"""Name of the file in a folder that `exclusive_lock` locks; it stays there."""
 
 BACKUP = ".unmetal-backup"
 """Name of the folder in a folder that holds the old files while new ones replace them."""
 
 
 @contextmanager
-def alone(folder: Path) -> Iterator[None]:
+def exclusive_lock(folder: Path) -> Iterator[None]:
     """Hold the lock of an existing folder, which ends with the process, however that ends.
 
     Raises `InputError` where another process, or another part of this one, holds it.
@@ -119,7 +119,7 @@ def fsync(path: Path) -> None:
         os.close(handle)
 
 
-def refuse_to_lose(path: Path, *, folder: bool, source: Path | None, force: bool) -> None:
+def refuse_overwrite(path: Path, *, folder: bool, source: Path | None, force: bool) -> None:
     """Raise InputError where writing `path` would destroy something.
 
     The input is never written to, `force` or not. An existing file or folder needs `force`, and a

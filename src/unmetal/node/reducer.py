@@ -18,7 +18,7 @@ from pathlib import Path
 from pydicom import dcmread
 
 from unmetal.errors import InputError
-from unmetal.files.dicom.provenance import is_own
+from unmetal.files.dicom.provenance import made_by_unmetal
 from unmetal.files.dicom.reading import tolerant
 from unmetal.node.config import ReduceConfig
 from unmetal.node.log import silence_libraries
@@ -192,7 +192,7 @@ def skip_reason(images: Path) -> str:
         headers = [
             dcmread(path, stop_before_pixels=True, specific_tags=tags) for path in images.iterdir()
         ]
-        if any(map(is_own, headers)):
+        if any(map(made_by_unmetal, headers)):
             return "made by unmetal"
         if all("LOCALIZER" in (header.get("ImageType") or ()) for header in headers):
             return "localizer"

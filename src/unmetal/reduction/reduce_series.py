@@ -160,7 +160,7 @@ def with_outcome(described: Derivation, reduced: Reduced) -> Derivation:
 def extra_paths(volume: Volume, output: Path, settings: Settings) -> dict[str, Path]:
     """Paths of the difference and of the metal, as far as they are asked for."""
     wanted = {"difference": settings.save_difference, "metal": settings.save_metal}
-    return {what: files.beside(output, what, volume) for what in wanted if wanted[what]}
+    return {what: files.companion_path(output, what, volume) for what in wanted if wanted[what]}
 
 
 def _extra_outputs(

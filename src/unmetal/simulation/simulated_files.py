@@ -13,7 +13,7 @@ import numpy as np
 from unmetal.errors import InputError, short_error
 from unmetal.files import Derivation, check_output, write
 from unmetal.files.header import dicom_headers
-from unmetal.files.staging import refuse_to_lose, staged
+from unmetal.files.staging import refuse_overwrite, staged
 from unmetal.scan import Volume
 from unmetal.software import software
 
@@ -25,7 +25,7 @@ def check_simulated(volume: Volume, path: Path, size: tuple[int, int], *, force:
         InputError: as `unmetal.files.check_output`, or a series whose matrix would change.
     """
     if path.suffix.lower() == ".npz":
-        refuse_to_lose(path, folder=False, source=volume.path, force=force)
+        refuse_overwrite(path, folder=False, source=volume.path, force=force)
     else:
         like = _resized(volume, np.zeros((len(volume.hu), *size), np.float32))
         check_output(like, path, force=force)
@@ -57,7 +57,7 @@ def write_simulated(
         done = simulated("simulate", how, image)
         write(_resized(volume, image), path, force=force, derivation=done)
         return
-    refuse_to_lose(path, folder=False, source=volume.path, force=force)
+    refuse_overwrite(path, folder=False, source=volume.path, force=force)
     try:
         with staged(path, force=force) as target:
             everything: dict[str, Any] = {**arrays, "spacing_mm": _spacing(volume, image)}

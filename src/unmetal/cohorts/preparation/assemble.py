@@ -76,15 +76,15 @@ def assemble(parts: Sequence[Path], unread: Sequence[Row], seed: int, withhold: 
         found = load_rows(part)
         places.append((part, range(len(rows), len(rows) + len(found))))
         rows += found
-    rows = list(without_copies(rows))
-    counts = count(rows)
+    rows = list(mark_copies(rows))
+    counts = count_decisions(rows)
     patients = split(counts, seed, withhold)
     trained = {one: counts[one] for one, where in patients.items() if where == TRAIN}
-    rows = list(placed(rows, patients, in_halves(trained)))
+    rows = list(assign_splits(rows, patients, in_halves(trained)))
     return Assembled(tuple(places), (*rows, *unread), patients)
 
 
-def without_copies(rows: Sequence[Row]) -> Iterator[Row]:
+def mark_copies(rows: Sequence[Row]) -> Iterator[Row]:
     """Of images with the same UID the first stays: archives hold many copies."""
     seen: set[str] = set()
     for row in rows:
@@ -93,7 +93,7 @@ def without_copies(rows: Sequence[Row]) -> Iterator[Row]:
         yield replace(row, decision=LEFT_OUT, reason=COPY) if copied else row
 
 
-def count(rows: Sequence[Row]) -> dict[str, Counts]:
+def count_decisions(rows: Sequence[Row]) -> dict[str, Counts]:
     """The affected and clean slices of every patient, in the order in which they appear."""
     found: dict[str, Counter[str]] = {}
     for row in rows:
@@ -102,7 +102,7 @@ def count(rows: Sequence[Row]) -> dict[str, Counts]:
     return {patient: Counts(one[AFFECTED], one[CLEAN]) for patient, one in found.items()}
 
 
-def placed(
+def assign_splits(
     rows: Sequence[Row], patients: Mapping[str, str], halves: Mapping[str, str]
 ) -> Iterator[Row]:
     """The lines with split and place in the cohort."""
@@ -118,7 +118,7 @@ def placed(
             index += 1
 
 
-def write(made: Assembled, about: Mapping[str, Any], folder: Path) -> list[Group]:
+def write_cohort(made: Assembled, about: Mapping[str, Any], folder: Path) -> list[Group]:
     """Write everything but the contact sheet, and give back what that shows."""
     (folder / FOLDER).mkdir()
     used = made.used
@@ -135,7 +135,7 @@ def write(made: Assembled, about: Mapping[str, Any], folder: Path) -> list[Group
     (folder / ABOUT).write_text(json.dumps({**about, **made.counted()}, indent=1) + "\n")
     return [
         *(_group(name, used, folder) for name in (AFFECTED, CLEAN)),
-        Group(f"{LEFT_OUT}, though nearly used", len(borderline), evenly(borderline)),
+        Group(f"{LEFT_OUT}, though nearly used", len(borderline), evenly_spaced(borderline)),
     ]
 
 
@@ -144,7 +144,7 @@ def resized_pixel(row: Row, size: int) -> float:
     return float(row.pixel_mm) * float(row.matrix) / size
 
 
-def evenly(found: Sequence[Any], most: int = SHOWN) -> list[Any]:
+def evenly_spaced(found: Sequence[Any], most: int = SHOWN) -> list[Any]:
     """At most so many of them, from the first to the last."""
     places = np.linspace(0, len(found) - 1, min(most, len(found))).round().astype(int)
     return [found[place] for place in places]
@@ -165,5 +165,7 @@ def _group(name: str, used: Sequence[Row], folder: Path) -> Group:
     rows = [row for row in used if row.decision == name]
     shards = [np.load(file, mmap_mode="r") for file in sorted((folder / FOLDER).glob("hu-*.npy"))]
     each = len(shards[0]) if shards else 1
-    shown = [(row, shards[int(row.index) // each][int(row.index) % each]) for row in evenly(rows)]
+    shown = [
+        (row, shards[int(row.index) // each][int(row.index) % each]) for row in evenly_spaced(rows)
+    ]
     return Group(name, len(rows), shown)

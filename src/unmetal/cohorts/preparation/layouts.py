@@ -56,7 +56,7 @@ class Found(NamedTuple):
     """Files that are no images by their names."""
 
 
-def find(root: Path, kind: Kind, listed: Path | None = None, every: int = 1) -> Found:
+def find_images(root: Path, kind: Kind, listed: Path | None = None, every: int = 1) -> Found:
     """The images below a folder; none of them is opened but for its first bytes.
 
     listed: of DeepLesion, a file that names the slices; all of them otherwise.
@@ -76,12 +76,12 @@ def find(root: Path, kind: Kind, listed: Path | None = None, every: int = 1) -> 
         else:
             files.append(name)
     if listed is not None:
-        files, missing = _chosen(files, slices_of(listed))
+        files, missing = _chosen(files, read_slice_list(listed))
         unread += [Unread(name, "listed, but not there") for name in missing]
     return Found(tuple(files[::every]), tuple(unread), others)
 
 
-def patient_by_place(name: str, kind: Kind) -> str:
+def patient_from_path(name: str, kind: Kind) -> str:
     """The patient that folders and file name of a slice speak of."""
     path = PurePosixPath(name)
     if kind == "deeplesion" and (match := DEEPLESION.fullmatch(path.parent.name)):
@@ -91,7 +91,7 @@ def patient_by_place(name: str, kind: Kind) -> str:
     return path.parts[0] if len(path.parts) > 1 else path.name.removesuffix(suffix_of(Path(name)))
 
 
-def slices_of(listed: Path) -> list[str]:
+def read_slice_list(listed: Path) -> list[str]:
     """`SERIES/SLICE.png` for each line of a text file, or for each key slice of `DL_info.csv`."""
     try:
         text = listed.read_text(encoding="utf-8-sig")

@@ -20,7 +20,7 @@ from unmetal.cohorts.preparation.selection import Rule
 from unmetal.files.formats import suffix_of
 from unmetal.files.staging import replacing
 
-TOGETHER = 32
+FILES_PER_CHUNK = 32
 """Files of one slice that are read together: half a second of work, 4 MiB."""
 
 
@@ -64,7 +64,7 @@ class Part(NamedTuple):
     """int `[n]`: the row that each belongs to."""
 
 
-def chunks(
+def make_chunks(
     root: Path,
     files: Sequence[str],
     kind: Kind,
@@ -81,7 +81,7 @@ def chunks(
 
     for file in files:
         volume = suffix_of(Path(file)) in VOLUMES
-        if together and (volume or len(together) == TOGETHER):
+        if together and (volume or len(together) == FILES_PER_CHUNK):
             yield chunk(together)
             together = []
         if volume:

@@ -14,16 +14,16 @@ from pathlib import Path
 
 import numpy as np
 
-from unmetal.cohorts.preparation.assemble import Assembled, assemble, write
+from unmetal.cohorts.preparation.assemble import Assembled, assemble, write_cohort
 from unmetal.cohorts.preparation.manifest import Row
 from unmetal.cohorts.preparation.parts import Chunk, Part, load_rows, load_slices, save_part
 from unmetal.cohorts.preparation.pseudonyms import Key
-from unmetal.cohorts.preparation.reader import SIZE, Made, Reader
-from unmetal.cohorts.preparation.request import Request, Work, work_of
+from unmetal.cohorts.preparation.reader import SIZE, ChunkResult, Reader
+from unmetal.cohorts.preparation.request import Request, Work, find_work
 from unmetal.cohorts.preparation.selection import LEFT_OUT
 from unmetal.cohorts.prepared import is_prepared
 from unmetal.errors import InputError
-from unmetal.files.staging import alone, refuse_overlap
+from unmetal.files.staging import exclusive_lock, refuse_overlap
 from unmetal.workers import one_by_one, side_by_side
 
 
@@ -48,11 +48,11 @@ def prepare(
         raise InputError(f"--jobs {jobs}: give 1 or more")
     scratch = output.absolute().parent / f".unmetal-{output.name}"
     _check(request, output, key_file, scratch, force=force)
-    work = work_of(request)
+    work = find_work(request)
     kept = Key.load(key_file) if key_file is not None and key_file.exists() else None
     try:
         scratch.mkdir(parents=True, exist_ok=True)
-        with alone(scratch):
+        with exclusive_lock(scratch):
             key = kept or _key(scratch)
             reader = Reader(key, request.limits, scratch, request.spacing, request.by_header)
             read_parts(work.chunks, reader, jobs, progress)
@@ -67,7 +67,7 @@ def prepare(
                 raise InputError(f"{request.source}: {_nothing(made)}")
             stage = _staged(scratch)
             about = request.about() | {"files_that_are_no_images": work.others}
-            write_contact_sheet(write(made, about, stage), stage)
+            write_contact_sheet(write_cohort(made, about, stage), stage)
             if key_file is not None:
                 key.save(key_file, _names(work, key))
             _publish(stage, output, scratch)
@@ -152,20 +152,20 @@ def read_parts(
 ) -> None:
     """Make the parts that are not there yet, in `jobs` processes, or in this one where it is 0."""
     total = sum(len(chunk.files) for chunk in todo)
-    left = [chunk for chunk in todo if not is_whole(reader.path(chunk))]
+    left = [chunk for chunk in todo if not is_complete_part(reader.path(chunk))]
     done = total - sum(len(chunk.files) for chunk in left)
     if done:
         log.info("%d of %d files were read before", done, total)
-    for chunk, made in _made(left, reader, jobs):
+    for chunk, made in _read_chunks(left, reader, jobs):
         for message in made.said:
             log.warning("%s", message)
         if made.died:
-            _each_alone(chunk, reader)
+            _read_separately(chunk, reader)
         done += len(chunk.files)
         progress(done, total)
 
 
-def is_whole(path: Path) -> bool:
+def is_complete_part(path: Path) -> bool:
     """Whether a part is there and can be read."""
     try:
         load_rows(path)
@@ -174,15 +174,17 @@ def is_whole(path: Path) -> bool:
     return True
 
 
-def _made(left: list[Chunk], reader: Reader, jobs: int) -> Iterator[tuple[Chunk, Made]]:
+def _read_chunks(
+    left: list[Chunk], reader: Reader, jobs: int
+) -> Iterator[tuple[Chunk, ChunkResult]]:
     if jobs:
-        return side_by_side(left, reader, min(jobs, len(left) or 1), Made(died=True))
+        return side_by_side(left, reader, min(jobs, len(left) or 1), ChunkResult(died=True))
     return one_by_one(left, reader)
 
 
-def _each_alone(chunk: Chunk, reader: Reader) -> None:
+def _read_separately(chunk: Chunk, reader: Reader) -> None:
     """The part of a chunk in which a file ends its process: the part of each file, joined."""
-    for single, made in side_by_side([*chunk.split()], reader, 1, Made(died=True)):
+    for single, made in side_by_side([*chunk.split()], reader, 1, ChunkResult(died=True)):
         if made.died:
             (file,) = single.files
             log.warning("%s: %s", chunk.root / file, DIED)

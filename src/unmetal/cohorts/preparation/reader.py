@@ -12,7 +12,7 @@ import torch
 from torch.nn import functional
 
 from unmetal import files
-from unmetal.cohorts.preparation.layouts import patient_by_place
+from unmetal.cohorts.preparation.layouts import patient_from_path
 from unmetal.cohorts.preparation.manifest import Row
 from unmetal.cohorts.preparation.parts import Chunk, Part, save_part
 from unmetal.cohorts.preparation.pseudonyms import Key
@@ -34,7 +34,7 @@ Judged = tuple[Row, np.ndarray | None]
 
 
 @dataclass(frozen=True)
-class Made:
+class ChunkResult:
     """What became of a chunk."""
 
     said: tuple[str, ...] = ()
@@ -61,7 +61,7 @@ class Reader:
         asked = f"{self.limits} {self.spacing} {self.by_header}"
         return self.folder / f"{self.key.name('part', asked, *chunk.facts())}.npz"
 
-    def __call__(self, chunk: Chunk) -> Made:
+    def __call__(self, chunk: Chunk) -> ChunkResult:
         """Make the part; no file can make it raise."""
         judged: list[Judged] = []
         said: list[str] = []
@@ -70,7 +70,9 @@ class Reader:
                 judged += self.slices(chunk, file, pixel or self.spacing)
             except InputError as error:
                 said.append(str(error))
-                judged.append((self.unread(chunk, file, public(error, chunk.root / file)), None))
+                judged.append(
+                    (self.unread(chunk, file, anonymous_reason(error, chunk.root / file)), None)
+                )
             except Exception as error:  # a bug of ours must not end the whole archive
                 said.append(f"{chunk.root / file}: a bug of unmetal: {error!r}")
                 judged.append((self.unread(chunk, file, "cannot be read"), None))
@@ -78,7 +80,7 @@ class Reader:
         hu = np.array([hu for _, hu in kept], np.int16).reshape(-1, SIZE, SIZE)
         place = np.array([place for place, _ in kept], int)
         save_part(Part([row for row, _ in judged], hu, place), self.path(chunk))
-        return Made(tuple(said))
+        return ChunkResult(tuple(said))
 
     def unread(self, chunk: Chunk, file: str, reason: str) -> Row:
         """The line of a file that gave no slice."""
@@ -89,7 +91,7 @@ class Reader:
         """Every slice of a file; raises `InputError` where none can be read."""
         volume = files.read(chunk.root / file, spacing=spacing, log_warnings=False)
         about = self._about(volume, chunk, file)
-        if reason := unfit(volume):
+        if reason := reason_unusable(volume):
             yield replace(about, decision=LEFT_OUT, reason=reason), None
             return
         pixel, left_out = volume.square_pixel, 0
@@ -108,7 +110,7 @@ class Reader:
                 reason=reason,
             )
             keep = decision != LEFT_OUT or left_out <= BORDERLINE
-            yield row, fit(hu) if keep else None
+            yield row, resize_square(hu) if keep else None
 
     def _about(self, volume: Volume, chunk: Chunk, file: str) -> Row:
         """Whose it is: by the header, or by the place where there is none."""
@@ -126,14 +128,14 @@ class Reader:
         for keyword in ("PatientID", "StudyInstanceUID") if self.by_header else ():
             if stated := header_value(volume, keyword):
                 return keyword, stated
-        return chunk.side, patient_by_place(file, chunk.kind)
+        return chunk.side, patient_from_path(file, chunk.kind)
 
     def _image(self, volume: Volume, place: int) -> str:
         uid = header_value(volume, "SOPInstanceUID", place)
         return self.key.name("image", uid) if uid else ""
 
 
-def unfit(volume: Volume) -> str:
+def reason_unusable(volume: Volume) -> str:
     """Why nothing is to be learned from a volume; empty where something is."""
     if volume.meta.get("made_by_unmetal"):
         return "made by unmetal"
@@ -147,7 +149,7 @@ def unfit(volume: Volume) -> str:
     return "pixels are not square" if abs(row - column) > 1e-3 * column else ""
 
 
-def fit(hu: np.ndarray) -> np.ndarray:
+def resize_square(hu: np.ndarray) -> np.ndarray:
     """int16 `[SIZE SIZE]` of HU `[H W]`: air added to make it square, then resized.
 
     Bicubic with antialiasing, as MATLAB's imresize made the truth of the paper's SYN. The code for
@@ -177,7 +179,7 @@ FOREIGN = re.compile(rf"(?!{OURS})\(.*\)|'[^']*'|\"[^\"]*\"|\d{{8,}}|\d+(?:\.\d+
 """Parts of a message that may repeat what a header says."""
 
 
-def public(error: InputError, path: Path) -> str:
+def anonymous_reason(error: InputError, path: Path) -> str:
     """What is wrong with a file, without what says whose it is: our own words only, which stand
     between the path and the first colon, without what they quote."""
     message = str(error)

@@ -6,8 +6,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from unmetal.cohorts.preparation.layouts import Kind, find, pixel_sizes
-from unmetal.cohorts.preparation.parts import Chunk, chunks
+from unmetal.cohorts.preparation.layouts import Kind, find_images, pixel_sizes
+from unmetal.cohorts.preparation.parts import Chunk, make_chunks
 from unmetal.cohorts.preparation.reader import SIZE
 from unmetal.cohorts.preparation.selection import (
     Limits,
@@ -101,12 +101,12 @@ class Work:
     """Files that are no images by their names."""
 
 
-def work_of(request: Request) -> Work:
+def find_work(request: Request) -> Work:
     """Find everything; raises `InputError` where nothing is."""
-    found = find(request.source, request.kind, request.listed, request.stride)
+    found = find_images(request.source, request.kind, request.listed, request.stride)
     pixels = pixel_sizes(request.source) if request.kind == "deeplesion" else {}
     rule = RULES[request.kind]
-    todo = [*chunks(request.source, found.files, request.kind, rule, pixels)]
+    todo = [*make_chunks(request.source, found.files, request.kind, rule, pixels)]
     unread = [("source", one.file, one.reason) for one in found.unread]
     others = found.others
     if not found.files:
@@ -115,8 +115,8 @@ def work_of(request: Request) -> Work:
             f"({len(unread)} broken, {others} other files): give another folder, or --kind"
         )
     if request.clean is not None:
-        more = find(request.clean, "folder")
-        todo += chunks(request.clean, more.files, "folder", only_clean, {}, "clean")
+        more = find_images(request.clean, "folder")
+        todo += make_chunks(request.clean, more.files, "folder", only_clean, {}, "clean")
         unread += [("clean", one.file, one.reason) for one in more.unread]
         others += more.others
     return Work(tuple(todo), tuple(unread), others)

@@ -2,6 +2,6 @@
 
 from unmetal.files.dicom.reading import read
 from unmetal.files.dicom.segmentation import check_mask, write_mask
-from unmetal.files.dicom.writing import blank, write
+from unmetal.files.dicom.writing import write, zero_difference
 
-__all__ = ["blank", "check_mask", "read", "write", "write_mask"]
+__all__ = ["check_mask", "read", "write", "write_mask", "zero_difference"]

@@ -22,7 +22,7 @@ from pydicom.uid import (
 )
 
 from unmetal.files.derivation import Derivation
-from unmetal.files.dicom.provenance import derived_uid, sign
+from unmetal.files.dicom.provenance import add_provenance, derived_uid
 
 SUFFIXES = {"MAR_DIFFERENCE": " difference", "MAR_METAL": " metal", "SIMULATED": " SIMULATED"}
 """What stands behind the method in SeriesDescription, by value 4 of ImageType."""
@@ -64,7 +64,7 @@ LOSSY = {
 LossyImageCompressionMethod (PS3.3 C.7.6.1.1.5.1)."""
 
 
-def derived(source: Dataset, derivation: Derivation, instance: str) -> Dataset:
+def derived_header(source: Dataset, derivation: Derivation, instance: str) -> Dataset:
     """A new header without pixels and file meta; `source` is not touched.
 
     instance: the source's SOPInstanceUID, or what else tells it from all others of its series.
@@ -77,11 +77,11 @@ def derived(source: Dataset, derivation: Derivation, instance: str) -> Dataset:
     _drop(image, derivation)
     _identify(image, source, derivation, instance)
     _describe(image, source, derivation)
-    sign(image, source, derivation)
+    add_provenance(image, source, derivation)
     return image
 
 
-def title(text: str, derivation: Derivation) -> str:
+def series_description(text: str, derivation: Derivation) -> str:
     """SeriesDescription: the source's as far as 64 characters let it, what made this one, and
     the warnings that fit, `!size,flips,+1`."""
     suffix = f" [unmetal {derivation.method[:24]}{SUFFIXES.get(derivation.kind, '')} - research]"
@@ -126,7 +126,7 @@ def _drop_group(image: Dataset, group: int) -> None:
         del image[tag]
 
 
-def instances(sources: Sequence[Dataset]) -> list[str]:
+def instance_keys(sources: Sequence[Dataset]) -> list[str]:
     """What tells each image of a series from the others: its UID; where it has none, or shares it
     against the rules, its place too."""
     uids = [str(source.get("SOPInstanceUID", "")) for source in sources]
@@ -148,7 +148,9 @@ def _identify(image: Dataset, source: Dataset, derivation: Derivation, instance:
 def _describe(image: Dataset, source: Dataset, derivation: Derivation) -> None:
     kept = list(source.get("ImageType") or ())[2:3] or ["AXIAL"]
     image.ImageType = ["DERIVED", "SECONDARY", *kept, derivation.kind]
-    image.SeriesDescription = title(str(source.get("SeriesDescription") or ""), derivation)
+    image.SeriesDescription = series_description(
+        str(source.get("SeriesDescription") or ""), derivation
+    )
     syntax = source.file_meta.get("TransferSyntaxUID")
     if syntax in LOSSY and not source.get("LossyImageCompression"):
         image.LossyImageCompression = "01"

@@ -23,12 +23,12 @@ from unmetal.files.formats import is_dicom
 Layout = Literal["folder", "zip", "file"]
 
 
-LARGEST = 2**29
+MAX_UNPACKED = 2**29
 """Bytes of the largest member of an archive, and of all that may unpack at any ratio. A slice of
 4096 x 4096 pixels has 32 MiB."""
 
 
-RATIO = 200
+MAX_RATIO = 200
 """Bytes that one byte of an archive may become: CT compresses to a third, pure air 1,000 times."""
 
 
@@ -114,7 +114,9 @@ def _refuse_bomb(members: list[zipfile.ZipInfo], path: Path) -> None:
     a member than its size in the directory, which is what counts here."""
     sizes = [info.file_size for info in members]
     packed, total = path.stat().st_size, sum(sizes)
-    if max(sizes, default=0) > LARGEST or (total > LARGEST and total > RATIO * packed):
+    if max(sizes, default=0) > MAX_UNPACKED or (
+        total > MAX_UNPACKED and total > MAX_RATIO * packed
+    ):
         raise InputError(
             f"{path}: {packed / 2**20:.3g} MiB unpack to {total / 2**20:.3g} MiB, which no CT "
             "series does: unpack it yourself if you trust it"
@@ -137,10 +139,11 @@ def _required(found: list[Entry], path: Path) -> list[Entry]:
 CHUNK = 2**16
 
 
-def require_modest(file: IO[bytes], where: str) -> None:
-    """Raise InputError for a deflated file that unpacks to more than `LARGEST`; back at the start.
+def refuse_inflation_bomb(file: IO[bytes], where: str) -> None:
+    """Raise InputError for a deflated file that unpacks to more than `MAX_UNPACKED`.
 
-    Deflated files are rare, and pydicom unpacks them whole (PS3.5 section A.5).
+    Deflated files (PS3.5 section A.5) are rare, and pydicom unpacks them whole. `file` is at its
+    start before and after.
     """
     head = file.read(4096)
     file.seek(0)
@@ -154,6 +157,8 @@ def require_modest(file: IO[bytes], where: str) -> None:
     while (chunk := rest or file.read(CHUNK)) and not inflate.eof:
         total += len(inflate.decompress(chunk, 16 * CHUNK))
         rest = inflate.unconsumed_tail
-        if total > LARGEST:
-            raise InputError(f"{where}: unpacks to more than {LARGEST >> 20} MiB: not a CT image")
+        if total > MAX_UNPACKED:
+            raise InputError(
+                f"{where}: unpacks to more than {MAX_UNPACKED >> 20} MiB: not a CT image"
+            )
     file.seek(0)

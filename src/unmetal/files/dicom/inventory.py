@@ -19,10 +19,10 @@ from pydicom.dataset import Dataset
 
 from unmetal.errors import short_error
 from unmetal.files.derivation import Derivation
-from unmetal.files.dicom.entries import Entry, require_modest
-from unmetal.files.dicom.provenance import derived_uid, is_own
+from unmetal.files.dicom.entries import Entry, refuse_inflation_bomb
+from unmetal.files.dicom.provenance import derived_uid, made_by_unmetal
 from unmetal.files.dicom.reading import tolerant
-from unmetal.files.dicom.stack import Header, sort, unfit
+from unmetal.files.dicom.stack import Header, reason_unfit, stack_key
 from unmetal.files.formats import is_dicom
 
 OWN = "made by unmetal"
@@ -100,7 +100,7 @@ class _Slice(NamedTuple):
     key: tuple[str, ...]
 
 
-def scan(folder: Path, progress: Callable[[int], None] = lambda files: None) -> Contents:
+def find_series(folder: Path, progress: Callable[[int], None] = lambda files: None) -> Contents:
     """Read every header below a folder; `progress` is called with the files seen so far.
 
     Never raises for a file: what cannot be read is set aside with its reason.
@@ -112,7 +112,7 @@ def scan(folder: Path, progress: Callable[[int], None] = lambda files: None) -> 
         progress(count)
         if not path.is_file():
             continue
-        found = _look(path, path.relative_to(folder).as_posix())
+        found = _classify(path, path.relative_to(folder).as_posix())
         if found is None:
             others += 1
         elif isinstance(found, Aside):
@@ -127,17 +127,17 @@ def scan(folder: Path, progress: Callable[[int], None] = lambda files: None) -> 
     return Contents(tuple(sorted(series, key=lambda one: one.name)), tuple(sorted(aside)), others)
 
 
-def _look(path: Path, name: str) -> _Slice | Aside | None:
+def _classify(path: Path, name: str) -> _Slice | Aside | None:
     """A CT image, an object set aside, or None for what is no DICOM file."""
     try:
         with path.open("rb") as file, tolerant():
             if not is_dicom(file):
                 return None
             file.seek(0)
-            require_modest(file, name)
+            refuse_inflation_bomb(file, name)
             dataset = dcmread(file, stop_before_pixels=True, specific_tags=[*TAGS])
             list(dataset)  # decodes every value: one that cannot be is noticed here
-            if reason := unfit(dataset):
+            if reason := reason_unfit(dataset):
                 if "Modality" not in dataset and not reason[:1].isalpha():
                     # A UID that nobody knows, or what is left of one.
                     return Aside(name, "damaged: states neither kind nor modality", broken=True)
@@ -155,7 +155,7 @@ def _key(header: Header) -> tuple[str, ...]:
     kernel = data.get("ConvolutionKernel") or ""
     kernel = kernel if isinstance(kernel, str) else " ".join(map(str, kernel))
     uids = (str(data.get(f"{what}InstanceUID", "")) for what in ("Study", "Series"))
-    return (*uids, *sort(header), kernel, OWN if is_own(data) else "")
+    return (*uids, *stack_key(header), kernel, OWN if made_by_unmetal(data) else "")
 
 
 def _without_copies(slices: list[_Slice], folder: Path) -> tuple[list[_Slice], list[Aside]]:
@@ -209,7 +209,7 @@ def _short(*texts: str) -> str:
     return hashlib.sha256("\n".join(texts).encode()).hexdigest()[:8]
 
 
-def holds(output: Path, series: CTSeries, derivation: Derivation) -> bool:
+def is_output_of(output: Path, series: CTSeries, derivation: Derivation) -> bool:
     """Whether a folder is what `derivation` makes of a series, all of it: outputs appear whole or
     not at all, so the number of files and one of their headers tell."""
     files = sorted(_files(output))

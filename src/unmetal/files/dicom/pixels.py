@@ -81,7 +81,7 @@ def _require_end(dataset: Dataset, where: str) -> None:
         raise InputError(f"{where}: pixels cannot be decoded: the JPEG has no end")
 
 
-def rescale(dataset: Dataset, where: str) -> tuple[float, float]:
+def slope_intercept(dataset: Dataset, where: str) -> tuple[float, float]:
     """Slope and intercept in HU; per image, for some scanners vary them within a series.
 
     Raises:
@@ -102,7 +102,7 @@ def rescale(dataset: Dataset, where: str) -> tuple[float, float]:
     return slope, intercept
 
 
-def limits(dataset: Dataset) -> tuple[int, int]:
+def stored_limits(dataset: Dataset) -> tuple[int, int]:
     """Lowest and highest number that BitsStored and PixelRepresentation can hold."""
     bits = int(dataset.get("BitsStored") or dataset.BitsAllocated)
     if dataset.get("PixelRepresentation", 0):
@@ -110,7 +110,7 @@ def limits(dataset: Dataset) -> tuple[int, int]:
     return 0, (1 << bits) - 1
 
 
-def padding(dataset: Dataset, stored: np.ndarray) -> np.ndarray:
+def padding_mask(dataset: Dataset, stored: np.ndarray) -> np.ndarray:
     """bool `[H W]`: pixels that hold PixelPaddingValue, or lie between it and its range limit."""
     ends = [dataset.get("PixelPaddingValue"), dataset.get("PixelPaddingRangeLimit")]
     numbers = [_as_stored(end, stored.dtype) for end in ends if isinstance(end, int)]
@@ -127,7 +127,7 @@ def _as_stored(value: int, dtype: np.dtype) -> int:
 SYNTAXES = {"rle": RLELossless, "jpegls": JPEGLSLossless, "j2k": JPEG2000Lossless}
 
 
-def file_of(image: Dataset, stored: np.ndarray, how: Compression | None) -> bytes:
+def encode_file(image: Dataset, stored: np.ndarray, how: Compression | None) -> bytes:
     """A DICOM file with `stored`, integers `[H W]`, for pixels.
 
     Raises `ValueError` where an encoder would not give the same numbers back.

@@ -34,7 +34,7 @@ REDUCED = {value: said for value, said in MEANINGS.items() if value.startswith("
 """Those of results, which are not to be reduced again."""
 
 
-def code(value: str, scheme: str, meaning: str) -> Dataset:
+def coded_item(value: str, scheme: str, meaning: str) -> Dataset:
     """An item of a code sequence."""
     item = Dataset()
     item.CodeValue = value
@@ -73,38 +73,38 @@ def derived_uid(source: str, derivation: Derivation) -> UID:
     return generate_uid(entropy_srcs=[json.dumps([source, *derivation.entropy])])
 
 
-def sign(image: Dataset, source: Dataset, derivation: Derivation) -> None:
+def add_provenance(image: Dataset, source: Dataset, derivation: Derivation) -> None:
     """Write into `image` from what it was made, how, and by which software."""
     said = f"{derivation.description} {derivation.outcome}".strip()
     image.DerivationDescription = said[:1024]
     meaning = MEANINGS.get(derivation.kind, derivation.kind)
-    image.DerivationCodeSequence = Sequence([code(derivation.kind, SCHEME, meaning)])
+    image.DerivationCodeSequence = Sequence([coded_item(derivation.kind, SCHEME, meaning)])
     if source.get("SOPInstanceUID"):
-        image.SourceImageSequence = Sequence([reference(source)])
+        image.SourceImageSequence = Sequence([source_reference(source)])
     made_by = list(source.get("ContributingEquipmentSequence") or ())
     if derivation.equipment == "replace":
-        made_by.append(scanner(source))
+        made_by.append(acquisition_equipment(source))
         _replace_equipment(image, derivation)
-    image.ContributingEquipmentSequence = Sequence([*made_by, equipment(derivation)])
+    image.ContributingEquipmentSequence = Sequence([*made_by, processing_equipment(derivation)])
     known = list(source.get("CodingSchemeIdentificationSequence") or ())
     others = [item for item in known if item.get("CodingSchemeDesignator") != SCHEME]
-    image.CodingSchemeIdentificationSequence = Sequence([*others, scheme()])
+    image.CodingSchemeIdentificationSequence = Sequence([*others, coding_scheme()])
 
 
-def reference(source: Dataset) -> Dataset:
+def source_reference(source: Dataset) -> Dataset:
     """The source image, and what it was used for (PS3.16 CID 7202)."""
     item = Dataset()
     item.ReferencedSOPClassUID = source.get("SOPClassUID", CTImageStorage)
     item.ReferencedSOPInstanceUID = source.get("SOPInstanceUID", "")
-    item.PurposeOfReferenceCodeSequence = Sequence([code(*SOURCE_IMAGE)])
+    item.PurposeOfReferenceCodeSequence = Sequence([coded_item(*SOURCE_IMAGE)])
     item.SpatialLocationsPreserved = "YES"
     return item
 
 
-def equipment(derivation: Derivation) -> Dataset:
+def processing_equipment(derivation: Derivation) -> Dataset:
     """This software as contributing equipment. No date: a second run makes the same object."""
     item = Dataset()
-    item.PurposeOfReferenceCodeSequence = Sequence([code(*PROCESSING)])
+    item.PurposeOfReferenceCodeSequence = Sequence([coded_item(*PROCESSING)])
     item.Manufacturer = MAKER
     item.ManufacturerModelName = model_name(derivation)
     item.SoftwareVersions = software()
@@ -123,10 +123,10 @@ def device_uid(derivation: Derivation) -> UID:
     return generate_uid(entropy_srcs=[derivation.weights or f"{software()} {derivation.method}"])
 
 
-def scanner(source: Dataset) -> Dataset:
+def acquisition_equipment(source: Dataset) -> Dataset:
     """The source's scanner as contributing equipment."""
     item = Dataset()
-    item.PurposeOfReferenceCodeSequence = Sequence([code(*ACQUISITION)])
+    item.PurposeOfReferenceCodeSequence = Sequence([coded_item(*ACQUISITION)])
     item.Manufacturer = "unknown"  # of type 1: it may not be empty here
     for keyword in SCANNER:
         if source.get(keyword):
@@ -134,7 +134,7 @@ def scanner(source: Dataset) -> Dataset:
     return item
 
 
-def scheme() -> Dataset:
+def coding_scheme() -> Dataset:
     """What the designator of our own codes stands for."""
     item = Dataset()
     item.CodingSchemeDesignator = SCHEME
@@ -143,7 +143,7 @@ def scheme() -> Dataset:
     return item
 
 
-def is_own(image: Dataset) -> bool:
+def made_by_unmetal(image: Dataset) -> bool:
     """Whether an image came of a reduction by unmetal; what it simulated may be reduced."""
     codes = image.get("DerivationCodeSequence") or ()
     made_by = image.get("ContributingEquipmentSequence") or ()

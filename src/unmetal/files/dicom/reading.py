@@ -15,13 +15,13 @@ from pydicom.dataset import Dataset
 
 from unmetal.errors import InputError, short_error
 from unmetal.files.dicom import pixels
-from unmetal.files.dicom.entries import Entry, Layout, entries, require_modest
-from unmetal.files.dicom.provenance import is_own
-from unmetal.files.dicom.stack import Header, Stack, one_series, stack
+from unmetal.files.dicom.entries import Entry, Layout, entries, refuse_inflation_bomb
+from unmetal.files.dicom.provenance import made_by_unmetal
+from unmetal.files.dicom.stack import Header, Stack, select_series, stack
 from unmetal.files.hounsfield import pixel_size, read_back, to_hu
 from unmetal.scan import Volume
 
-NAMES = {
+META_KEYWORDS = {
     "modality": "Modality",
     "manufacturer": "Manufacturer",
     "model": "ManufacturerModelName",
@@ -62,7 +62,7 @@ class Slice:
 
     def scale(self) -> tuple[tuple[int, int], float, float]:
         """Lowest and highest number that the header allows, slope and intercept in HU."""
-        return pixels.limits(self.header), self.slope, self.intercept
+        return pixels.stored_limits(self.header), self.slope, self.intercept
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,18 +84,18 @@ class Series:
 def read(path: Path, spacing: float | None, only: Iterable[str] | None = None) -> Volume:
     """The one CT series in a folder (with its sub-folders), zip or file.
 
-    only: of a folder, no other files than these, relative to it; they are renamed by `numbered`.
+    only: of a folder, no other files than these, relative to it; they are renamed by `renumbered`.
 
     Raises:
-        InputError: see `entries`, `one_series`, `stack`, `pixels`.
+        InputError: see `entries`, `select_series`, `stack`, `pixels`.
     """
     with tolerant(), entries(path, only) as (layout, found):
         headers = [Header(entry, _dataset(entry, pixels=False)) for entry in found]
         try:
-            images, aside = one_series(headers, path)
+            images, aside = select_series(headers, path)
             stacked = stack(images, path)
             ordered = [header.entry for header in stacked.headers]
-            slices = tuple(map(_slice, ordered if only is None else numbered(ordered)))
+            slices = tuple(map(_slice, ordered if only is None else renumbered(ordered)))
             return _volume(Series(slices, layout), stacked, aside, spacing)
         except (ValueError, TypeError, AttributeError, NotImplementedError) as error:
             # pydicom turns text into numbers only when they are asked for, wherever that is; what
@@ -105,7 +105,7 @@ def read(path: Path, spacing: float | None, only: Iterable[str] | None = None) -
             ) from error
 
 
-def numbered(found: list[Entry]) -> list[Entry]:
+def renumbered(found: list[Entry]) -> list[Entry]:
     """The same files under their place in the series, `0001.dcm`: in an archive the names of
     files and folders say whose they are."""
     return [replace(entry, name=f"{place:04d}.dcm") for place, entry in enumerate(found, 1)]
@@ -122,7 +122,7 @@ def tolerant() -> Iterator[None]:
 def _dataset(entry: Entry, *, pixels: bool) -> Dataset:
     try:
         with entry.open() as file:
-            require_modest(file, entry.where)
+            refuse_inflation_bomb(file, entry.where)
             return dcmread(file, stop_before_pixels=not pixels)
     except InputError:
         raise
@@ -135,7 +135,7 @@ def _dataset(entry: Entry, *, pixels: bool) -> Dataset:
 def _slice(entry: Entry) -> Slice:
     dataset = _dataset(entry, pixels=True)
     stored = pixels.decode(dataset, entry.where)
-    slope, intercept = pixels.rescale(dataset, entry.where)
+    slope, intercept = pixels.slope_intercept(dataset, entry.where)
     for keyword in ("PixelData", "FloatPixelData", "DoubleFloatPixelData"):
         if keyword in dataset:
             delattr(dataset, keyword)
@@ -151,7 +151,7 @@ def _volume(series: Series, stacked: Stack, aside: list[str], spacing: float | N
         hu=np.stack([to_hu(s.stored, s.slope, s.intercept) for s in series.slices]),
         spacing=(distance, row, column),
         spacing_known=not assumed,
-        padding=np.stack([pixels.padding(s.header, s.stored) for s in series.slices]),
+        padding=np.stack([pixels.padding_mask(s.header, s.stored) for s in series.slices]),
         source=series,
         meta=_meta(series, stacked) | {"warnings": [*aside, *stacked.warnings, *assumed]},
     )
@@ -177,14 +177,14 @@ def _thickness(header: Dataset) -> float:
 def _meta(series: Series, stacked: Stack) -> dict[str, Any]:
     first = series.slices[0]
     syntax = first.header.file_meta.TransferSyntaxUID
-    known = {name: first.header.get(keyword) for name, keyword in NAMES.items()}
+    known = {name: first.header.get(keyword) for name, keyword in META_KEYWORDS.items()}
     return {name: _plain(value) for name, value in known.items() if value not in (None, "")} | {
         "format": f"DICOM {series.layout}",
         "stored_as": f"{first.header.get('BitsStored')} bits, {syntax.name}",
         "tilt": stacked.tilt,
         "axial": stacked.axial,
         "image_type": tuple(map(str, first.header.get("ImageType") or ())),
-        "made_by_unmetal": any(is_own(s.header) for s in series.slices),
+        "made_by_unmetal": any(made_by_unmetal(s.header) for s in series.slices),
     }
 
 

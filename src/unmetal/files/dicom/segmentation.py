@@ -15,7 +15,7 @@ from pydicom.sr.codedict import codes
 from unmetal.errors import InputError, install_extra, short_error
 from unmetal.files.derivation import Derivation
 from unmetal.files.dicom import provenance
-from unmetal.files.dicom.derived_header import series_number, title
+from unmetal.files.dicom.derived_header import series_description, series_number
 from unmetal.files.dicom.reading import tolerant
 from unmetal.files.dicom.writing import series_of
 from unmetal.scan import Volume
@@ -33,7 +33,7 @@ TYPE_2 = (
     "StudyTime",
 )
 
-LONG_AGO = "19000101"
+FALLBACK_DATE = "19000101"
 """Date of content where the source has none: one that depends on the day would make the same
 object differ from run to run."""
 
@@ -48,17 +48,17 @@ def write_mask(volume: Volume, mask: np.ndarray, path: Path, derivation: Derivat
     slices = series_of(volume, path).slices
     try:
         with tolerant():
-            headers = [_what_counts(one.header) for one in slices]
+            headers = [_with_type_2(one.header) for one in slices]
             image = _segmentation(headers, mask, derivation)
-            _same_every_time(image, headers[0], derivation)
-            _forget(image, slices[0].header)
+            _make_deterministic(image, headers[0], derivation)
+            _drop_added(image, slices[0].header)
             image.save_as(path, enforce_file_format=True)
     except Exception as error:
         reason = f"{type(error).__name__}: {short_error(error)}"
         raise InputError(f"{volume.path}: no segmentation can be made of it ({reason})") from error
 
 
-def _what_counts(source: Dataset) -> Dataset:
+def _with_type_2(source: Dataset) -> Dataset:
     """A copy with what highdicom asks of every image, empty where it is unknown (type 2)."""
     header = deepcopy(source)
     for keyword in TYPE_2:
@@ -69,7 +69,7 @@ def _what_counts(source: Dataset) -> Dataset:
     return header
 
 
-def _forget(image: Dataset, source: Dataset) -> None:
+def _drop_added(image: Dataset, source: Dataset) -> None:
     """Take out again what was filled in empty, so that all of a patient's objects say the same."""
     for keyword in TYPE_2:
         if keyword not in source and keyword in image:
@@ -112,7 +112,9 @@ def _segmentation(headers: list[Dataset], mask: np.ndarray, derivation: Derivati
             device_serial_number=derivation.weights[:16] or "0",
             content_label="METAL",
             content_description="Metal, found by a threshold. RESEARCH USE ONLY",
-            series_description=title(str(first.get("SeriesDescription") or ""), derivation),
+            series_description=series_description(
+                str(first.get("SeriesDescription") or ""), derivation
+            ),
         )
 
 
@@ -137,18 +139,18 @@ def _uid(source: Dataset, keyword: str, derivation: Derivation) -> str:
     return provenance.derived_uid(str(source.get(keyword, "")), derivation)
 
 
-def _same_every_time(image: Dataset, source: Dataset, derivation: Derivation) -> None:
+def _make_deterministic(image: Dataset, source: Dataset, derivation: Derivation) -> None:
     """Replace what highdicom draws at random or takes from the clock."""
     for keyword in ("InstanceCreationDate", "InstanceCreationTime", "SeriesDate", "SeriesTime"):
         if keyword in image:
             delattr(image, keyword)
-    image.ContentDate = source.get("ContentDate") or source.get("StudyDate") or LONG_AGO
+    image.ContentDate = source.get("ContentDate") or source.get("StudyDate") or FALLBACK_DATE
     image.ContentTime = source.get("ContentTime") or source.get("StudyTime") or "000000"
     made_by = list(image.get("ContributingEquipmentSequence") or ())
     for item in made_by:
         if "ContributionDateTime" in item:
             del item.ContributionDateTime
-    image.ContributingEquipmentSequence = [*made_by, provenance.equipment(derivation)]
+    image.ContributingEquipmentSequence = [*made_by, provenance.processing_equipment(derivation)]
     dimensions = provenance.derived_uid(f"dimensions {image.SOPInstanceUID}", derivation)
     for item in (*image.DimensionOrganizationSequence, *image.DimensionIndexSequence):
         item.DimensionOrganizationUID = dimensions

@@ -54,14 +54,14 @@ class Stack:
     """Whether the slices lie across the patient, as far as the header says how they lie."""
 
 
-def one_series(headers: list[Header], path: Path) -> tuple[list[Header], list[str]]:
+def select_series(headers: list[Header], path: Path) -> tuple[list[Header], list[str]]:
     """The CT images among the files, and a warning about those left aside.
 
     Raises:
         InputError: none, more than one series, or images of different size, pixel size or
             orientation.
     """
-    reasons = [unfit(header.dataset) for header in headers]
+    reasons = [reason_unfit(header.dataset) for header in headers]
     images = [h for h, reason in zip(headers, reasons, strict=True) if not reason]
     aside = _counted(reason for reason in reasons if reason)
     if not images:
@@ -102,7 +102,7 @@ def stack(images: list[Header], path: Path) -> Stack:
     return Stack(ordered, float(np.median(gaps)), tilt, warnings, axial)
 
 
-def unfit(dataset: Dataset) -> str:
+def reason_unfit(dataset: Dataset) -> str:
     """Why an object is not a slice of a CT series; empty where it is one."""
     kind = UID(dataset.get("SOPClassUID") or dataset.file_meta.get("MediaStorageSOPClassUID", ""))
     modality = dataset.get("Modality", "CT")
@@ -116,7 +116,7 @@ def unfit(dataset: Dataset) -> str:
     return f"{modality}, {kind.name}" if "Modality" in dataset else str(kind.name)
 
 
-def sort(header: Header) -> tuple[str, str, str]:
+def stack_key(header: Header) -> tuple[str, str, str]:
     """What is the same for all slices that can be stacked: matrix, pixel size, orientation."""
     return _matrix(header), str(_pixels(header)), str(_orientation(header))
 

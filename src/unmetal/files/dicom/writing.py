@@ -16,9 +16,9 @@ from pydicom.dataset import Dataset
 
 from unmetal.errors import InputError, short_error
 from unmetal.files.derivation import Derivation
-from unmetal.files.dicom.derived_header import derived, instances
+from unmetal.files.dicom.derived_header import derived_header, instance_keys
 from unmetal.files.dicom.entries import Layout
-from unmetal.files.dicom.pixels import file_of
+from unmetal.files.dicom.pixels import encode_file
 from unmetal.files.dicom.reading import Series, Slice, tolerant
 from unmetal.files.formats import suffix_of
 from unmetal.files.hounsfield import to_stored
@@ -95,7 +95,7 @@ def _layout(path: Path, series: Series) -> Layout:
 
 def _instances(series: Series) -> list[str]:
     try:
-        return instances([source.header for source in series.slices])
+        return instance_keys([source.header for source in series.slices])
     except Exception as error:
         raise InputError(f"its headers cannot be copied: {short_error(error)}") from error
 
@@ -106,7 +106,9 @@ def _file(
     """One image: HU `[H W]` float32 in the source's numbers, and how many were clipped."""
     stored, clipped = to_stored(hu, source.stored, *source.scale())
     try:
-        content = file_of(derived(source.header, derivation, instance), stored, derivation.compress)
+        content = encode_file(
+            derived_header(source.header, derivation, instance), stored, derivation.compress
+        )
     except Exception as error:
         raise InputError(
             f"{source.name}: its header cannot be copied: {short_error(error)}"
@@ -128,7 +130,7 @@ STALE = (
 """Said about values in HU, not about differences of them."""
 
 
-def blank(series: Series) -> Series:
+def zero_difference(series: Series) -> Series:
     """The difference in which nothing was changed: signed, without an intercept, with the
     source's slope, so that source + difference is the result in stored numbers.
 

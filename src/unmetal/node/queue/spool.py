@@ -27,7 +27,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from unmetal.errors import InputError
-from unmetal.files.staging import alone
+from unmetal.files.staging import exclusive_lock
 from unmetal.node.queue import durable
 from unmetal.node.queue.job import TIME_FORMAT, Job, JobState
 
@@ -51,7 +51,7 @@ class Spool:
         try:
             for name in (*STAGES, "arriving", "trash", "done"):
                 durable.mkdir(folder / name)
-            self._held.enter_context(alone(folder))
+            self._held.enter_context(exclusive_lock(folder))
             self.recover()
         except BaseException as error:
             self.close()

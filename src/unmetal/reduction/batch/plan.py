@@ -14,8 +14,8 @@ from pathlib import Path, PurePosixPath
 
 from unmetal.errors import InputError
 from unmetal.files.derivation import Derivation
-from unmetal.files.dicom.inventory import OWN, Aside, Contents, CTSeries, holds
-from unmetal.files.staging import alone, refuse_overlap
+from unmetal.files.dicom.inventory import OWN, Aside, Contents, CTSeries, is_output_of
+from unmetal.files.staging import exclusive_lock, refuse_overlap
 from unmetal.reduction.batch.summary import SUMMARY, SummaryRow, read_summary, write_summary
 
 log = logging.getLogger("unmetal")
@@ -101,7 +101,7 @@ def make_plan(
         item = Item(series, source, output / series.name, earlier=earlier.get(series.name, {}))
         if series.own:
             continue
-        if holds(item.output, series, derivation):
+        if is_output_of(item.output, series, derivation):
             there = set(str(item.earlier.get("made", "")).split()) | {"result"}
             again = force or not set(made.split()) <= there
             item = replace(item, status=TO_DO if again else BEFORE, again=again)
@@ -142,7 +142,7 @@ def run_plan(plan: Plan, run: Run) -> Plan:
     Raises `InputError` where another run works on the same output, for a failed series nothing.
     """
     plan.output.mkdir(parents=True, exist_ok=True)
-    with alone(plan.output):
+    with exclusive_lock(plan.output):
         _sweep(plan.output)
         write_summary(_rows(plan), plan.output)
         to_do = plan.to_do

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from unmetal.device import choose_device
 from unmetal.errors import InputError
-from unmetal.files.dicom.inventory import scan
+from unmetal.files.dicom.inventory import find_series
 from unmetal.reduction.batch.index import write_index
 from unmetal.reduction.batch.plan import (
     Item,
@@ -48,7 +48,7 @@ class Job:
             if always and source.exists():
                 raise InputError(f"{source}: a file, of which there is no plan: see `unmetal info`")
             return None
-        contents = scan(source)
+        contents = find_series(source)
         if len(contents.series) < 2:
             items = tuple(Item(one, source, output) for one in contents.series)
             return Plan(source, output, items, contents.aside, contents.others) if always else None

@@ -14,7 +14,7 @@ from jinja2 import Environment, StrictUndefined, Template
 from markupsafe import Markup
 
 from unmetal.errors import InputError, short_error
-from unmetal.files.staging import refuse_to_lose, staged
+from unmetal.files.staging import refuse_overwrite, staged
 from unmetal.metrics.strata import BANDS, TISSUES
 from unmetal.reduction.reduce_volume import Reduced
 from unmetal.reduction.report import panels
@@ -44,7 +44,7 @@ def check_report(folder: Path, source: Path, output: Path, *, force: bool) -> No
     if folder.exists() and not folder.is_dir():
         raise InputError(f"{folder}: is a file; a report needs a folder")
     for name in (PAGE, NUMBERS):
-        refuse_to_lose(folder / name, folder=False, source=source, force=force)
+        refuse_overwrite(folder / name, folder=False, source=source, force=force)
 
 
 def require_apart(folder: Path, source: Path, output: Path) -> None:
