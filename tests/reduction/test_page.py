@@ -21,7 +21,7 @@ from unmetal.reduction.reduce_volume import Reduced, find_bodies
 from unmetal.reduction.report.changes import changes
 from unmetal.reduction.report.numbers import NOTICE, RunInfo, report_data
 from unmetal.reduction.report.page import NUMBERS, PAGE, render, require_apart, write_report
-from unmetal.reduction.report.panels import difference, gray, outline, simplified
+from unmetal.reduction.report.panels import difference, gray, outline
 from unmetal.reduction.report.shown_slices import MOST, choose_slices
 
 SIDE = 96
@@ -247,23 +247,11 @@ def test_metal_is_outlined_where_it_is():
     path = outline(mask, PanelStyle(Box(10, 70, 20, 100), (2.0, 0.5)))
     points = np.array([part.split() for part in path.strip("MZ").split("L")], float)
     assert path.count("M") == path.count("Z") == 1
+    assert len(points) == 9, "the corners of a pixel are cut, and the first point comes again"
     assert points[:, 0].min() == pytest.approx((40 - 20) * 0.5, abs=0.3)
     assert points[:, 0].max() == pytest.approx((60 - 20) * 0.5, abs=0.3)
     assert points[:, 1].min() == pytest.approx((20 - 10) * 2, abs=1.1)
     assert points[:, 1].max() == pytest.approx((30 - 10) * 2, abs=1.1)
-
-
-def test_a_simplified_line_stays_within_its_tolerance():
-    angle = np.linspace(0, 2 * np.pi, 400)
-    circle = 50 * np.stack([np.cos(angle), np.sin(angle)], 1)
-    line = simplified(circle, 0.5)
-    assert len(line) < 40
-    assert np.array_equal(line[[0, -1]], circle[[0, -1]])
-    # The middle of a chord is where it is farthest from the circle.
-    middles = np.hypot(*((line[1:] + line[:-1]) / 2).T)
-    assert (50 - middles).max() <= 0.5
-    square = np.array([[0, 0], [1, 0], [2, 0], [2, 2], [1, 2], [0, 2], [0, 0]], float)
-    assert len(simplified(square, 0.1)) == 5
 
 
 def test_of_many_slices_those_that_matter_are_shown_large(reduced):

@@ -235,24 +235,29 @@ def _by_training(
     volume: Volume, hu: np.ndarray, metal: np.ndarray, bodies: np.ndarray
 ) -> Iterator[QualityFlag]:
     """Compare a series with `TRAINED`; arguments as in `check_input`."""
-    meta, pixel, count = volume.meta, volume.spacing[2], len(volume.hu)
-    yield from TRAINED["kvp"].check("kvp", _number(meta.get("kvp")))
-    yield from TRAINED["kernel"].check("kernel", _median_texture(hu, metal, bodies, pixel))
+    meta, pixel = volume.meta, volume.spacing[2]
+    found: dict[str, float | None] = {
+        "kvp": _number(meta.get("kvp")),
+        "kernel": _median_texture(hu, metal, bodies, pixel),
+    }
     affected = metal.any((1, 2))
     metal, bodies = metal[affected], bodies[affected]
     # Where no pixel size is stated, a length would be a guess.
     if volume.spacing_known:
-        apart = volume.spacing[0] if count > 1 else None
+        apart = volume.spacing[0] if len(hu) > 1 else None
         thick = _number(meta.get("slice_thickness"))
         sides = np.array([longer_side(body, pixel) for body in bodies])
-        yield from TRAINED["spacing"].check("spacing", pixel)
-        yield from TRAINED["thickness"].check("thickness", apart if thick is None else thick)
-        yield from TRAINED["fov"].check("fov", pixel * max(hu.shape[1:]))
-        yield from TRAINED["size"].check("size", _worst(sides[sides > 0], TRAINED["size"]))
+        found |= {
+            "spacing": pixel,
+            "thickness": apart if thick is None else thick,
+            "fov": pixel * max(hu.shape[1:]),
+            "size": _worst(sides[sides > 0], TRAINED["size"]),
+        }
     # Per body, not per frame: how much air is around it differs from scan to scan.
     shares = metal.sum((1, 2)) / np.maximum(bodies.sum((1, 2)), 1)
-    yield from TRAINED["cut"].check("cut", max(map(edge_share, bodies)))
-    yield from TRAINED["metal"].check("metal", float(shares.max()))
+    found |= {"cut": max(map(edge_share, bodies)), "metal": float(shares.max())}
+    for key, value in found.items():
+        yield from TRAINED[key].check(key, value)
 
 
 def _median_texture(

@@ -121,7 +121,9 @@ class Changes:
     @property
     def stats(self) -> ChangeStats:
         """The statistics of all slices together."""
-        return folded(add, (one.stats for one in self.slices), empty())
+        none = np.zeros((1, 1))
+        empty = change_stats(none, none, none > 0, none > 0, 1.0)
+        return folded(add, (one.stats for one in self.slices), empty)
 
 
 def changes(reduced: Reduced, threshold: float = METAL_HU) -> Changes:
@@ -168,15 +170,6 @@ def _along(stats: ChangeStats, name: str, axis: int) -> np.ndarray:
     values = getattr(stats, name)
     extreme = {"fall": np.min, "rise": np.max}
     return extreme.get(name, np.sum)(values, axis=axis)
-
-
-def empty() -> ChangeStats:
-    """The statistics of no voxel."""
-    cells = {field.name: np.zeros(CELLS) for field in fields(ChangeStats)}
-    counts = {name: np.zeros(CELLS, int) for name in ("voxels", "changed", "visible")}
-    transitions = np.zeros((len(TISSUES), len(TISSUES)), int)
-    levels = np.zeros((len(LEVELS), len(BANDS), 5))
-    return ChangeStats(**cells | counts | {"transitions": transitions, "levels": levels})
 
 
 def change_stats(

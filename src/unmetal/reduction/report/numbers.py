@@ -120,17 +120,8 @@ def _of_weights(run: RunInfo) -> list[dict[str, str]]:
 
 
 def _run(run: RunInfo) -> dict[str, Any]:
-    return {
-        "method": run.method,
-        "weights": run.weights,
-        "sha256": run.sha256,
-        "options": dict(run.options),
-        "derivation": run.derivation,
-        "device": run.device,
-        "seconds": round(run.seconds, 1),
-        "date": run.date,
-        "versions": versions(),
-    }
+    told = {name: its for name, its in asdict(run).items() if name not in {"metal_hu", "caution"}}
+    return told | {"seconds": round(run.seconds, 1), "versions": versions()}
 
 
 def _series(reduced: Reduced, found: Changes) -> dict[str, Any]:
