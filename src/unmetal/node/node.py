@@ -56,7 +56,11 @@ class Node:
         self.receiver = Receiver(config.receive, self.intake, self.log, self.metrics)
         self.reducer = reducer or ReducerProcess(config.reduce)
         self.worker = Worker(self.spool, self.reducer, tuple(transports), self.log, self.metrics)
-        self.senders = [self._sender(name, one) for name, one in transports.items()]
+        retry, give_up = config.send.retry, config.send.give_up
+        self.senders = [
+            Sender(self.spool, *one, self.log, self.metrics, retry=retry, give_up=give_up)
+            for one in transports.items()
+        ]
         fetchers = [Fetcher(search, config, self.intake, self.log) for search in searches]
         self.reducing = BackgroundLoop("reduce", self._reduce, self.log)
         self.sending = [BackgroundLoop("send", sender.step, self.log) for sender in self.senders]
@@ -164,12 +168,6 @@ class Node:
             tls = client_tls(receive) if self.config.send.tls_to else None
             return CStore(receive.aet, destination, tls)
         return Stow(destination.url, receive)
-
-    def _sender(self, name: str, transport: Transport) -> Sender:
-        retry, give_up = self.config.send.retry, self.config.send.give_up
-        return Sender(
-            self.spool, name, transport, self.log, self.metrics, retry=retry, give_up=give_up
-        )
 
     def _give_up_unknown_destinations(self, names: set[str]) -> None:
         """Series that wait for a destination which --to does not name any more become dead letters,

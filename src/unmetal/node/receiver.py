@@ -6,23 +6,7 @@ import threading
 from dataclasses import dataclass, field
 from weakref import WeakKeyDictionary
 
-from pydicom.uid import (
-    HTJ2K,
-    JPEG2000,
-    UID,
-    CTImageStorage,
-    ExplicitVRBigEndian,
-    ExplicitVRLittleEndian,
-    HTJ2KLossless,
-    HTJ2KLosslessRPCL,
-    ImplicitVRLittleEndian,
-    JPEG2000Lossless,
-    JPEGLossless,
-    JPEGLosslessSV1,
-    JPEGLSLossless,
-    JPEGLSNearLossless,
-    RLELossless,
-)
+from pydicom import uid
 from pynetdicom import AE, _config, evt
 from pynetdicom.association import Association
 from pynetdicom.events import Event
@@ -37,20 +21,20 @@ from unmetal.node.intake import CANNOT_UNDERSTAND, Intake, RefusedError
 from unmetal.node.listening import ANNOUNCED_PDU_BYTES, BoundedSocket, Server
 from unmetal.node.log import Log
 
-TRANSFER_SYNTAXES: tuple[UID, ...] = (
-    ExplicitVRLittleEndian,
-    ImplicitVRLittleEndian,
-    ExplicitVRBigEndian,
-    RLELossless,
-    JPEGLossless,
-    JPEGLosslessSV1,
-    JPEGLSLossless,
-    JPEGLSNearLossless,
-    JPEG2000Lossless,
-    JPEG2000,
-    HTJ2KLossless,
-    HTJ2KLosslessRPCL,
-    HTJ2K,
+TRANSFER_SYNTAXES: tuple[uid.UID, ...] = (
+    uid.ExplicitVRLittleEndian,
+    uid.ImplicitVRLittleEndian,
+    uid.ExplicitVRBigEndian,
+    uid.RLELossless,
+    uid.JPEGLossless,
+    uid.JPEGLosslessSV1,
+    uid.JPEGLSLossless,
+    uid.JPEGLSNearLossless,
+    uid.JPEG2000Lossless,
+    uid.JPEG2000,
+    uid.HTJ2KLossless,
+    uid.HTJ2KLosslessRPCL,
+    uid.HTJ2K,
 )
 """Those that the reader decodes, in order of preference. Not deflated: a megabyte of it can hold a
 gigabyte."""
@@ -123,7 +107,7 @@ class Receiver:
         entity.acse_timeout = REQUEST_TIMEOUT_S
         entity.maximum_pdu_size = ANNOUNCED_PDU_BYTES
         entity.add_supported_context(Verification)
-        entity.add_supported_context(CTImageStorage, list(TRANSFER_SYNTAXES))
+        entity.add_supported_context(uid.CTImageStorage, list(TRANSFER_SYNTAXES))
         return entity
 
     def _handlers(self) -> list:
@@ -156,8 +140,8 @@ class Receiver:
         return status
 
     def _store(self, event: Event, stats: AssociationStats) -> str:
-        uid = str(event.request.AffectedSOPInstanceUID)  # type: ignore[union-attr]
-        instance, new = self.intake.take(event.encoded_dataset(), instance_uid=uid)
+        announced = str(event.request.AffectedSOPInstanceUID)  # type: ignore[union-attr]
+        instance, new = self.intake.take(event.encoded_dataset(), instance_uid=announced)
         stats.series.add(instance.series)
         stats.new += new
         stats.copies += not new
