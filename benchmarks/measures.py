@@ -11,11 +11,11 @@ import sys
 from pathlib import Path
 
 import numpy as np
+from faults import METAL_HU, faults
 from PIL import Image
 
 from unmetal.evaluation.tables.markdown import markdown_table
 from unmetal.metrics.aapm import aapm
-from unmetal.metrics.faults import METAL_HU, faults
 from unmetal.metrics.lesion import choose_lesion, contrast, detectability
 from unmetal.metrics.no_reference import choose_flat, far_change, streak_amplitude
 from unmetal.metrics.regions import choose_regions

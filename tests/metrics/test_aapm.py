@@ -4,10 +4,10 @@ import math
 
 import numpy as np
 import pytest
+from faults import METAL_HU, faults
 from slices import Slice, chest, phantom
 
 from unmetal.metrics.aapm import BREAKS, aapm, extremes, integrity, score
-from unmetal.metrics.faults import METAL_HU, faults
 from unmetal.metrics.regions import choose_regions
 
 METRICS = ["ct_number", "noise", "sharpness", "streak", "similarity", "metal", "bone", "proton"]

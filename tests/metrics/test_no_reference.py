@@ -4,9 +4,9 @@ import math
 
 import numpy as np
 import pytest
+from faults import streaks
 from slices import phantom
 
-from unmetal.metrics.faults import streaks
 from unmetal.metrics.no_reference import (
     choose_flat,
     far_change,

@@ -1,4 +1,4 @@
 """Rows of numbers to tables; knows neither methods nor cases.
 
-Public: `means.summarize` and `compare_to`, `markdown.page`, `latex.latex`, `drop.method_drops`.
+Public: `means.summarize` and `compare_to`, `markdown.page`, `latex.latex`.
 """

@@ -2,8 +2,8 @@
 
 import numpy as np
 import pytest
+from clinical_drop import drop_table, gains, method_drops
 
-from unmetal.evaluation.tables.drop import drop_table, gains, method_drops
 from unmetal.evaluation.tables.means import Column
 
 PSNR = Column("psnr", "PSNR", "dB")

@@ -1,12 +1,15 @@
 """Learning curves: every run is named, apart from the others, and inside of the page."""
 
+import json
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from learning_curves import COLOURS, DASHES, History, apart, curves, history, style, thousands
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 
-from unmetal.training.curves import COLOURS, DASHES, History, apart, curves, style, thousands
+from unmetal.errors import InputError
 
 
 def run(end: float, samples: int = 6000) -> History:
@@ -66,3 +69,35 @@ def test_names_that_have_room_stay_where_their_curve_ends() -> None:
 
 def test_numbers_of_samples_are_short() -> None:
     assert [thousands(n) for n in (500, 2000, 50_000, 1e6)] == ["500", "2k", "50k", "1M"]
+
+
+def log(folder, *lines: dict) -> None:
+    folder.mkdir(exist_ok=True)
+    (folder / "log.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+
+
+def at(samples: int, psnr: float) -> dict:
+    return {"samples": samples, "validation": {"psnr": psnr}}
+
+
+def test_validations_and_the_input_are_found_among_losses(tmp_path) -> None:
+    losses = {"samples": 50, "losses": {"generator/l1": 1.0}}
+    log(tmp_path, {"samples": 0, "before": {"psnr": 25.0}}, losses, at(100, 30.0), at(200, 31.0))
+    found = history(tmp_path)
+    assert found.samples == [100, 200]
+    assert found.metrics == {"psnr": [30.0, 31.0]}
+    assert found.before == {"psnr": 25.0}
+
+
+def test_a_run_that_went_on_from_an_earlier_state_overwrites_what_came_after(tmp_path) -> None:
+    begin = [{"samples": 0, "before": {"psnr": 25.0}}, at(100, 30.0), at(200, 31.0), at(300, 1.0)]
+    log(tmp_path, *begin, {"samples": 200, "before": {"psnr": 25.0}}, at(250, 32.0))
+    assert history(tmp_path).samples == [100, 200, 250]
+
+
+def test_no_log_and_no_validation_are_said(tmp_path) -> None:
+    with pytest.raises(InputError, match="not the log"):
+        history(tmp_path)
+    log(tmp_path, {"samples": 0, "before": {"psnr": 25.0}})
+    with pytest.raises(InputError, match="no validation"):
+        history(tmp_path)
