@@ -24,7 +24,7 @@ from unmetal.software import version
 
 LOOPBACK = "127.0.0.1"
 
-disable_created_metrics()  # a time stamp beside every counter, which nobody asked for
+disable_created_metrics()  # no time of creation beside every counter
 
 
 @dataclass(frozen=True)

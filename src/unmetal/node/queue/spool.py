@@ -35,7 +35,7 @@ STAGES = ("receiving", "waiting", "reducing", "sending", "dead")
 """Series in one of these are still to be dealt with, by the node or by a person."""
 
 REMEMBER_S = 30 * 24 * 3600.0
-"""How long the images of a finished series are known: nobody repeats one by mistake later."""
+"""How long the images of a finished series are known; one that comes later is reduced again."""
 
 
 class Spool:
