@@ -1,4 +1,4 @@
-"""Known faults, to try measures on: each should move its own, and the others little."""
+"""Simulated faults that test the metrics: each should move its own metric and hardly the others."""
 
 import numpy as np
 from scipy import ndimage
@@ -19,6 +19,7 @@ def faults(
     """
     metal = regions.metal
     truth = truth.astype(np.float64)
+    # Half of the slice, so that some bone stays: the area halves and Dice falls.
     left = np.arange(truth.shape[1]) < np.nonzero(metal)[1].mean()
     bone = regions.counted & (truth >= BONE_HU) & left
     tissue = {
@@ -38,5 +39,6 @@ def streaks(metal: np.ndarray, hu: float, pixel: float) -> np.ndarray:
     """Fourteen bright and as many dark rays from the metal, HU `[H W]`, which fade over 3 cm."""
     row, column = (at.mean() for at in np.nonzero(metal))
     rows, columns = np.ogrid[: metal.shape[0], : metal.shape[1]]
+    # A square wave of 14 periods around the metal, fading by 1 / e every 3 cm.
     angle = np.arctan2(rows - row, columns - column)
     return hu * np.sign(np.sin(14 * angle)) * np.exp(-distance_to(metal, pixel) / 30)

@@ -62,6 +62,7 @@ def aapm(output: np.ndarray, truth: np.ndarray, regions: Regions) -> dict[str, f
 
 def ct_number(output: np.ndarray, truth: np.ndarray, regions: Regions) -> float:
     """See `aapm`."""
+    # sqrt(mean((output - truth)^2)).
     error = (output.astype(np.float64) - truth)[regions.counted]
     return math.sqrt((error**2).mean()) if error.size else math.nan
 
@@ -70,6 +71,7 @@ def noise(output: np.ndarray, truth: np.ndarray, regions: Regions) -> float:
     """See `aapm`."""
     if not regions.noise.any():
         return math.nan
+    # Less noise than the truth is no error here: blur is charged as lost sharpness.
     its, true = (float(hu[regions.noise].astype(np.float64).std()) for hu in (output, truth))
     return max(0.0, its - true)
 
@@ -80,6 +82,7 @@ def sharpness(output: np.ndarray, truth: np.ndarray, regions: Regions) -> float:
     if not there:
         return math.nan
     its, true = (_sobel(hu) for hu in (output, truth))
+    # The 90th percentile: the steep part of the edges, but no single pixel of noise.
     kept = [np.percentile(its[where], 90) / np.percentile(true[where], 90) for where in there]
     return max(0.0, 1 - float(np.mean(kept)))
 
@@ -99,6 +102,7 @@ def extremes(values: np.ndarray) -> float:
     """Mean of the largest 5 % of values `[N]` minus mean of the smallest; NaN of none."""
     if not values.size:
         return math.nan
+    # At least one value, in a region of less than 20 pixels.
     some = max(1, round(EXTREME * values.size))
     ordered = np.sort(values)
     return float(ordered[-some:].mean() - ordered[:some].mean())
@@ -109,6 +113,7 @@ def similarity(output: np.ndarray, truth: np.ndarray, regions: Regions) -> float
     if not regions.counted.any():
         return math.nan
     filled = (np.where(regions.near, SOFT_TISSUE_HU, hu) for hu in (output, truth))
+    # `[H W]` to `[1 1 H W]`, which the SSIM of image_quality takes.
     x, y = (torch.from_numpy(hu)[None, None] for hu in filled)
     where = torch.from_numpy(regions.counted)[None, None]
     return max(0.0, 1 - ssim_gaussian(x, y, SSIM_RANGE, where).item())
@@ -132,6 +137,7 @@ def integrity(its: np.ndarray, true: np.ndarray) -> float:
     area, whole = int(its.sum()), int(true.sum())
     if not whole:
         return math.nan
+    # 2 |A and B| / (|A| + |B|), next to the error in area: one tells shifts, the other sizes.
     dice = 2 * int((its & true).sum()) / (area + whole)
     return (abs(area - whole) / whole + 1 - dice) / 2
 

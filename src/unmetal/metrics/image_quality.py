@@ -53,6 +53,7 @@ def ssim_wang(output: Tensor, truth: Tensor, data_range: float = 1.0) -> Tensor:
 
     So 256 px stay as they are, and 416 or 512 px are halved.
     """
+    # As MATLAB's round: halves up.
     factor = max(1, int(min(output.shape[-2:]) / 256 + 0.5))
     before = (factor - 1) // 2
     output, truth = (
@@ -70,9 +71,11 @@ def _ssim_map(
     `bessel` turns the variances of the window into those of a sample.
     """
     x, y = x.double(), y.double()
+    # E[x], E[y], E[x^2], E[y^2] and E[xy] in each window; variances and covariance follow.
     mx, my, xx, yy, xy = (_filter(z, window) for z in (x, y, x * x, y * y, x * y))
     vx, vy, cov = bessel * (xx - mx * mx), bessel * (yy - my * my), bessel * (xy - mx * my)
     c1, c2 = (0.01 * data_range) ** 2, (0.03 * data_range) ** 2
+    # SSIM = luminance x (contrast x structure), the latter two in one fraction (c3 = c2 / 2).
     luminance = (2 * mx * my + c1) / (mx * mx + my * my + c1)
     structure = (2 * cov + c2) / (vx + vy + c2)
     return luminance * structure
@@ -101,6 +104,7 @@ def _mirror(x: Tensor, before: int, after: int) -> Tensor:
     for axis in (-2, -1):
         size = x.shape[axis]
         index = torch.arange(-before, size + after, device=x.device)
+        # -1 becomes 0, -2 becomes 1; likewise at the other end.
         index = torch.where(index < 0, -index - 1, index)
         x = x.index_select(axis, torch.where(index >= size, 2 * size - 1 - index, index))
     return x
@@ -131,6 +135,7 @@ def adn_protocol(output: Tensor, truth: Tensor, corrupted: Tensor) -> dict[str, 
     `psnr` (dB) and `ssim` are the paper's; `ssim_wang` is the other definition that is around;
     `rmse_hu` is over the pixels below the window, of the clipped images.
     """
+    # The corrupted image decides, so that all methods are scored on the same pixels.
     bright = corrupted > WINDOW[1]
     output, truth = (mu_to_unit(x).masked_fill(bright, 0.5) for x in (output, truth))
     unit_in_hu = (WINDOW[1] - WINDOW[0]) * 1000 / MU_WATER
@@ -154,6 +159,7 @@ def hu_protocol(output: Tensor, truth: Tensor, body: Tensor, metal: Tensor) -> d
     near = dilate(metal, 2)
     counted = body & ~near
     output, truth = output.clip(low, high), truth.clip(low, high)
+    # A constant in both images has no error and no structure.
     filled = [x.masked_fill(near, SOFT_TISSUE_HU) for x in (output, truth)]
     return {
         "psnr": psnr(output, truth, high - low, counted),

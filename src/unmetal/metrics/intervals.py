@@ -81,6 +81,7 @@ def _group_means(values: Sequence[float] | np.ndarray, groups: Sequence[Hashable
         raise ValueError(f"{len(values)} values have {len(groups)} groups")
     if not len(values):
         raise ValueError("there is nothing to average")
+    # Groups numbered in the order in which they appear; their sums over their sizes.
     order = {group: i for i, group in enumerate(dict.fromkeys(groups))}
     member = np.array([order[group] for group in groups])
     return np.bincount(member, np.asarray(values, dtype=np.float64)) / np.bincount(member)

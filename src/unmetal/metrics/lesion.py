@@ -50,11 +50,13 @@ def choose_lesion(
     `AWAY_MM`. truth: HU `[H W]`. metal, body: bool `[H W]`. pixel: mm."""
     smooth = ndimage.gaussian_filter(truth.astype(np.float64), 1.5 / pixel)
     soft = body & ~metal & (smooth > TISSUE_HU[1]) & (smooth < TISSUE_HU[2])
+    # mm to the nearest pixel that is no soft tissue: a disc of that radius fits.
     room = ndimage.distance_transform_edt(np.pad(soft, 1))[1:-1, 1:-1] * pixel
     distance = distance_to(metal, pixel)
     fits = (room > RADIUS_MM) & (distance > RADIUS_MM + CLOSE_MM) & (distance <= AWAY_MM)
     if not fits.any():
         return None
+    # Of the places where it fits, the one nearest to the metal.
     row, column = np.unravel_index(np.where(fits, distance, np.inf).argmin(), fits.shape)
     center = int(row), int(column)
     rows, columns = np.ogrid[: fits.shape[0], : fits.shape[1]]
@@ -80,6 +82,7 @@ def _template(pixel: float) -> np.ndarray:
     away = np.hypot(rows, columns) * pixel
     disc = _disc(away, RADIUS_MM, pixel)
     ring = _disc(away, 1.5 * RADIUS_MM, pixel) - disc
+    # Mean over the disc minus mean over the ring; scaled so that the disc alone answers 1.
     weights = disc / disc.sum() - ring / ring.sum()
     return weights / (weights * disc).sum()
 
@@ -119,5 +122,7 @@ def _responses(hu: np.ndarray, lesion: Lesion) -> np.ndarray:
     """The template at every pixel, HU `[H W]`."""
     reach = lesion.template.shape[0] // 2
     shape = [n + 2 * reach for n in hu.shape]
+    # Correlation as a product of transforms, with the template turned around; padded, so that
+    # nothing wraps, and cut back to `[H W]`.
     product = np.fft.rfft2(hu, shape) * np.fft.rfft2(lesion.template[::-1, ::-1], shape)
     return np.fft.irfft2(product, shape)[reach : reach + hu.shape[0], reach : reach + hu.shape[1]]

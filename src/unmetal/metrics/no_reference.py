@@ -31,6 +31,7 @@ def choose_flat(guide: np.ndarray, metal: np.ndarray, body: np.ndarray, pixel: f
     `[H W]`. pixel: mm.
     """
     distance = distance_to(metal, pixel)
+    # 5 mm inside the skin, whose edge would pass for a streak.
     inner = ndimage.distance_transform_edt(np.pad(body, 1))[1:-1, 1:-1] * pixel > LEVEL_MM / 2
     flat = flat_tissue(guide, inner & (distance > 2 * pixel) & (distance <= NEAR_MM), pixel)
     smooth = ndimage.gaussian_filter(guide.astype(np.float64), NOISE_MM / pixel)
@@ -48,6 +49,7 @@ def streak_amplitude(hu: np.ndarray, flat: np.ndarray, pixel: float) -> float:
     apart = np.zeros(hu.shape)
     for tissue in np.unique(flat[flat > 0]):
         same = flat == tissue
+        # Band-pass: wider than noise, narrower than the level of the tissue about it.
         smooth = _average(hu, same, NOISE_MM / pixel)
         apart[same] = (smooth - _average(smooth, same, LEVEL_MM / pixel))[same]
     return extremes(apart[flat > 0])
@@ -55,6 +57,7 @@ def streak_amplitude(hu: np.ndarray, flat: np.ndarray, pixel: float) -> float:
 
 def _average(hu: np.ndarray, mask: np.ndarray, sigma: float) -> np.ndarray:
     """Gaussian average of sigma (pixels) over what of a mask lies about each pixel, HU `[H W]`."""
+    # Normalized convolution (Knutsson and Westin 1993): only pixels of the mask count.
     weight = ndimage.gaussian_filter(mask.astype(np.float64), sigma)
     total = ndimage.gaussian_filter(np.where(mask, hu, 0.0).astype(np.float64), sigma)
     return total / np.maximum(weight, 1e-6)

@@ -42,6 +42,7 @@ def stopping_power(hu: np.ndarray) -> np.ndarray:
 
 def water_equivalent(hu: np.ndarray, beam: Beam) -> np.ndarray:
     """mm of water that stop protons as each ray of the beam does, `[rays]`; HU `[H W]`."""
+    # Linear interpolation at the samples `[rays samples]`, summed in mm.
     power = ndimage.map_coordinates(stopping_power(hu), beam.at, order=1, mode="nearest")
     return (power * beam.within).sum(-1) * beam.pixel
 
@@ -60,6 +61,7 @@ def choose_beam(body: np.ndarray, metal: np.ndarray, counted: np.ndarray, pixel:
     where none fits, in the middle of it: a tumour beside a fixation. Planners avoid metal, of which
     the range is not known. body, metal, counted: bool `[H W]`. pixel: mm.
     """
+    # Where a disc of the target's radius fits; else the roomiest place.
     room = ndimage.distance_transform_edt(np.pad(counted, 1))[1:-1, 1:-1] * pixel
     fits = room > TARGET_MM if (room > TARGET_MM).any() else room == room.max()
     away = ndimage.distance_transform_edt(~metal) if metal.any() else np.zeros(body.shape)
@@ -74,6 +76,7 @@ def choose_beam(body: np.ndarray, metal: np.ndarray, counted: np.ndarray, pixel:
 def _beam(center: tuple[int, int], angle: float, body: np.ndarray, pixel: float) -> Beam:
     """Rays to the disc about `centre` (pixels) at an angle from the row axis, radians."""
     radius, reach = TARGET_MM / pixel, math.ceil(math.hypot(*body.shape))
+    # Rays a pixel apart across the target, from outside the slice to the target's far edge.
     across = np.arange(-math.floor(radius), math.floor(radius) + 1)[:, None]
     along = np.arange(-reach, math.ceil(radius) + 1)[None]
     sin, cos = math.sin(angle), math.cos(angle)

@@ -77,6 +77,7 @@ def choose_regions(truth: np.ndarray, metal: np.ndarray, body: np.ndarray, pixel
     counted = body & ~close
     distance = distance_to(metal, pixel)
     near = distance <= NEAR_MM
+    # Fat and soft tissue; and bone with 2 px about it, where its edges lie.
     smooth, slope = _smoothed(truth, pixel)
     lean = counted & (smooth > TISSUE_HU[0]) & (smooth < BONE_HU)
     bony = ndimage.binary_dilation(smooth >= BONE_HU, iterations=2) & (smooth > TISSUE_HU[0])
@@ -128,6 +129,7 @@ def _homogeneous(
     # With what lies about it, which a blur would carry in.
     disc = _disc(NOISE_MM + 2 * SMOOTH_MM, pixel)
     known = np.where(tissue, truth, 0).astype(np.float64)
+    # E[x^2] - E[x]^2 over the disc about every pixel.
     variance = _mean(known**2, disc) - _mean(known, disc) ** 2
     return _placed(np.where(fits, variance, np.inf).argmin(), fits, NOISE_MM, pixel)
 
@@ -137,6 +139,7 @@ def _steepest(
 ) -> np.ndarray:
     """The `edges` in the disc that has most slope in them, of those that fit, near metal where one
     does; empty where none fits or there are no edges."""
+    # Mean slope over the disc about every pixel, edges elsewhere counting 0.
     found = _mean(np.where(edges, slope, 0), _disc(EDGE_MM, pixel))
     fits = fits & (found > LEAST_SLOPE)
     fits = fits & near if (fits & near).any() else fits

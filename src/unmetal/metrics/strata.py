@@ -1,4 +1,4 @@
-"""The strata of voxels: which tissue they are, and how far from metal they lie."""
+"""Voxels by tissue and by distance from metal, and the HU error in each stratum."""
 
 import math
 
@@ -23,6 +23,7 @@ BANDS = ("0 to 5 mm", "5 to 10 mm", "10 to 20 mm", "20 to 40 mm", "beyond 40 mm"
 
 def tissue_of(hu: np.ndarray) -> np.ndarray:
     """Place in `TISSUES` of each value in HU, any shape."""
+    # A value at a bound belongs to the denser tissue.
     return np.searchsorted(TISSUE_HU, hu, side="right")
 
 
@@ -57,12 +58,14 @@ def hu_bias(
     counted = body & ~metal
     band = band_of(metal, pixel)[counted]
     error = (output.astype(np.float64) - truth)[counted]
+    # Sums for each band, `[bands]`; the last one is beyond 40 mm and not reported.
     voxels, total, squares = (
         np.bincount(band, weights, len(KEYS) + 1) for weights in (None, error, error**2)
     )
     found = {}
     for i, key in enumerate(KEYS):
         some = voxels[i] > 0
+        # Streaks of both signs cancel in the mean and not in the root mean square.
         found[f"bias_{key}"] = float(total[i] / voxels[i]) if some else math.nan
         found[f"rmse_{key}"] = math.sqrt(squares[i] / voxels[i]) if some else math.nan
     return found

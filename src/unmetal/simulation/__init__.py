@@ -1,1 +1,4 @@
-"""Artifacts put into clean series: by physics, or from another series."""
+"""Artifacts put into clean series: by physics, or from another series.
+
+From outside: `simulate_volume` and `setting_of`, `transfer_volume`, `write_simulated`.
+"""

@@ -1,4 +1,4 @@
-"""Volumes: put metal into clean slices, scan them, and give back everything that is known."""
+"""Simulate metal artifacts in the slices of a volume; returns every array of the simulation."""
 
 import json
 from dataclasses import replace
@@ -50,23 +50,27 @@ def simulate_volume(
     """
     grid = setting.scanner.grid
     noise = torch.Generator().manual_seed(seed + NOISE_SEED)
-    draw = Drawing(setting, pixel, metal, seed)
+    draw = ImplantSampler(setting, pixel, metal, seed)
     parts: dict[str, list[Tensor]] = {}
     implants = []
     for number, hu in enumerate(volume.in_air()):
         progress(number, len(volume.hu))
+        # `[h w]` HU to `[1 1 H W]` 1/cm on the grid of the protocol.
         clean = resize(hu_to_mu(torch.from_numpy(hu))[None, None], grid.height, grid.width)
         if mask is None:
             share, what = draw(clean[0, 0], number)
         else:
             given = torch.from_numpy(mask)[None, None].float()
             share, what = resize(given, grid.height, grid.width)[0, 0], "mask"
+            # Metal that replaces tissue may fill part of a pixel; the published protocols know only
+            # all.
             share = share if setting.tissue == "replaced" else share > 0.5
         implants.append(what)
         with torch.inference_mode():
             done = simulate(clean, share[None, None], (metal,), setting, noise)
             free = mu_to_hu(done.free_image)
-        for name, value in {**known(done), "free": free}.items():
+        # Without the channel axis: `[1 H W]` or `[1 V D]` for each slice.
+        for name, value in {**scan_arrays(done), "free": free}.items():
             parts.setdefault(name, []).append(value[:, 0])
     progress(len(volume.hu), len(volume.hu))
     arrays = {name: torch.cat(values).numpy() for name, values in parts.items()}
@@ -74,8 +78,8 @@ def simulate_volume(
     return arrays | told
 
 
-def known(done: Simulation) -> dict[str, Tensor]:
-    """Everything that is known of a simulated scan, `[1 1 ...]` each, images in HU."""
+def scan_arrays(done: Simulation) -> dict[str, Tensor]:
+    """The arrays of a simulated scan, `[1 1 ...]` each, images in HU."""
     scan = done.scan
     _, sinogram, trace = scan.measured()
     assert scan.clean is not None
@@ -90,8 +94,8 @@ def known(done: Simulation) -> dict[str, Tensor]:
     }
 
 
-class Drawing:
-    """Implants for one slice after the other, the same for the same seed."""
+class ImplantSampler:
+    """Draws implants for slice after slice, the same for the same seed."""
 
     def __init__(self, setting: Protocol, pixel: float, metal: str, seed: int) -> None:
         self.setting, self.pixel, self.metal, self.seed = setting, pixel, metal, seed
@@ -103,6 +107,7 @@ class Drawing:
         height, width = clean.shape
         hu = mu_to_hu(clean).numpy()
         if self.setting.tissue == "replaced":
+            # A generator for each slice: what is drawn does not depend on the slices before.
             rng = np.random.default_rng([SIMULATE_STREAM, self.seed, number])
             hardware = choose_hardware(hu, self.pixel, (self.metal,), rng)
             if hardware is None:
@@ -131,4 +136,5 @@ def setting_of(
         return replace(setting, scanner=clinical(height, width, pixel / 10)), pixel
     if height != width:
         raise InputError(f"{volume.path}: {height} x {width} is not square; use --native")
+    # The whole slice fills the grid of the protocol, so its pixels change size.
     return setting, pixel * width / setting.scanner.grid.width

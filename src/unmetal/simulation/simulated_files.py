@@ -68,6 +68,7 @@ def write_simulated(
 
 def _spacing(volume: Volume, image: np.ndarray) -> np.ndarray:
     """(slice, row, column) in mm: the field of view stays."""
+    # Fewer pixels over the same field of view are larger; slices stay as far apart.
     factor = np.array([1, *(np.array(volume.hu.shape[1:]) / image.shape[1:])])
     return np.array(volume.spacing) * factor
 

@@ -29,9 +29,11 @@ def transfer_volume(affected: Volume, clean: Volume, method: Method) -> Volume:
     result = np.empty_like(clean.hu)
     for i in range(wanted):
         x, y = (
+            # `[H W]` HU to `[1 1 H W]` 1/cm; one affected slice serves all clean ones.
             hu_to_mu(torch.from_numpy(hu.astype(np.float32)))[None, None].to(device)
             for hu in (affected.hu[i % slices], clean.hu[i])
         )
+        # What the window cuts off (metal, dense bone) the network cannot give back: added again.
         beyond = y - y.clip(*WINDOW)
         result[i] = mu_to_hu(method.transfer(x, y) + beyond)[0, 0].cpu().numpy()
     return clean.with_hu(result)
