@@ -1,4 +1,4 @@
-"""Where computing happens and with how many digits, and how ranks agree."""
+"""Device, precision, ranks and timing."""
 
 import os
 import time
@@ -12,10 +12,11 @@ from torch import Tensor, distributed
 from unmetal.errors import InputError
 
 Precision = Literal["auto", "fp32", "bf16"]
+Made = TypeVar("Made")
 
 
 def choose_device(name: str = "auto") -> torch.device:
-    """The device called `auto`, `cpu` or `cuda`; under torchrun each rank takes its own GPU.
+    """The device `auto`, `cpu` or `cuda`; under torchrun each rank takes its own GPU.
 
     On a CPU one thread is used by whoever runs several processes side by side: set
     OMP_NUM_THREADS=1. Two threads fighting over a core are up to ten times slower than one.
@@ -49,7 +50,7 @@ def autocast(precision: Precision, on: torch.device) -> AbstractContextManager:
 
 
 def init_distributed(on: torch.device) -> tuple[int, int]:
-    """This process's rank and how many there are; joins them when started by torchrun."""
+    """Rank and number of ranks; starts the process group when launched by torchrun."""
     ranks = int(os.environ.get("WORLD_SIZE", "1"))
     if ranks > 1 and not distributed.is_initialized():
         distributed.init_process_group("nccl" if on.type == "cuda" else "gloo")
@@ -64,6 +65,7 @@ def average_gradients(parameters: Sequence[Tensor]) -> None:
     """
     if not distributed.is_initialized():
         return
+    # One flat message for all of them: small ones cost more than their bytes.
     gradients = [p.grad for p in parameters if p.grad is not None]
     flat = torch.cat([g.flatten() for g in gradients])
     distributed.all_reduce(flat)
@@ -72,11 +74,8 @@ def average_gradients(parameters: Sequence[Tensor]) -> None:
         gradient.copy_(mean.view_as(gradient))
 
 
-Made = TypeVar("Made")
-
-
 def timed(make: Callable[[], Made], device: torch.device) -> tuple[Made, float]:
-    """What `make` returns, and the seconds until the device had done it."""
+    """The result of `make`, and its seconds, queued CUDA kernels included."""
     synchronize(device)
     begun = time.perf_counter()
     made = make()
@@ -85,7 +84,7 @@ def timed(make: Callable[[], Made], device: torch.device) -> tuple[Made, float]:
 
 
 def synchronize(device: torch.device) -> None:
-    """A GPU answers before it has done what it was asked for."""
+    """Wait for queued CUDA kernels."""
     if device.type == "cuda":
         torch.cuda.synchronize(device)
 

@@ -166,6 +166,7 @@ class Samples:
 
     def render(self, transform: SliceTransform) -> Tensor:
         """A slice, augmented, `[1 H W]` in 1/cm; what rotation brings in from outside is air."""
+        # What is below air is padding.
         mu = hu_to_mu(self.hu[transform.slice].float().clamp_min(-1000))[None]
         zoom, rotation = transform.zoom, transform.rotation
         if zoom != 1 or rotation:

@@ -11,7 +11,7 @@ from typing import ClassVar, Literal
 
 from torch import Tensor, nn
 
-from unmetal.methods.adversarial import REAL, GANMode, discriminator_loss, gan_loss, l1
+from unmetal.methods.adversarial import REAL, GANMode, discriminator_loss, gan_loss, l1, weighted
 from unmetal.methods.method import Method, OptimizerStep
 from unmetal.nets.adn import Architecture, Discriminator, Generator
 from unmetal.nets.blocks import add_noise_to_flat, pad_to_stride
@@ -85,10 +85,8 @@ class ADN(Method):
         """
         assert scan.other is not None
         # x: affected, y: clean and of another patient; [B 1 H W] in [-1, 1].
-        x, y = (
-            add_noise_to_flat(mu_to_network(scan.image)),
-            add_noise_to_flat(mu_to_network(scan.other)),
-        )
+        x = add_noise_to_flat(mu_to_network(scan.image))
+        y = add_noise_to_flat(mu_to_network(scan.other))
         w = self.config
         # Figure 1: x is split into content and artifact; y is given that artifact, and cleaned.
         artifact = self.generator.encode_artifact(x)
@@ -107,10 +105,8 @@ class ADN(Method):
             # Equation (7), L_art: the two artifacts are one.
             "artifact": l1(x_whole - x_clean, y_affected - y_whole),
         }
-        # Equation (8). A loss of weight 0 must give no gradient at all: a gradient of zeros would
-        # let weight decay shrink what nothing else trains.
-        weights = {name: getattr(w, name) for name in losses}
-        yield "generator", {name: weights[name] * losses[name] for name in losses if weights[name]}
+        # Equation (8).
+        yield "generator", weighted(losses, w)
         # Equations (3) and (5), the discriminators' part.
         yield (
             "discriminator",

@@ -5,7 +5,7 @@ logarithmic form of the ADN paper's equations (3) and (5), with the non-saturati
 of Goodfellow et al. (NeurIPS 2014).
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Literal
 
 import torch
@@ -66,6 +66,16 @@ def multiscale_discriminator_loss(
     halves = [scale.chunk(2) for scale in discriminator(torch.cat([fakes.detach(), reals]))]
     of_fakes, of_reals = zip(*halves, strict=True)
     return gan_loss(of_fakes, FAKE, mode) + gan_loss(of_reals, REAL, mode)
+
+
+def weighted(losses: Mapping[str, Tensor], config: object) -> dict[str, Tensor]:
+    """Each loss times the field of `config` that has its name.
+
+    Losses of weight 0 are left out: a gradient of zeros would let weight decay shrink what nothing
+    else trains.
+    """
+    weights = {name: getattr(config, name) for name in losses}
+    return {name: weights[name] * losses[name] for name in losses if weights[name]}
 
 
 def l1(a: Tensor, b: Tensor) -> Tensor:

@@ -74,6 +74,7 @@ class CNNMAR(Method):
         image = self.estimate(scan)
         if self.config.report == "network":
             return image
+        # Soft tissue becomes its mean, metal is filled; its projection completes the sinogram.
         prior = cnnmar_prior(image, scan.metal, ramp=self.config.ramp)
         return from_prior(scan, prior, additive)
 
@@ -91,6 +92,7 @@ class CNNMAR(Method):
         assert scan.metal is not None
         assert scan.clean is not None
         scale = self.config.scale
+        # [B 3 H W] and [B 1 H W]; under the metal both are water, so it costs nothing.
         inputs = corrections(scan, scan.metal) / scale
         truth = torch.where(scan.metal, MU_WATER, scan.clean).float() / scale
         if self.config.patches:

@@ -7,14 +7,21 @@ and schedule are those of the authors' code of 2018. Where the paper draws the a
 result from N(0, I), `reduce` takes the mean attribute of clean training slices: one answer.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
 
-from unmetal.methods.adversarial import FAKE, REAL, gan_loss, l1, multiscale_discriminator_loss
+from unmetal.methods.adversarial import (
+    FAKE,
+    REAL,
+    gan_loss,
+    l1,
+    multiscale_discriminator_loss,
+    weighted,
+)
 from unmetal.methods.method import Losses, Method, OptimizerStep
 from unmetal.nets.blocks import add_noise_to_flat, pad_to_stride
 from unmetal.nets.drit import (
@@ -174,10 +181,11 @@ class DRIT(Method):
         )
         content_losses = self.content_discriminator_loss(x_code.content, y_code.content)
         yield "content_discriminator", content_losses
+        # Equation (6), in the released code's two parts.
         losses = self.swap_losses(x, y, x_code, y_code, x_clean, y_affected)
         losses["kl_attribute"] = x_attribute.divergence() + y_attribute.divergence()
-        yield ("generator", "attribute"), self.weighted(losses)
-        yield "generator", self.weighted(self.random_losses(x, y, z))
+        yield ("generator", "attribute"), weighted(losses, self.config)
+        yield "generator", weighted(self.random_losses(x, y, z), self.config)
 
     def code(self, x: Tensor, domain: Domain) -> Code:
         """Content and sampled attribute of slices `[B 1 H W]` of a domain."""
@@ -237,12 +245,6 @@ class DRIT(Method):
             "latent": l1(self.attribute["clean"](x_random).mean, z)
             + l1(self.attribute["affected"](y_random).mean, z),
         }
-
-    def weighted(self, losses: Mapping[str, Tensor]) -> Losses:
-        """Equation (6): each loss by the weight of its name. Those of weight 0 are left out, since
-        even a gradient of zeros would let weight decay act."""
-        weights = {name: getattr(self.config, name) for name in losses}
-        return {name: weights[name] * losses[name] for name in losses if weights[name]}
 
 
 def in_groups(x: Tensor) -> Sequence[Tensor]:

@@ -15,7 +15,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
-from unmetal.methods.adversarial import REAL, gan_loss, l1, multiscale_discriminator_loss
+from unmetal.methods.adversarial import REAL, gan_loss, l1, multiscale_discriminator_loss, weighted
 from unmetal.methods.method import Losses, Method, OptimizerStep
 from unmetal.nets.blocks import add_noise_to_flat, init_weights, pad_to_stride
 from unmetal.nets.munit import StyleEncoder, Translator
@@ -154,6 +154,4 @@ class MUNIT(Method):
             losses["cycle"] = l1(to_affected.decode(x_back, x_style), x) + l1(
                 to_clean.decode(y_back, y_style), y
             )
-        # A gradient of zeros would let weight decay act: losses of weight 0 are left out.
-        weights = {name: getattr(w, name) for name in losses}
-        return {name: weights[name] * losses[name] for name in losses if weights[name]}
+        return weighted(losses, w)

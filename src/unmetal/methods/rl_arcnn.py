@@ -55,6 +55,7 @@ class RLARCNN(Method):
 
     def reduce(self, scan: Scan) -> Tensor:
         """The slices without artifacts, `[B 1 H W]` in 1/cm."""
+        # The network's output is the artifact.
         x = mu_to_network(scan.image).float()
         return network_to_mu(x - self.generator(x)).to(scan.image)
 

@@ -169,6 +169,7 @@ class Discriminator(PatchGAN):
 
 def halvings(architecture: Architecture) -> list[nn.Sequential]:
     """The first layers of every encoder: 7x7 at full resolution, then 4x4 with stride 2."""
+    # [B 1 H W] to 64 channels, then 128 at H/2, 256 at H/4.
     first, *deeper = architecture.channels
     return [
         convolution(1, first, 7, norm=instance_norm(first), activation=nn.ReLU()),

@@ -47,6 +47,7 @@ def generator_from_released(state: Mapping[str, Tensor]) -> Generator:
 
     Raises `InputError` if an entry is missing, unknown or of another shape.
     """
+    # A whole checkpoint holds discriminators and optimizers beside it.
     state = state.get("model_g", state)  # type: ignore[assignment]
     parameters = {our_name(name): value for name, value in state.items() if not DEAD.match(name)}
     try:
@@ -67,6 +68,7 @@ def architecture_of(parameters: Mapping[str, Tensor]) -> Architecture:
     def count(layers: str) -> int:
         return len({m[1] for name in parameters if (m := re.match(rf"{layers}\.(\d+)\.", name))})
 
+    # The first convolution is [width 1 7 7]; every other entry of `down` halves the image.
     return Architecture(
         width=parameters["encode_affected.down.0.0.weight"].shape[0],
         downs=count(r"encode_affected\.down") - 1,

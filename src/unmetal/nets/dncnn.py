@@ -16,6 +16,7 @@ class DnCNN(nn.Module):
 
     def __init__(self, width: int = 64, depth: int = 17) -> None:
         super().__init__()
+        # Convolution and ReLU; 15 times convolution, batch normalization and ReLU; convolution.
         self.layers = nn.Sequential(
             *stack(1, width, 1),
             *stack(width, width, depth - 2, batch_norm=True),

@@ -140,6 +140,7 @@ class Decoder(nn.Module):
 
 def append_attribute(x: Tensor, attribute: Tensor) -> Tensor:
     """`[B C H W]` with the attribute `[B A]` as constant maps: `[B C+A H W]`."""
+    # [B A] to [B A 1 1] to [B A H W].
     maps = attribute[..., None, None].expand(-1, -1, *x.shape[-2:])
     return torch.cat([x, maps], dim=1)
 
@@ -158,6 +159,7 @@ class AttributeEncoder(nn.Module):
 
     def __init__(self, width: int = 64, size: int = 8) -> None:
         super().__init__()
+        # Channels 64, 128, 192, 256, half the size at each step; no norms, as in MUNIT's styles.
         self.body = nn.Sequential(
             convolution(1, width, 4, stride=2),
             *(Halving(level * width, (level + 1) * width) for level in (1, 2, 3)),
@@ -205,6 +207,7 @@ class ContentDiscriminator(nn.Module):
     def __init__(self, width: int = 64, layers: int = 3) -> None:
         super().__init__()
         c, slope = 4 * width, nn.LeakyReLU(0.01)
+        # Of a side of 64: 30, 13, 5, then 2 after the 4x4 convolution without padding.
         halvings = [
             (nn.Conv2d(c, c, 7, stride=2, padding=1, padding_mode="reflect"), slope)
             for _ in range(layers)

@@ -36,6 +36,7 @@ class StyleEncoder(nn.Sequential):
 
     def __init__(self, width: int = 64, size: int = 8) -> None:
         w, relu = width, nn.ReLU()
+        # Four halvings, then the mean over the image: [B 256 1 1] to [B S].
         super().__init__(
             convolution(1, w, 7, activation=relu),
             convolution(w, 2 * w, 4, stride=2, activation=relu),
@@ -55,6 +56,7 @@ class Decoder(nn.Module):
     def __init__(self, width: int = 64, size: int = 8) -> None:
         super().__init__()
         deep = 4 * width
+        # The MLP that turns a style into the parameters of all AdaIN layers.
         self.norms = nn.Sequential(
             nn.Linear(size, deep),
             nn.ReLU(),

@@ -11,6 +11,7 @@ def stack(inputs: int, width: int, depth: int, *, batch_norm: bool = False) -> l
     `batch_norm` puts batch normalization between, in place of the convolutions' biases.
     """
     layers: list[nn.Module] = []
+    # Channels: inputs, width, width, ...
     for before, after in itertools.pairwise([inputs, *depth * [width]]):
         layers.append(convolution(before, after, bias=not batch_norm))
         layers += [nn.BatchNorm2d(after), nn.ReLU()] if batch_norm else [nn.ReLU()]
@@ -40,6 +41,7 @@ def convolution(inputs: int, outputs: int, *, bias: bool = True) -> nn.Conv2d:
     without normalization does not survive.
     """
     layer = nn.Conv2d(inputs, outputs, 3, padding=1, bias=bias)
+    # Variance 2 / (9 x inputs), by fan in.
     nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
     if layer.bias is not None:
         nn.init.zeros_(layer.bias)

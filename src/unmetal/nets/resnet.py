@@ -20,6 +20,7 @@ class ResNet(nn.Module):
 
     def __init__(self, inputs: int = 1, width: int = 64, residuals: int = 9) -> None:
         super().__init__()
+        # [B 1 H W] to [B 64 H W], [B 128 H/2 W/2], [B 256 H/4 W/4] (width 64).
         self.down = nn.Sequential(
             convolution(inputs, width, 7, norm=instance_norm(width), activation=nn.ReLU()),
             *halving(width, 2 * width),
@@ -27,6 +28,7 @@ class ResNet(nn.Module):
         )
         self.residual = nn.Sequential(*(Residual(4 * width, nn.ReLU()) for _ in range(residuals)))
         self.up = nn.Sequential(*enlarging(4 * width, 2 * width), *enlarging(2 * width, width))
+        # In bfloat16 the image would be rounded to steps of 2 to 10 HU.
         self.to_image = InFloat32(ToOneChannel(width, 7), nn.Tanh())
 
     def forward(self, x: Tensor) -> Tensor:

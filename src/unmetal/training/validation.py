@@ -127,6 +127,7 @@ class UnpairedValidator:
         image = self.images[:count]
         result = method.reduce(Scan(image))
         method.train()
+        # A difference of 0 is 0.5; one of half the window is black or white.
         taken = (image.clip(*WINDOW) - result) / (WINDOW[1] - WINDOW[0]) + 0.5
         return [mu_to_unit(image), mu_to_unit(result), taken.clip(0, 1)]
 
@@ -136,6 +137,7 @@ class UnpairedValidator:
     def _measured(self, result: Tensor) -> dict[str, float]:
         """Of a result `[N 1 H W]` in 1/cm: `near`, the standard deviation in HU of tissue near
         metal, and `far`, the mean absolute change in HU far from it; means over slices."""
+        # Both clipped to the networks' window, above which they cannot change anything.
         hu = mu_to_hu(result.clip(*WINDOW))
         change = (hu - mu_to_hu(self.images.clip(*WINDOW))).abs()
         spread = [one[m].std() for one, m in zip(hu.clip(*TISSUE_HU), self.near, strict=True)]
@@ -150,6 +152,7 @@ def regions(hu: np.ndarray, pixel: float) -> tuple[np.ndarray, np.ndarray]:
     if not metal.any():
         return np.zeros_like(body), body
     closest, farthest = NEAR_MM
+    # Distance in mm of each pixel from the nearest metal.
     distance = ndimage.distance_transform_edt(~metal) * pixel
     far = distance > farthest
     return body & ~far & (distance >= closest), body & far
