@@ -6,6 +6,15 @@ import numpy as np
 
 from unmetal.errors import InputError
 
+FIELD_MM = 384.0
+"""Assumed width of an image: between a head (220 mm) and a large body (500 mm)."""
+
+PIXEL_MM = (0.01, 25.0)
+"""Smallest and largest pixels: micro-CT, and a whole body in 32 x 32."""
+
+BELOW_AIR = -1100
+"""HU. Air is -1000; noise and undershoot reach lower, but not in every pixel of a series."""
+
 
 def to_hu(stored: np.ndarray, slope: float = 1.0, intercept: float = 0.0) -> np.ndarray:
     """float32 HU of stored numbers, any shape; computed in float64 so that writing is its inverse.
@@ -60,10 +69,6 @@ def read_back(
     return to_hu(numbers, slope, intercept), clipped
 
 
-FIELD_MM = 384.0
-"""Assumed width of an image: between a head (220 mm) and a large body (500 mm)."""
-
-
 def pixel_size(columns: int, given: float | None) -> tuple[float, list[str]]:
     """Pixel size in mm for an image `columns` wide, and the warning if it is an assumption."""
     if given is not None:
@@ -73,14 +78,6 @@ def pixel_size(columns: int, given: float | None) -> tuple[float, list[str]]:
         f"the format states no pixel size: taking {size:g} mm ({FIELD_MM:g} mm across); "
         "--spacing MM says another"
     ]
-
-
-PIXEL_MM = (0.01, 25.0)
-"""Smallest and largest pixels: micro-CT, and a whole body in 32 x 32."""
-
-
-BELOW_AIR = -1100
-"""HU. Air is -1000; noise and undershoot reach lower, but not in every pixel of a series."""
 
 
 def require_finite(hu: np.ndarray, where: str) -> None:

@@ -26,6 +26,10 @@ from unmetal.errors import InputError
 from unmetal.files.staging import exclusive_lock, refuse_overlap
 from unmetal.workers import one_by_one, side_by_side
 
+log = logging.getLogger("unmetal")
+
+DIED = "ended the process that read it"
+
 
 def prepare(
     request: Request,
@@ -74,6 +78,33 @@ def prepare(
     except OSError as error:
         raise InputError(f"{output}: cannot be written: {error.strerror or error}") from error
     return made
+
+
+def read_parts(
+    todo: Sequence[Chunk], reader: Reader, jobs: int, progress: Callable[[int, int], None]
+) -> None:
+    """Make the parts that are not there yet, in `jobs` processes, or in this one where it is 0."""
+    total = sum(len(chunk.files) for chunk in todo)
+    left = [chunk for chunk in todo if not is_complete_part(reader.path(chunk))]
+    done = total - sum(len(chunk.files) for chunk in left)
+    if done:
+        log.info("%d of %d files were read before", done, total)
+    for chunk, made in _read_chunks(left, reader, jobs):
+        for message in made.said:
+            log.warning("%s", message)
+        if made.died:
+            _read_separately(chunk, reader)
+        done += len(chunk.files)
+        progress(done, total)
+
+
+def is_complete_part(path: Path) -> bool:
+    """Whether a part is there and can be read."""
+    try:
+        load_rows(path)
+    except (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile):
+        return False
+    return True
 
 
 def _check(
@@ -139,39 +170,6 @@ def _publish(stage: Path, output: Path, scratch: Path) -> None:
         output.replace(scratch / "before")
     stage.replace(output)
     shutil.rmtree(scratch)
-
-
-log = logging.getLogger("unmetal")
-
-
-DIED = "ended the process that read it"
-
-
-def read_parts(
-    todo: Sequence[Chunk], reader: Reader, jobs: int, progress: Callable[[int, int], None]
-) -> None:
-    """Make the parts that are not there yet, in `jobs` processes, or in this one where it is 0."""
-    total = sum(len(chunk.files) for chunk in todo)
-    left = [chunk for chunk in todo if not is_complete_part(reader.path(chunk))]
-    done = total - sum(len(chunk.files) for chunk in left)
-    if done:
-        log.info("%d of %d files were read before", done, total)
-    for chunk, made in _read_chunks(left, reader, jobs):
-        for message in made.said:
-            log.warning("%s", message)
-        if made.died:
-            _read_separately(chunk, reader)
-        done += len(chunk.files)
-        progress(done, total)
-
-
-def is_complete_part(path: Path) -> bool:
-    """Whether a part is there and can be read."""
-    try:
-        load_rows(path)
-    except (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile):
-        return False
-    return True
 
 
 def _read_chunks(

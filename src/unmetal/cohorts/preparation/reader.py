@@ -24,13 +24,17 @@ from unmetal.scan import AIR_HU, Volume
 SIZE = 256
 """Pixels across a slice of a cohort. Source: `image_size` of the released code."""
 
-
 BORDERLINE = 2
 """Slices of a file that a rule left out and that are kept to be looked at."""
 
-
 Judged = tuple[Row, np.ndarray | None]
 """A line of the manifest, and the slice, int16 `[SIZE SIZE]` in HU, where it is kept."""
+
+OURS = r"\((?:1 x (?:localizer|multi-frame|(?:[A-Z]{2,4}, )?[A-Za-z ]+ Storage)|[\d, ]+)\)"
+"""Brackets whose words are none of the header's: what kind of object it is instead, a shape."""
+
+FOREIGN = re.compile(rf"(?!{OURS})\(.*\)|'[^']*'|\"[^\"]*\"|\d{{8,}}|\d+(?:\.\d+){{2,}}")
+"""Parts of a message that may repeat what a header says."""
 
 
 @dataclass(frozen=True)
@@ -169,14 +173,6 @@ def resize_square(hu: np.ndarray) -> np.ndarray:
         align_corners=False,
     )
     return small[0, 0].round().clamp(AIR_HU, np.iinfo(np.int16).max).numpy().astype(np.int16)
-
-
-OURS = r"\((?:1 x (?:localizer|multi-frame|(?:[A-Z]{2,4}, )?[A-Za-z ]+ Storage)|[\d, ]+)\)"
-"""Brackets whose words are none of the header's: what kind of object it is instead, a shape."""
-
-
-FOREIGN = re.compile(rf"(?!{OURS})\(.*\)|'[^']*'|\"[^\"]*\"|\d{{8,}}|\d+(?:\.\d+){{2,}}")
-"""Parts of a message that may repeat what a header says."""
 
 
 def anonymous_reason(error: InputError, path: Path) -> str:

@@ -63,6 +63,8 @@ LOSSY = {
 """Encodings that lose something, unless the header says that here they did not, and their
 LossyImageCompressionMethod (PS3.3 C.7.6.1.1.5.1)."""
 
+_NONE = DataElement(0x60000040, "CS", "")
+
 
 def derived_header(source: Dataset, derivation: Derivation, instance: str) -> Dataset:
     """A new header without pixels and file meta; `source` is not touched.
@@ -96,6 +98,17 @@ def series_number(source: Dataset, derivation: Derivation) -> int:
     return min(before + derivation.series_offset * STEPS.get(derivation.kind, 1), 2**31 - 1)
 
 
+def instance_keys(sources: Sequence[Dataset]) -> list[str]:
+    """What tells each image of a series from the others: its UID; where it has none, or shares it
+    against the rules, its place too."""
+    uids = [str(source.get("SOPInstanceUID", "")) for source in sources]
+    count = Counter(uids)
+    return [
+        uid if uid and count[uid] == 1 else f"{uid} {source.get('SeriesInstanceUID', '')} {place}"
+        for place, (uid, source) in enumerate(zip(uids, sources, strict=True))
+    ]
+
+
 def _listed(keys: tuple[str, ...], room: int) -> str:
     """As many keys as fit, and how many did not."""
     for count in range(len(keys), -1, -1):
@@ -117,24 +130,10 @@ def _drop(image: Dataset, derivation: Derivation) -> None:
         image.remove_private_tags()
 
 
-_NONE = DataElement(0x60000040, "CS", "")
-
-
 def _drop_group(image: Dataset, group: int) -> None:
     """An overlay that lies in unused bits of the pixels, or states their mean (PS3.3 C.9.2)."""
     for tag in [tag for tag in image.keys() if tag.group == group]:  # noqa: SIM118
         del image[tag]
-
-
-def instance_keys(sources: Sequence[Dataset]) -> list[str]:
-    """What tells each image of a series from the others: its UID; where it has none, or shares it
-    against the rules, its place too."""
-    uids = [str(source.get("SOPInstanceUID", "")) for source in sources]
-    count = Counter(uids)
-    return [
-        uid if uid and count[uid] == 1 else f"{uid} {source.get('SeriesInstanceUID', '')} {place}"
-        for place, (uid, source) in enumerate(zip(uids, sources, strict=True))
-    ]
 
 
 def _identify(image: Dataset, source: Dataset, derivation: Derivation, instance: str) -> None:

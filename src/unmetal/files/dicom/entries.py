@@ -22,14 +22,14 @@ from unmetal.files.formats import is_dicom
 
 Layout = Literal["folder", "zip", "file"]
 
-
 MAX_UNPACKED = 2**29
 """Bytes of the largest member of an archive, and of all that may unpack at any ratio. A slice of
 4096 x 4096 pixels has 32 MiB."""
 
-
 MAX_RATIO = 200
 """Bytes that one byte of an archive may become: CT compresses to a third, pure air 1,000 times."""
+
+CHUNK = 2**16
 
 
 @dataclass(frozen=True)
@@ -64,6 +64,31 @@ def entries(path: Path, only: Iterable[str] | None = None) -> Iterator[tuple[Lay
             yield "zip", _required(_in_archive(archive, path), path)
     else:
         yield "file", _required([], path)
+
+
+def refuse_inflation_bomb(file: IO[bytes], where: str) -> None:
+    """Raise InputError for a deflated file that unpacks to more than `MAX_UNPACKED`.
+
+    Deflated files (PS3.5 section A.5) are rare, and pydicom unpacks them whole. `file` is at its
+    start before and after.
+    """
+    head = file.read(4096)
+    file.seek(0)
+    if str(DeflatedExplicitVRLittleEndian).encode() not in head[132:]:
+        return
+    if head[132:138] != b"\2\0\0\0UL":
+        raise InputError(f"{where}: damaged DICOM: the length of its file meta is missing")
+    file.seek(144 + struct.unpack_from("<I", head, 140)[0])
+    inflate, total = zlib.decompressobj(-zlib.MAX_WBITS), 0
+    rest = b""
+    while (chunk := rest or file.read(CHUNK)) and not inflate.eof:
+        total += len(inflate.decompress(chunk, 16 * CHUNK))
+        rest = inflate.unconsumed_tail
+        if total > MAX_UNPACKED:
+            raise InputError(
+                f"{where}: unpacks to more than {MAX_UNPACKED >> 20} MiB: not a CT image"
+            )
+    file.seek(0)
 
 
 def _in_folder(path: Path, only: Iterable[str] | None) -> Iterator[Entry]:
@@ -134,31 +159,3 @@ def _required(found: list[Entry], path: Path) -> list[Entry]:
     if path.is_dir() and not any(path.iterdir()):
         raise InputError(f"{path}: an empty folder: give a folder with one CT series")
     raise InputError(f"{path}: no DICOM file in it: give a folder, zip or file of one CT series")
-
-
-CHUNK = 2**16
-
-
-def refuse_inflation_bomb(file: IO[bytes], where: str) -> None:
-    """Raise InputError for a deflated file that unpacks to more than `MAX_UNPACKED`.
-
-    Deflated files (PS3.5 section A.5) are rare, and pydicom unpacks them whole. `file` is at its
-    start before and after.
-    """
-    head = file.read(4096)
-    file.seek(0)
-    if str(DeflatedExplicitVRLittleEndian).encode() not in head[132:]:
-        return
-    if head[132:138] != b"\2\0\0\0UL":
-        raise InputError(f"{where}: damaged DICOM: the length of its file meta is missing")
-    file.seek(144 + struct.unpack_from("<I", head, 140)[0])
-    inflate, total = zlib.decompressobj(-zlib.MAX_WBITS), 0
-    rest = b""
-    while (chunk := rest or file.read(CHUNK)) and not inflate.eof:
-        total += len(inflate.decompress(chunk, 16 * CHUNK))
-        rest = inflate.unconsumed_tail
-        if total > MAX_UNPACKED:
-            raise InputError(
-                f"{where}: unpacks to more than {MAX_UNPACKED >> 20} MiB: not a CT image"
-            )
-    file.seek(0)

@@ -127,6 +127,20 @@ def find_series(folder: Path, progress: Callable[[int], None] = lambda files: No
     return Contents(tuple(sorted(series, key=lambda one: one.name)), tuple(sorted(aside)), others)
 
 
+def is_output_of(output: Path, series: CTSeries, derivation: Derivation) -> bool:
+    """Whether a folder is what `derivation` makes of a series, all of it: outputs appear whole or
+    not at all, so the number of files and one of their headers tell."""
+    files = sorted(_files(output))
+    if len(files) != len(series.files):
+        return False
+    try:
+        with tolerant():
+            header = dcmread(files[0], stop_before_pixels=True, specific_tags=["SeriesInstanceUID"])
+    except Exception:  # whatever it is, it is not the output
+        return False
+    return header.get("SeriesInstanceUID") == derived_uid(series.uid, derivation)
+
+
 def _classify(path: Path, name: str) -> _Slice | Aside | None:
     """A CT image, an object set aside, or None for what is no DICOM file."""
     try:
@@ -207,20 +221,6 @@ def _number(data: Dataset, keyword: str) -> float:
 def _short(*texts: str) -> str:
     """A name made of texts that does not tell them."""
     return hashlib.sha256("\n".join(texts).encode()).hexdigest()[:8]
-
-
-def is_output_of(output: Path, series: CTSeries, derivation: Derivation) -> bool:
-    """Whether a folder is what `derivation` makes of a series, all of it: outputs appear whole or
-    not at all, so the number of files and one of their headers tell."""
-    files = sorted(_files(output))
-    if len(files) != len(series.files):
-        return False
-    try:
-        with tolerant():
-            header = dcmread(files[0], stop_before_pixels=True, specific_tags=["SeriesInstanceUID"])
-    except Exception:  # whatever it is, it is not the output
-        return False
-    return header.get("SeriesInstanceUID") == derived_uid(series.uid, derivation)
 
 
 def _files(folder: Path) -> Iterator[Path]:

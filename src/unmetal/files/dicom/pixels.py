@@ -35,6 +35,8 @@ SOF = {0xC0, 0xC1, 0xC2, 0xC3, 0xC5, 0xC6, 0xC7, 0xC9, 0xCA, 0xCB, 0xF7}
 HOUNSFIELD = {"HU", "HU_MOD", "US", ""}
 """RescaleType that may be HU: `US` is unspecified, and what many CTs write."""
 
+SYNTAXES = {"rle": RLELossless, "jpegls": JPEGLSLossless, "j2k": JPEG2000Lossless}
+
 
 def decode(dataset: Dataset, where: str) -> np.ndarray:
     """Stored numbers `[H W]`, in native byte order and the width the header allocates.
@@ -68,17 +70,6 @@ def decode(dataset: Dataset, where: str) -> np.ndarray:
     except Exception as error:
         raise InputError(f"{where}: pixels cannot be decoded: {short_error(error)}") from error
     return stored.astype(stored.dtype.newbyteorder("="), copy=False)
-
-
-def _require_end(dataset: Dataset, where: str) -> None:
-    """Raise InputError for a lossless JPEG without its end-of-image marker (ITU-T T.81, B.2.1).
-
-    libjpeg makes up what is missing and warns nobody.
-    """
-    if dataset.file_meta.get("TransferSyntaxUID") not in {JPEGLossless, JPEGLosslessSV1}:
-        return
-    if not dataset.PixelData.rstrip(b"\0").endswith(b"\xff\xd9"):
-        raise InputError(f"{where}: pixels cannot be decoded: the JPEG has no end")
 
 
 def slope_intercept(dataset: Dataset, where: str) -> tuple[float, float]:
@@ -119,14 +110,6 @@ def padding_mask(dataset: Dataset, stored: np.ndarray) -> np.ndarray:
     return (stored >= min(numbers)) & (stored <= max(numbers))
 
 
-def _as_stored(value: int, dtype: np.dtype) -> int:
-    """A number of the header in the pixels' type: -2000 is often written as unsigned 63536."""
-    return int(np.array(value & (2 ** (8 * dtype.itemsize) - 1), np.uint64).astype(dtype))
-
-
-SYNTAXES = {"rle": RLELossless, "jpegls": JPEGLSLossless, "j2k": JPEG2000Lossless}
-
-
 def encode_file(image: Dataset, stored: np.ndarray, how: Compression | None) -> bytes:
     """A DICOM file with `stored`, integers `[H W]`, for pixels.
 
@@ -140,23 +123,6 @@ def encode_file(image: Dataset, stored: np.ndarray, how: Compression | None) -> 
     buffer = BytesIO()
     image.save_as(buffer, enforce_file_format=True, implicit_vr=False, little_endian=True)
     return buffer.getvalue()
-
-
-def _compress(image: Dataset, raw: np.ndarray, how: Compression) -> None:
-    """Encoders differ in what they make of numbers beyond BitsStored: decode, and compare."""
-    with suppress_c_stderr():
-        compress(image, SYNTAXES[how], raw, generate_instance_uid=False)
-        back = pixel_array(image)
-    if not np.array_equal(back, raw):
-        raise ValueError(f"{how} does not keep every stored number: compress otherwise, or not")
-
-
-def _file_meta(image: Dataset) -> FileMetaDataset:
-    meta = FileMetaDataset()
-    meta.MediaStorageSOPClassUID = image.SOPClassUID
-    meta.MediaStorageSOPInstanceUID = image.SOPInstanceUID
-    meta.TransferSyntaxUID = ExplicitVRLittleEndian
-    return meta
 
 
 def require_matrix(dataset: Dataset, where: str) -> None:
@@ -194,3 +160,36 @@ def encoded_size(frame: bytes) -> tuple[int, int] | None:
             return rows, columns
         place += 2 + length
     return None
+
+
+def _require_end(dataset: Dataset, where: str) -> None:
+    """Raise InputError for a lossless JPEG without its end-of-image marker (ITU-T T.81, B.2.1).
+
+    libjpeg makes up what is missing and warns nobody.
+    """
+    if dataset.file_meta.get("TransferSyntaxUID") not in {JPEGLossless, JPEGLosslessSV1}:
+        return
+    if not dataset.PixelData.rstrip(b"\0").endswith(b"\xff\xd9"):
+        raise InputError(f"{where}: pixels cannot be decoded: the JPEG has no end")
+
+
+def _as_stored(value: int, dtype: np.dtype) -> int:
+    """A number of the header in the pixels' type: -2000 is often written as unsigned 63536."""
+    return int(np.array(value & (2 ** (8 * dtype.itemsize) - 1), np.uint64).astype(dtype))
+
+
+def _compress(image: Dataset, raw: np.ndarray, how: Compression) -> None:
+    """Encoders differ in what they make of numbers beyond BitsStored: decode, and compare."""
+    with suppress_c_stderr():
+        compress(image, SYNTAXES[how], raw, generate_instance_uid=False)
+        back = pixel_array(image)
+    if not np.array_equal(back, raw):
+        raise ValueError(f"{how} does not keep every stored number: compress otherwise, or not")
+
+
+def _file_meta(image: Dataset) -> FileMetaDataset:
+    meta = FileMetaDataset()
+    meta.MediaStorageSOPClassUID = image.SOPClassUID
+    meta.MediaStorageSOPInstanceUID = image.SOPInstanceUID
+    meta.TransferSyntaxUID = ExplicitVRLittleEndian
+    return meta

@@ -29,22 +29,13 @@ MEANINGS = {
 }
 """Code value, which is value 4 of ImageType -> code meaning."""
 
-
 REDUCED = {value: said for value, said in MEANINGS.items() if value.startswith("MAR")}
 """Those of results, which are not to be reduced again."""
 
-
-def coded_item(value: str, scheme: str, meaning: str) -> Dataset:
-    """An item of a code sequence."""
-    item = Dataset()
-    item.CodeValue = value
-    item.CodingSchemeDesignator = scheme
-    item.CodeMeaning = meaning
-    return item
-
-
 PROCESSING = ("109102", "DCM", "Processing Equipment")
+
 ACQUISITION = ("109101", "DCM", "Acquisition Equipment")
+
 SOURCE_IMAGE = ("121322", "DCM", "Source image for image processing operation")
 
 SCANNER = (
@@ -64,6 +55,15 @@ SCANNER = (
 
 REPLACED = ("DeviceSerialNumber", "SpatialResolution", "DeviceUID", "UDISequence")
 """Elements of the General Equipment module that are true of the scanner only."""
+
+
+def coded_item(value: str, scheme: str, meaning: str) -> Dataset:
+    """An item of a code sequence."""
+    item = Dataset()
+    item.CodeValue = value
+    item.CodingSchemeDesignator = scheme
+    item.CodeMeaning = meaning
+    return item
 
 
 def derived_uid(source: str, derivation: Derivation) -> UID:

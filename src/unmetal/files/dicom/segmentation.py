@@ -58,6 +58,21 @@ def write_mask(volume: Volume, mask: np.ndarray, path: Path, derivation: Derivat
         raise InputError(f"{volume.path}: no segmentation can be made of it ({reason})") from error
 
 
+def check_mask(volume: Volume) -> None:
+    """Refuse early what `write_mask` would refuse.
+
+    Raises:
+        InputError: highdicom is not installed, or the series has no frame of reference.
+    """
+    if find_spec("highdicom") is None:
+        raise InputError(f"--save-metal: {install_extra('highdicom', 'dicom')}")
+    if not all(one.header.get("FrameOfReferenceUID") for one in volume.source.slices):
+        raise InputError(
+            f"{volume.path}: has no FrameOfReferenceUID, which a segmentation must share: leave "
+            "out --save-metal"
+        )
+
+
 def _with_type_2(source: Dataset) -> Dataset:
     """A copy with what highdicom asks of every image, empty where it is unknown (type 2)."""
     header = deepcopy(source)
@@ -74,21 +89,6 @@ def _drop_added(image: Dataset, source: Dataset) -> None:
     for keyword in TYPE_2:
         if keyword not in source and keyword in image:
             delattr(image, keyword)
-
-
-def check_mask(volume: Volume) -> None:
-    """Refuse early what `write_mask` would refuse.
-
-    Raises:
-        InputError: highdicom is not installed, or the series has no frame of reference.
-    """
-    if find_spec("highdicom") is None:
-        raise InputError(f"--save-metal: {install_extra('highdicom', 'dicom')}")
-    if not all(one.header.get("FrameOfReferenceUID") for one in volume.source.slices):
-        raise InputError(
-            f"{volume.path}: has no FrameOfReferenceUID, which a segmentation must share: leave "
-            "out --save-metal"
-        )
 
 
 def _segmentation(headers: list[Dataset], mask: np.ndarray, derivation: Derivation) -> Any:

@@ -26,9 +26,20 @@ from unmetal.scan import Volume
 
 log = logging.getLogger("unmetal")
 
-
 EPOCH = (1980, 1, 1, 0, 0, 0)
 """Date of every member of an archive: the same input gives the same bytes."""
+
+WINDOW_HU = (0, 400)
+"""Centre and width that viewers show at first: changes of 200 HU either way."""
+
+STALE = (
+    "PixelPaddingValue",
+    "PixelPaddingRangeLimit",
+    "VOILUTSequence",
+    "VOILUTFunction",
+    "WindowCenterWidthExplanation",
+)
+"""Said about values in HU, not about differences of them."""
 
 
 def write(volume: Volume, path: Path, derivation: Derivation) -> None:
@@ -57,6 +68,17 @@ def series_of(volume: Volume, path: Path) -> Series:
             f"{path.name}: DICOM can only be derived from a DICOM series: give .nii.gz"
         )
     return volume.source
+
+
+def zero_difference(series: Series) -> Series:
+    """The difference in which nothing was changed: signed, without an intercept, with the
+    source's slope, so that source + difference is the result in stored numbers.
+
+    Raises:
+        InputError: a header that cannot be copied.
+    """
+    with tolerant():
+        return Series(tuple(map(_slice, series.slices)), series.layout)
 
 
 @contextmanager
@@ -114,31 +136,6 @@ def _file(
             f"{source.name}: its header cannot be copied: {short_error(error)}"
         ) from error
     return content, clipped
-
-
-WINDOW_HU = (0, 400)
-"""Centre and width that viewers show at first: changes of 200 HU either way."""
-
-
-STALE = (
-    "PixelPaddingValue",
-    "PixelPaddingRangeLimit",
-    "VOILUTSequence",
-    "VOILUTFunction",
-    "WindowCenterWidthExplanation",
-)
-"""Said about values in HU, not about differences of them."""
-
-
-def zero_difference(series: Series) -> Series:
-    """The difference in which nothing was changed: signed, without an intercept, with the
-    source's slope, so that source + difference is the result in stored numbers.
-
-    Raises:
-        InputError: a header that cannot be copied.
-    """
-    with tolerant():
-        return Series(tuple(map(_slice, series.slices)), series.layout)
 
 
 def _slice(source: Slice) -> Slice:
