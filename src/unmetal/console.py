@@ -1,4 +1,4 @@
-"""What every command shares towards the terminal: the log and a progress bar."""
+"""Terminal output of commands: the log and a progress bar."""
 
 import logging
 import sys
@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 
 class StandardError(logging.Handler):
-    """A plain line a message, to whatever standard error is at the time."""
+    """Print each message as a line to the current `sys.stderr`."""
 
     def emit(self, record: logging.LogRecord) -> None:
         """Print one message."""

@@ -1,4 +1,4 @@
-"""Several pieces of work at a time, series or files: a process each, with one thread each."""
+"""Worker processes, one thread each, of which one may die without the others."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ DIED = "its process died: out of memory? Try again with fewer --jobs"
 def one_by_one(
     items: Sequence[Item], work: Callable[[Item], Outcome]
 ) -> Iterator[tuple[Item, Outcome]]:
-    """In this process."""
+    """Do the work in this process, item after item."""
     for item in items:
         yield item, work(item)
 
@@ -34,10 +34,16 @@ def one_by_one(
 def side_by_side(
     items: Sequence[Item], work: Callable[[Item], Outcome], jobs: int, died: Outcome
 ) -> Iterator[tuple[Item, Outcome]]:
-    """In `jobs` processes. One that dies takes its item with it and no other: those that were at
-    work at the time are tried again, each alone.
+    """Do the work in `jobs` processes; outcomes come in the order in which they are done.
 
-    work: can be pickled, and raises nothing. died: the outcome of an item whose process died.
+    When a process dies, the pool is broken: the items that were at work are done again, each in a
+    process of its own, so that only the item that kills its process is lost.
+
+    Args:
+        items: can be pickled.
+        work: can be pickled, and raises nothing.
+        jobs: processes at a time.
+        died: the outcome of an item whose process died.
     """
     waiting = deque(items)
     suspects: list[Item] = []
@@ -51,7 +57,8 @@ def side_by_side(
 def _until_one_dies(
     waiting: deque[Item], work: Callable[[Item], Outcome], jobs: int
 ) -> Generator[tuple[Item, Outcome], None, list[Item]]:
-    """Take from `waiting` until it is empty or a process dies; returns the items of then."""
+    """Work on `waiting` until it is empty or a process dies; returns the items that were at work
+    when it died."""
     with (
         one_thread_each(),
         ProcessPoolExecutor(jobs, get_context("spawn"), initializer=init_worker) as pool,
@@ -73,8 +80,10 @@ def _until_one_dies(
 
 @contextmanager
 def one_thread_each() -> Iterator[None]:
-    """New processes compute with one thread: two with two threads each fight over two cores. They
-    look when they first import numpy or torch, so the environment must say it before."""
+    """Have new processes compute with one thread: two with two threads each fight over two cores.
+
+    numpy and torch read the environment when they are imported, so it is set before a start.
+    """
     before = {name: os.environ.get(name) for name in THREADS}
     os.environ.update(dict.fromkeys(THREADS, "1"))
     try:

@@ -1,4 +1,4 @@
-"""What was done to a series, for formats whose header can say so."""
+"""How a series was derived, for headers and UIDs."""
 
 from dataclasses import KW_ONLY, dataclass
 from typing import Literal
@@ -11,11 +11,12 @@ Compression = Literal["rle", "jpegls", "j2k"]
 
 @dataclass(frozen=True)
 class Derivation:
-    """How an output came from its input. DICOM writes it down; the other formats hardly can.
+    """How an output was derived from its input. DICOM headers hold all of it, the other formats
+    the method only.
 
-    The UIDs of a derived DICOM series follow from the source's and from everything here but
-    `outcome` and `warnings`, which follow from the rest, and `compress`, which does not change
-    what is stored; so they are known before anything is computed.
+    UIDs of a derived DICOM series follow from those of the source and from the fields here, but
+    not from `outcome` and `warnings`, which are results of the computation, nor from `compress`,
+    which does not change the pixels. So the UIDs are known before anything is computed.
     """
 
     method: str = "MAR"
@@ -28,7 +29,7 @@ class Derivation:
     _: KW_ONLY
 
     outcome: str = ""
-    """What came of it, for the end of DerivationDescription."""
+    """The result in numbers, appended to DerivationDescription."""
 
     kind: str = "MAR"
     """Value 4 of ImageType: `MAR`, `MAR_DIFFERENCE`, `MAR_METAL`; `SIMULATED` where an artifact was
@@ -48,7 +49,7 @@ class Derivation:
     treatment planning chooses its density curve, or unmetal's."""
 
     private: Literal["keep", "drop"] = "keep"
-    """What becomes of the manufacturers' private elements."""
+    """Whether private elements (odd group numbers) of the source are copied."""
 
     series_offset: int = 1000
     """Added to SeriesNumber, so that the derived series sorts below the scanner's own; twice that
@@ -56,11 +57,11 @@ class Derivation:
 
     @property
     def reduced(self) -> bool:
-        """Whether it comes of a reduction, which is not to be reduced again."""
+        """Whether it is the output of a reduction, which must not be reduced again."""
         return self.kind.startswith("MAR")
 
     @property
     def entropy(self) -> list[str]:
-        """All that decides what a derived object holds, for its UID."""
+        """The texts that a derived UID is hashed from, after the UID of the source."""
         what = (self.method, self.description, self.kind, self.weights, software())
         return [*what, self.equipment, self.private, str(self.series_offset)]

@@ -26,7 +26,7 @@ log = logging.getLogger("unmetal")
 
 @dataclass(frozen=True, eq=False)
 class Grid:
-    """What the file held, apart from its name."""
+    """The source record of NIfTI, MetaImage and NRRD."""
 
     stored: np.ndarray
     """`[slices H W]`, or `[H W]` of a 2-D image, in the file's own number type."""
@@ -128,8 +128,8 @@ def to_mask_grid(volume: Volume, mask: np.ndarray, derivation: Derivation) -> Gr
 
 
 def zero_difference(grid: Grid) -> Grid:
-    """The difference in which nothing was changed: signed, as wide as its values need, with the
-    source's slope and no intercept, so that source + difference is the result as stored."""
+    """The source record of a difference of 0 HU: signed, as wide as its values need, with the
+    slope of the source and no intercept, so that source + difference is the result as stored."""
     kind = grid.stored.dtype
     if kind.kind in "iu":
         kind = np.dtype(np.int16 if kind.itemsize <= 2 else np.int32)

@@ -1,4 +1,4 @@
-"""What people call the slices of a series, which way they lie, and whose they are."""
+"""What the header of a series says: patient, names of slices, orientation."""
 
 from __future__ import annotations
 
@@ -27,7 +27,8 @@ IDENTIFIERS = {
 
 
 def identifiers(volume: Volume) -> dict[str, str]:
-    """What says whose a series is, and where it was read: for those who asked for it."""
+    """Patient, study and series as the header names them, and the file: for reports that may show
+    them."""
     named = {"file": str(volume.path)} if volume.path is not None else {}
     known = {name: header_value(volume, keyword) for name, keyword in IDENTIFIERS.items()}
     return {name: value for name, value in known.items() if value} | named
@@ -47,7 +48,7 @@ def orientation(volume: Volume) -> tuple[float, ...] | None:
 
 
 def slice_labels(volume: Volume) -> list[str]:
-    """The name of each slice in its archive, `image 17`; empty texts where it has none."""
+    """`image 17` for each slice, by InstanceNumber; an empty text where there is none."""
     numbers = [header.get("InstanceNumber") for header in dicom_headers(volume)]
     if not numbers:
         return [""] * len(volume.hu)

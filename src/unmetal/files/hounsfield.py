@@ -1,4 +1,4 @@
-"""Stored numbers and HU: `hu = slope * stored + intercept`."""
+"""Stored numbers to HU and back; whether values can be HU; pixel sizes that are not stated."""
 
 from __future__ import annotations
 

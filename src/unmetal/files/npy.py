@@ -16,7 +16,7 @@ from unmetal.scan import Volume
 
 @dataclass(frozen=True)
 class Array:
-    """What the file held, beyond the values."""
+    """The source record of an .npy."""
 
     shape: tuple[int, ...]
     """`(H, W)` or `(slices, H, W)`."""
@@ -59,7 +59,7 @@ def write(volume: Volume, path: Path, derivation: Derivation) -> None:
 
 
 def zero_difference(source: Array) -> Array:
-    """A difference is an array like the values."""
+    """The source record of a difference of 0 HU: floats of the same shape."""
     return source
 
 

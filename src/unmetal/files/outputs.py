@@ -1,4 +1,4 @@
-"""What goes out together, all or nothing: a result, what was changed, what was metal."""
+"""Writing several outputs all or nothing: the result, the difference, the metal mask."""
 
 from __future__ import annotations
 
@@ -56,8 +56,7 @@ def write_all(outputs: Sequence[Output], *, force: bool = False) -> None:
 
 
 def check_output(volume: Volume, path: Path, *, force: bool = False) -> str:
-    """Refuse an output that `write_all` would refuse, before an hour of computing; returns its
-    format.
+    """Refuse early what `write_all` would refuse; returns the format of the output.
 
     Raises:
         InputError: another format than the input's, a path that exists, or the input itself.

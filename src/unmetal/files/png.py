@@ -26,7 +26,7 @@ log = logging.getLogger("unmetal")
 
 @dataclass(frozen=True, eq=False)
 class Picture:
-    """What the file held."""
+    """The source record of a .png."""
 
     stored: np.ndarray
     """uint16 `[H W]`."""
@@ -81,7 +81,7 @@ def write(volume: Volume, path: Path, derivation: Derivation) -> None:
 
 
 def zero_difference(source: Picture) -> Picture:
-    """The difference in which nothing was changed."""
+    """The source record of a difference of 0 HU."""
     return Picture(np.full(source.stored.shape, -OFFSET, np.uint16))
 
 

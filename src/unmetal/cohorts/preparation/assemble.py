@@ -1,4 +1,4 @@
-"""Parts put together: no image twice, every patient on one side, slices in shards, a manifest."""
+"""Assembling a cohort from parts: copies out, patients split, slices in shards, the manifest."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ SHOWN = 12
 
 
 class Group(NamedTuple):
-    """Slices to look at."""
+    """Slices of one kind for the contact sheet."""
 
     name: str
     total: int
@@ -35,7 +35,7 @@ class Group(NamedTuple):
 
 @dataclass(frozen=True)
 class Assembled:
-    """What the parts give together."""
+    """The manifest of a cohort, and where its slices lie in the parts."""
 
     parts: tuple[tuple[Path, range], ...]
     """A part, and which of the lines are its own."""
@@ -58,7 +58,7 @@ class Assembled:
         return {name: dict(sorted(found.items())) for name, found in counts.items()}
 
     def lines(self) -> Iterator[str]:
-        """What came out, to be said."""
+        """Counts and warnings, for the log."""
         for name, found in self.counted().items():
             listed = ", ".join(f"{count} x {what}" for what, count in found.items())
             yield f"{name + ':':<10} {listed or 'none'}"
@@ -69,7 +69,8 @@ class Assembled:
 
 
 def assemble(parts: Sequence[Path], unread: Sequence[Row], seed: int, withhold: int) -> Assembled:
-    """Put the lines of the parts, and of files that gave none, together; the order decides."""
+    """Join the lines of all parts and of unreadable files, mark copies and split by patient. Of
+    copies, the first in this order is kept."""
     rows: list[Row] = []
     places = []
     for part in parts:
@@ -85,7 +86,7 @@ def assemble(parts: Sequence[Path], unread: Sequence[Row], seed: int, withhold: 
 
 
 def mark_copies(rows: Sequence[Row]) -> Iterator[Row]:
-    """Of images with the same UID the first stays: archives hold many copies."""
+    """Leave out all but the first of the images with one UID: archives hold many copies."""
     seen: set[str] = set()
     for row in rows:
         copied = row.image != "" and row.image in seen
@@ -119,7 +120,7 @@ def assign_splits(
 
 
 def write_cohort(made: Assembled, about: Mapping[str, Any], folder: Path) -> list[Group]:
-    """Write everything but the contact sheet, and give back what that shows."""
+    """Write everything but the contact sheet; returns the slices that it shows."""
     (folder / FOLDER).mkdir()
     used = made.used
     borderline: list[tuple[Row, np.ndarray]] = []
@@ -140,12 +141,12 @@ def write_cohort(made: Assembled, about: Mapping[str, Any], folder: Path) -> lis
 
 
 def resized_pixel(row: Row, size: int) -> float:
-    """mm, of a slice in the cohort."""
+    """Pixel size in mm of a slice after resizing to `size` pixels."""
     return float(row.pixel_mm) * float(row.matrix) / size
 
 
 def evenly_spaced(found: Sequence[Any], most: int = SHOWN) -> list[Any]:
-    """At most so many of them, from the first to the last."""
+    """At most `most` of them, evenly spaced from the first to the last."""
     places = np.linspace(0, len(found) - 1, min(most, len(found))).round().astype(int)
     return [found[place] for place in places]
 

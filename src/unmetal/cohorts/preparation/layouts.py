@@ -1,4 +1,4 @@
-"""Where the archives keep their slices, and how they say which patient one belongs to.
+"""File layouts of the archives: which files are images, and which patient they belong to.
 
 DeepLesion   Images_png/PATIENT_STUDY_SERIES/SLICE.png (Yan et al. 2018), DL_info.csv beside it
 SpineWeb     spine-N/patientNNNN/VOLUME/VOLUME.nii.gz or .mhd
@@ -40,14 +40,14 @@ INFO = "DL_info.csv"
 
 
 class Unread(NamedTuple):
-    """A file that gives no slice, with why."""
+    """A file that gives no slice, and the reason."""
 
     file: str
     reason: str
 
 
 class Found(NamedTuple):
-    """What lies in an archive."""
+    """The files of an archive."""
 
     files: tuple[str, ...]
     """To be read, relative to the folder, in order."""
@@ -60,7 +60,7 @@ def find_images(root: Path, kind: Kind, listed: Path | None = None, every: int =
     """The images below a folder; none of them is opened but for its first bytes.
 
     listed: of DeepLesion, a file that names the slices; all of them otherwise.
-    every: take the first and then each so-manieth.
+    every: take files 1, 1 + every, 1 + 2 every, ...
     Raises `InputError` where there is no such folder, or the list is none.
     """
     if not root.is_dir():
@@ -82,7 +82,7 @@ def find_images(root: Path, kind: Kind, listed: Path | None = None, every: int =
 
 
 def patient_from_path(name: str, kind: Kind) -> str:
-    """The patient that folders and file name of a slice speak of."""
+    """The name of the patient in the path of a slice."""
     path = PurePosixPath(name)
     if kind == "deeplesion" and (match := DEEPLESION.fullmatch(path.parent.name)):
         return match[1]
@@ -167,7 +167,7 @@ def _problem(path: Path) -> str:
 
 
 def _wanted(path: Path, name: str, kind: Kind, problem: str) -> bool:
-    """Whether an entry is an image, or would be one if it were whole."""
+    """Whether an entry is an image by its name, broken ones included."""
     if name.endswith("/"):
         return True
     if path.name.startswith("."):

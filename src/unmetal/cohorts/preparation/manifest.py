@@ -14,10 +14,10 @@ MANIFEST = "manifest.csv"
 
 @dataclass(frozen=True)
 class Row:
-    """One line. Nothing in it says whose the slice is: see `preparation.pseudonyms`."""
+    """One line. Names are pseudonyms: see `preparation.pseudonyms`."""
 
     patient: str = ""
-    """Name of the patient; empty where nobody knows."""
+    """Name of the patient; empty where unknown."""
 
     series: str = ""
     """Name of the series or volume."""

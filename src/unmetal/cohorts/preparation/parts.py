@@ -1,7 +1,7 @@
-"""Parts of a preparation: some files of an archive and what they gave, kept until all are there.
+"""Parts of a preparation: the slices of some files, stored until all files are read.
 
-A part is a file of its own, there whole or not at all. It holds names instead of identities, so
-that an interrupted preparation gives nobody away either.
+A part is a file that appears whole or not at all. It holds pseudonyms only, so that an interrupted
+preparation identifies nobody either.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ class Chunk:
             yield replace(self, files=(file,), pixels=self.pixels[place : place + 1])
 
     def facts(self) -> Iterator[str]:
-        """What its part follows from, and so changes with."""
+        """What the name of its part is hashed from: sizes and dates of files, rule, pixel sizes."""
         yield f"{self.side} {self.rule.__name__} {self.pixels}"
         for file in self.files:
             try:
@@ -55,11 +55,11 @@ class Chunk:
 
 
 class Part(NamedTuple):
-    """What a chunk gave."""
+    """The slices of a chunk, and a line of the manifest for each."""
 
     rows: list[Row]
     hu: np.ndarray
-    """int16 `[n H W]`, HU: the slices that are used, and some that nearly were."""
+    """int16 `[n H W]`, HU: affected and clean slices, and a few that were left out."""
     place: np.ndarray
     """int `[n]`: the row that each belongs to."""
 

@@ -110,7 +110,8 @@ def is_complete_part(path: Path) -> bool:
 def _check(
     request: Request, output: Path, key_file: Path | None, scratch: Path, *, force: bool
 ) -> None:
-    """Raise `InputError` where writing would destroy something, or give somebody away."""
+    """Raise `InputError` where writing would overwrite something, or put the key where the cohort
+    or the archive lies."""
     archives = [one for one in (request.source, request.clean) if one is not None]
     for archive in archives:
         refuse_overlap(output, archive)
@@ -127,7 +128,7 @@ def _check(
 
 
 def _key(scratch: Path) -> Key:
-    """The key of the interrupted preparation, or a new one, which is kept for going on."""
+    """The key of the interrupted preparation; else a new one, stored so that a next run goes on."""
     place = scratch / "key.json"
     if place.exists():
         return Key.load(place)
@@ -158,7 +159,7 @@ def _names(work: Work, key: Key) -> dict[str, str]:
 
 
 def _nothing(made: Assembled) -> str:
-    """Why no slice is used, in a line."""
+    """Why no slice is used, as one line."""
     reasons = made.counted()["not used"]
     listed = "; ".join(f"{count} x {reason}" for reason, count in reasons.items())
     return f"no slice in it is affected or clean ({listed}): see `unmetal info` on one of the files"
@@ -181,7 +182,8 @@ def _read_chunks(
 
 
 def _read_separately(chunk: Chunk, reader: Reader) -> None:
-    """The part of a chunk in which a file ends its process: the part of each file, joined."""
+    """Make the part of a chunk that killed its process: read each file in a process of its own, and
+    join the parts."""
     for single, made in side_by_side([*chunk.split()], reader, 1, ChunkResult(died=True)):
         if made.died:
             (file,) = single.files

@@ -1,7 +1,7 @@
-"""Names that tell nobody whose an image is: keyed hashes of patients, files and UIDs.
+"""Pseudonyms: keyed hashes of patients, files and UIDs.
 
 A plain hash of a patient's number can be looked up by hashing all numbers; one with a key cannot
-(HMAC, RFC 2104). The key never lies in what is handed on.
+(HMAC, RFC 2104). The key is never in the cohort.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class Key:
 
     @classmethod
     def new(cls) -> Key:
-        """One that nobody has."""
+        """A random key."""
         return cls(secrets.token_bytes(32))
 
     def name(self, kind: str, *original: str) -> str:

@@ -1,4 +1,4 @@
-"""The slices of files, read, judged and resized, under names that tell nobody whose they are."""
+"""Reading the slices of files: judged by the rule, resized, under pseudonyms."""
 
 from __future__ import annotations
 
@@ -25,21 +25,21 @@ SIZE = 256
 """Pixels across a slice of a cohort. Source: `image_size` of the released code."""
 
 BORDERLINE = 2
-"""Slices of a file that a rule left out and that are kept to be looked at."""
+"""Slices of each file that a rule left out and that are kept for the contact sheet."""
 
 Judged = tuple[Row, np.ndarray | None]
 """A line of the manifest, and the slice, int16 `[SIZE SIZE]` in HU, where it is kept."""
 
 OURS = r"\((?:1 x (?:localizer|multi-frame|(?:[A-Z]{2,4}, )?[A-Za-z ]+ Storage)|[\d, ]+)\)"
-"""Brackets whose words are none of the header's: what kind of object it is instead, a shape."""
+"""Parentheses in messages that hold no text of a header: kinds of objects, and shapes."""
 
 FOREIGN = re.compile(rf"(?!{OURS})\(.*\)|'[^']*'|\"[^\"]*\"|\d{{8,}}|\d+(?:\.\d+){{2,}}")
-"""Parts of a message that may repeat what a header says."""
+"""Parts of a message that may quote a header: other parentheses, quotes, long numbers, UIDs."""
 
 
 @dataclass(frozen=True)
 class ChunkResult:
-    """What became of a chunk."""
+    """The outcome of reading a chunk."""
 
     said: tuple[str, ...] = ()
     """Why files could not be read, with their names: for the terminal, and for nothing else."""
@@ -49,7 +49,7 @@ class ChunkResult:
 
 @dataclass(frozen=True)
 class Reader:
-    """Makes the part of a chunk; it can be sent to other processes."""
+    """Makes the part of a chunk. Can be pickled for worker processes."""
 
     key: Key
     limits: Limits
@@ -61,7 +61,7 @@ class Reader:
     """Whether the header says who the patient is, where there is one; else the folder."""
 
     def path(self, chunk: Chunk) -> Path:
-        """Where the part lies: elsewhere when a file or what is asked for changed since."""
+        """The file of the part; another one when a file or an option changed."""
         asked = f"{self.limits} {self.spacing} {self.by_header}"
         return self.folder / f"{self.key.name('part', asked, *chunk.facts())}.npz"
 
@@ -87,7 +87,7 @@ class Reader:
         return ChunkResult(tuple(said))
 
     def unread(self, chunk: Chunk, file: str, reason: str) -> Row:
-        """The line of a file that gave no slice."""
+        """The line of the manifest for a file that gave no slice."""
         name = self.key.name("source", chunk.side, file)
         return Row(source=name, decision=LEFT_OUT, reason=reason)
 
@@ -117,7 +117,7 @@ class Reader:
             yield row, resize_square(hu) if keep else None
 
     def _about(self, volume: Volume, chunk: Chunk, file: str) -> Row:
-        """Whose it is: by the header, or by the place where there is none."""
+        """Pseudonyms of patient, series and file: by the header, or by the path without one."""
         series = header_value(volume, "SeriesInstanceUID") or f"{chunk.side} {file}"
         if chunk.kind == "deeplesion":
             series = Path(file).parent.name
@@ -128,7 +128,7 @@ class Reader:
         )
 
     def _patient(self, volume: Volume, chunk: Chunk, file: str) -> tuple[str, str]:
-        """What says so, and what it says. Without a number a study is a patient."""
+        """What identifies the patient, and its value. Without PatientID a study is a patient."""
         for keyword in ("PatientID", "StudyInstanceUID") if self.by_header else ():
             if stated := header_value(volume, keyword):
                 return keyword, stated
@@ -140,7 +140,7 @@ class Reader:
 
 
 def reason_unusable(volume: Volume) -> str:
-    """Why nothing is to be learned from a volume; empty where something is."""
+    """Why no slice of a volume can be used; empty where it can."""
     if volume.meta.get("made_by_unmetal"):
         return "made by unmetal"
     if not volume.meta.get("axial", True):
@@ -176,7 +176,7 @@ def resize_square(hu: np.ndarray) -> np.ndarray:
 
 
 def anonymous_reason(error: InputError, path: Path) -> str:
-    """What is wrong with a file, without what says whose it is: our own words only, which stand
+    """The reason of an error without anything that identifies a patient: our own words, which stand
     between the path and the first colon, without what they quote."""
     message = str(error)
     if not message.startswith(f"{path}: "):

@@ -1,4 +1,4 @@
-"""What is asked of `unmetal prepare`, and the files that it comes to."""
+"""The options of a preparation, and the files to read for them."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ STRIDE = 10
 
 @dataclass(frozen=True)
 class Request:
-    """What is to be prepared."""
+    """The options of `unmetal prepare`."""
 
     source: Path
     kind: Kind = "folder"
@@ -42,7 +42,7 @@ class Request:
     listed: Path | None = None
     """The slices of DeepLesion to take."""
     every: int | None = None
-    """Of those, the first and then each so-manieth; None is `STRIDE` without a list, else 1."""
+    """Of those, slices 1, 1 + every, ...; None is `STRIDE` without a list, else 1."""
     limits: Limits = field(default_factory=Limits)
     withhold: int = 200
     """Affected slices that are withheld for tests. Source: the paper, section 4."""
@@ -72,7 +72,7 @@ class Request:
         return self.every or (STRIDE if self.listed is None else 1)
 
     def about(self) -> dict[str, Any]:
-        """How the cohort was made, in words that tell nothing about the archive's names."""
+        """How the cohort was made, for cohort.json; holds no names of the archive."""
         return {
             "made_by": software(),
             "kind": self.kind,
@@ -92,7 +92,7 @@ class Request:
 
 @dataclass(frozen=True)
 class Work:
-    """All that is to be read, and what cannot be."""
+    """The files to read, and those that cannot be read."""
 
     chunks: tuple[Chunk, ...]
     unread: tuple[tuple[str, str, str], ...]
@@ -102,7 +102,7 @@ class Work:
 
 
 def find_work(request: Request) -> Work:
-    """Find everything; raises `InputError` where nothing is."""
+    """Find all files; raises `InputError` where there is none."""
     found = find_images(request.source, request.kind, request.listed, request.stride)
     pixels = pixel_sizes(request.source) if request.kind == "deeplesion" else {}
     rule = RULES[request.kind]

@@ -1,4 +1,4 @@
-"""The paper's rules: which slice is affected, which is clean, and which is neither.
+"""The paper's rules: which slices are affected, which are clean, which are left out.
 
 A rule sees one slice at its native size: a piece of 400 pixels has 100 after halving.
 """
@@ -17,7 +17,7 @@ from unmetal.physics.derive import metal_mask
 from unmetal.units import METAL_HU
 
 AFFECTED, CLEAN, LEFT_OUT = "affected", "clean", "left out"
-"""What a slice can be."""
+"""The decisions of a rule."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ class Limits:
 
 
 class Verdict(NamedTuple):
-    """What a slice is, and the two numbers that say so."""
+    """The decision of a rule on a slice, and the two numbers it was made by."""
 
     decision: str
     reason: str
@@ -57,7 +57,7 @@ class Verdict(NamedTuple):
 
 
 Rule = Callable[[np.ndarray, float, Limits], Verdict]
-"""A slice, HU `[H W]`, with pixels of so many mm."""
+"""From a slice, HU `[H W]`, and its pixel size in mm."""
 
 
 def largest_component(mask: np.ndarray) -> int:
@@ -80,7 +80,7 @@ def by_maximum(hu: np.ndarray, pixel: float, limits: Limits) -> Verdict:
 
 def only_affected(hu: np.ndarray, pixel: float, limits: Limits) -> Verdict:
     """For cone-beam CT (CL2), of which the paper has no clean slices: its noise and shading are
-    those of the machine, and a critic would learn these."""
+    those of the scanner, and a discriminator would learn these."""
     found = by_maximum(hu, pixel, limits)
     if found.decision == CLEAN:
         return found._replace(decision=LEFT_OUT, reason="no metal")

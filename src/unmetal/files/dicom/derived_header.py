@@ -31,7 +31,7 @@ STEPS = {"MAR_DIFFERENCE": 2, "MAR_METAL": 3}
 """How many times the offset is added to SeriesNumber, where not once."""
 
 TITLE = 16
-"""Characters of the source's SeriesDescription that warnings do not displace."""
+"""Characters of the source's SeriesDescription that are kept before warnings are."""
 
 WORDS = {"OW": "u2", "OF": "u4", "OL": "u4", "OD": "u8", "OV": "u8"}
 """Value representations that are plain words, with their width (PS3.5 section 6.2)."""
@@ -52,7 +52,7 @@ STALE = (
     "InstanceCreationTime",
     "InstanceCreatorUID",
 )
-"""True of the source's pixels or file only, or sealing them."""
+"""Elements that describe or sign the pixels or the file of the source."""
 
 LOSSY = {
     JPEGBaseline8Bit: "ISO_10918_1",
@@ -69,7 +69,7 @@ _NONE = DataElement(0x60000040, "CS", "")
 def derived_header(source: Dataset, derivation: Derivation, instance: str) -> Dataset:
     """A new header without pixels and file meta; `source` is not touched.
 
-    instance: the source's SOPInstanceUID, or what else tells it from all others of its series.
+    instance: the text of `instance_keys`, which the new SOPInstanceUID follows from.
     """
     image = deepcopy(source)
     if source.original_encoding[1] is False:
@@ -99,8 +99,8 @@ def series_number(source: Dataset, derivation: Derivation) -> int:
 
 
 def instance_keys(sources: Sequence[Dataset]) -> list[str]:
-    """What tells each image of a series from the others: its UID; where it has none, or shares it
-    against the rules, its place too."""
+    """A text for each image that no other image of the series has: its UID; without one, or with
+    one that is not unique, its place as well."""
     uids = [str(source.get("SOPInstanceUID", "")) for source in sources]
     count = Counter(uids)
     return [
@@ -110,7 +110,7 @@ def instance_keys(sources: Sequence[Dataset]) -> list[str]:
 
 
 def _listed(keys: tuple[str, ...], room: int) -> str:
-    """As many keys as fit, and how many did not."""
+    """As many keys as fit into `room` characters, and how many did not: ` !size,+2`."""
     for count in range(len(keys), -1, -1):
         rest = [f"+{len(keys) - count}"] if count < len(keys) else []
         text = " !" + ",".join([*keys[:count], *rest])

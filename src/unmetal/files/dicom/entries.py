@@ -34,7 +34,7 @@ CHUNK = 2**16
 
 @dataclass(frozen=True)
 class Entry:
-    """One DICOM file."""
+    """A DICOM file in a folder or archive."""
 
     name: str
     """Relative to the folder or archive, with `/`."""

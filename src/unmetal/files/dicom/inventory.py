@@ -50,13 +50,13 @@ TAGS = (
 
 
 class Aside(NamedTuple):
-    """An object that is not reduced."""
+    """A DICOM object that is no slice of a CT series, or a copy of one."""
 
     file: str
     """Relative to the folder."""
     reason: str
     broken: bool = False
-    """Whether it may have been a slice of a series: nobody can tell."""
+    """Whether it is damaged, so that it may have been a slice."""
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,7 @@ class CTSeries:
     """One series, ready to be read."""
 
     name: str
-    """For its output: the same whenever it is found, and nothing in it says whose it is."""
+    """Name of its output folder: hashes of UIDs and the series number, without identifiers."""
     files: tuple[str, ...]
     """Relative to the folder, sorted."""
     uid: str
@@ -142,7 +142,7 @@ def is_output_of(output: Path, series: CTSeries, derivation: Derivation) -> bool
 
 
 def _classify(path: Path, name: str) -> _Slice | Aside | None:
-    """A CT image, an object set aside, or None for what is no DICOM file."""
+    """Read a header: a CT image, an object set aside, or None for a file that is not DICOM."""
     try:
         with path.open("rb") as file, tolerant():
             if not is_dicom(file):
@@ -219,7 +219,7 @@ def _number(data: Dataset, keyword: str) -> float:
 
 
 def _short(*texts: str) -> str:
-    """A name made of texts that does not tell them."""
+    """8 hexadecimal digits of the hash of some texts."""
     return hashlib.sha256("\n".join(texts).encode()).hexdigest()[:8]
 
 

@@ -1,4 +1,4 @@
-"""Who made an image, from what and how: the codes and sequences that say so.
+"""Provenance of a derived image: codes, sequences and UIDs.
 
 DICOM PS3.3 sections C.7.6.1.1.3 and C.12.4 (General Image and Derivation Image), C.12.1 (SOP
 Common: Contributing Equipment); the fields of IHE AI Results (AIR) 1.1, section 6.5.3.1.
@@ -30,7 +30,7 @@ MEANINGS = {
 """Code value, which is value 4 of ImageType -> code meaning."""
 
 REDUCED = {value: said for value, said in MEANINGS.items() if value.startswith("MAR")}
-"""Those of results, which are not to be reduced again."""
+"""Kinds of results, which must not be reduced again."""
 
 PROCESSING = ("109102", "DCM", "Processing Equipment")
 
@@ -67,8 +67,8 @@ def coded_item(value: str, scheme: str, meaning: str) -> Dataset:
 
 
 def derived_uid(source: str, derivation: Derivation) -> UID:
-    """A UID that depends on the source's and on all that was done, so that a second run writes
-    the same objects and an archive does not fill with copies."""
+    """A UID hashed from the source's and the derivation: a second run writes the same objects, so
+    that an archive does not fill with copies."""
     # As JSON, for pydicom joins its sources: "1.2" + "3" is no other text than "1." + "23".
     return generate_uid(entropy_srcs=[json.dumps([source, *derivation.entropy])])
 

@@ -46,7 +46,7 @@ META_KEYWORDS = {
 
 @dataclass(frozen=True, eq=False)
 class Slice:
-    """One image as it was in its file."""
+    """The source record of one image."""
 
     name: str
     """Relative to the folder or archive."""
@@ -67,7 +67,7 @@ class Slice:
 
 @dataclass(frozen=True, eq=False)
 class Series:
-    """A series as it was in its files, in the order of `Volume.hu`."""
+    """The source record of a series, in the order of `Volume.hu`."""
 
     slices: tuple[Slice, ...]
     layout: Layout
@@ -106,14 +106,14 @@ def read(path: Path, spacing: float | None, only: Iterable[str] | None = None) -
 
 
 def renumbered(found: list[Entry]) -> list[Entry]:
-    """The same files under their place in the series, `0001.dcm`: in an archive the names of
-    files and folders say whose they are."""
+    """The same files named by their place in the series, `0001.dcm`: names in an archive may
+    identify patients."""
     return [replace(entry, name=f"{place:04d}.dcm") for place, entry in enumerate(found, 1)]
 
 
 @contextmanager
 def tolerant() -> Iterator[None]:
-    """Take and give back header values that break the standard's rules: they are the scanner's."""
+    """Let pydicom read and write values that break the standard's rules, without warnings."""
     with warnings.catch_warnings(), config.disable_value_validation():
         warnings.simplefilter("ignore")
         yield
@@ -167,7 +167,7 @@ def _pixel_spacing(header: Dataset, given: float | None) -> tuple[float, float, 
 
 
 def _thickness(header: Dataset) -> float:
-    """mm to the next slice, as far as a single image knows."""
+    """mm to the next slice by the header of a single image; 1 mm where it does not say."""
     for keyword in ("SpacingBetweenSlices", "SliceThickness"):
         if header.get(keyword):
             return abs(float(header[keyword].value)) or 1.0

@@ -85,7 +85,7 @@ def _with_type_2(source: Dataset) -> Dataset:
 
 
 def _drop_added(image: Dataset, source: Dataset) -> None:
-    """Take out again what was filled in empty, so that all of a patient's objects say the same."""
+    """Remove the empty elements that `_with_type_2` added, which the source does not have."""
     for keyword in TYPE_2:
         if keyword not in source and keyword in image:
             delattr(image, keyword)
@@ -140,7 +140,7 @@ def _uid(source: Dataset, keyword: str, derivation: Derivation) -> str:
 
 
 def _make_deterministic(image: Dataset, source: Dataset, derivation: Derivation) -> None:
-    """Replace what highdicom draws at random or takes from the clock."""
+    """Replace random UIDs and the time of writing, so that a second run makes the same object."""
     for keyword in ("InstanceCreationDate", "InstanceCreationTime", "SeriesDate", "SeriesTime"):
         if keyword in image:
             delattr(image, keyword)

@@ -1,4 +1,4 @@
-"""Which of the files make the one CT series, and how its slices lie in space.
+"""Selecting the files of one CT series, and sorting its slices by position.
 
 Positions and orientations: DICOM PS3.3 section C.7.6.2.1.1, LPS millimetres.
 """
@@ -51,7 +51,7 @@ class Stack:
 
     warnings: list[str]
     axial: bool = True
-    """Whether the slices lie across the patient, as far as the header says how they lie."""
+    """Whether the slices are axial; True where the header does not say."""
 
 
 def select_series(headers: list[Header], path: Path) -> tuple[list[Header], list[str]]:
@@ -103,7 +103,7 @@ def stack(images: list[Header], path: Path) -> Stack:
 
 
 def reason_unfit(dataset: Dataset) -> str:
-    """Why an object is not a slice of a CT series; empty where it is one."""
+    """Why an object is not a slice of a classic CT series; empty where it is one."""
     kind = UID(dataset.get("SOPClassUID") or dataset.file_meta.get("MediaStorageSOPClassUID", ""))
     modality = dataset.get("Modality", "CT")
     enhanced = kind in {EnhancedCTImageStorage, LegacyConvertedEnhancedCTImageStorage}
@@ -117,7 +117,7 @@ def reason_unfit(dataset: Dataset) -> str:
 
 
 def stack_key(header: Header) -> tuple[str, str, str]:
-    """What is the same for all slices that can be stacked: matrix, pixel size, orientation."""
+    """Matrix, pixel size and orientation, which all slices of a stack share."""
     return _matrix(header), str(_pixels(header)), str(_orientation(header))
 
 
@@ -189,13 +189,13 @@ def _leaning(tilt: float) -> list[str]:
 
 
 def _normal(header: Header) -> np.ndarray | None:
-    """Across the image plane, LPS; None where the header does not say how it lies."""
+    """Normal of the image plane, LPS; None without ImageOrientationPatient."""
     axes = _axes(header)
     return None if axes is None else np.cross(*np.reshape(axes, (2, 3)))
 
 
 def _across(normal: np.ndarray | None) -> tuple[list[str], bool]:
-    """A warning where slices do not lie across the patient, and whether they do."""
+    """Warnings about slices that are not axial, and whether they are axial."""
     if normal is None or abs(normal[2]) == max(abs(normal)):
         return [], True
     said = "slices are not axial, but artifacts lie in axial ones: give the axial series"

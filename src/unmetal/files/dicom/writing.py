@@ -1,4 +1,4 @@
-"""A derived CT series in the file layout of its source."""
+"""Writing a derived CT series in the layout of its source; the header of a difference."""
 
 from __future__ import annotations
 
@@ -32,14 +32,14 @@ EPOCH = (1980, 1, 1, 0, 0, 0)
 WINDOW_HU = (0, 400)
 """Centre and width that viewers show at first: changes of 200 HU either way."""
 
-STALE = (
+ABOUT_HU = (
     "PixelPaddingValue",
     "PixelPaddingRangeLimit",
     "VOILUTSequence",
     "VOILUTFunction",
     "WindowCenterWidthExplanation",
 )
-"""Said about values in HU, not about differences of them."""
+"""Elements that describe HU, and are not true of differences."""
 
 
 def write(volume: Volume, path: Path, derivation: Derivation) -> None:
@@ -71,19 +71,19 @@ def series_of(volume: Volume, path: Path) -> Series:
 
 
 def zero_difference(series: Series) -> Series:
-    """The difference in which nothing was changed: signed, without an intercept, with the
-    source's slope, so that source + difference is the result in stored numbers.
+    """The source record of a difference of 0 HU: signed, with the slope of the source and no
+    intercept, so that source + difference is the result as stored.
 
     Raises:
         InputError: a header that cannot be copied.
     """
     with tolerant():
-        return Series(tuple(map(_slice, series.slices)), series.layout)
+        return Series(tuple(map(_zero_slice, series.slices)), series.layout)
 
 
 @contextmanager
 def _sink(path: Path, layout: Layout) -> Iterator[Callable[[str, bytes], object]]:
-    """A function that takes the name and content of one file after the other."""
+    """A function that writes one file: its name and its content."""
     if layout == "zip":
         with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
             yield partial(_add, archive)
@@ -125,7 +125,7 @@ def _instances(series: Series) -> list[str]:
 def _file(
     hu: np.ndarray, source: Slice, derivation: Derivation, instance: str
 ) -> tuple[bytes, int]:
-    """One image: HU `[H W]` float32 in the source's numbers, and how many were clipped."""
+    """The DICOM file of one slice of HU, float32 `[H W]`, and how many values were clipped."""
     stored, clipped = to_stored(hu, source.stored, *source.scale())
     try:
         content = encode_file(
@@ -138,11 +138,11 @@ def _file(
     return content, clipped
 
 
-def _slice(source: Slice) -> Slice:
+def _zero_slice(source: Slice) -> Slice:
     bits = int(source.header.BitsAllocated)
     stored = np.zeros(source.stored.shape, np.dtype(f"i{bits // 8}"))
     try:
-        header = _header(source, bits)
+        header = _difference_header(source, bits)
     except Exception as error:  # what pydicom raises depends on which value makes no sense
         raise InputError(
             f"{source.name}: its header cannot be copied: {short_error(error)}"
@@ -150,9 +150,9 @@ def _slice(source: Slice) -> Slice:
     return replace(source, header=header, stored=stored, intercept=0.0)
 
 
-def _header(source: Slice, bits: int) -> Dataset:
+def _difference_header(source: Slice, bits: int) -> Dataset:
     header = deepcopy(source.header)
-    for keyword in STALE:
+    for keyword in ABOUT_HU:
         if keyword in header:
             delattr(header, keyword)
     header.PixelRepresentation = 1
