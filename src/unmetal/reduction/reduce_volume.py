@@ -124,7 +124,7 @@ def reduce_volume(
     progress(0, len(affected))
     for start in range(0, len(affected), BATCH):
         some = affected[start : start + BATCH]
-        # 3. to 6.
+        # Steps 3 to 6.
         corrected = correct_slices(method, hu[some], metal[some], bodies[some], pixel, device)
 
         # 7. Paste: metal, padding and what lies outside the body stay the source's. The body is the
@@ -184,6 +184,7 @@ def correct_slices(
             # 5. Its image is only a prior: rays that missed the metal keep what they measured.
             corrected = enforce_data_consistency(network, image, scan)
         else:
+            # 4. and 5. A classical method completes the sinogram itself.
             corrected = method.reduce(scan)
         if scan.sinogram is not None:
             # 6. Re-projection blurred the image; where nothing was corrected, undo that.

@@ -80,7 +80,7 @@ def write_report(
 
 
 def render(reduced: Reduced, run: RunInfo, *, identifiers: bool = False) -> tuple[str, str]:
-    """The page and its numbers, as texts."""
+    """The page as HTML and its numbers as JSON."""
     found = changes(reduced, run.metal_hu)
     numbers = report_data(reduced, found, run, identifiers=identifiers)
     large = choose_slices(found)
@@ -119,13 +119,13 @@ def render(reduced: Reduced, run: RunInfo, *, identifiers: bool = False) -> tupl
 
 
 def stylesheet() -> Markup:
-    """The style of every page."""
+    """CSS of every page."""
     return Markup((TEMPLATES / "page.css").read_text(encoding="utf-8"))
 
 
 @cache
 def template(name: str) -> Template:
-    """A template that escapes what it shows, and fails where it would show nothing."""
+    """A template that escapes values, and raises for a name that is not defined."""
     environment = Environment(
         autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
@@ -134,7 +134,7 @@ def template(name: str) -> Template:
 
 
 def _subtitle(numbers: dict[str, Any]) -> list[str]:
-    """What was done to what, in a few words each."""
+    """Method, series and date, a few words each."""
     run, series = numbers["run"], numbers["series"]
     known = series["acquisition"]
     apart, _, pixel = series["spacing_mm"]
@@ -153,7 +153,7 @@ def _subtitle(numbers: dict[str, Any]) -> list[str]:
 
 
 def _options(options: dict[str, Any]) -> Iterator[tuple[str, str]]:
-    """What metal is, and what was not left at its default."""
+    """Names and values of the threshold for metal and of all settings off their default."""
     usual = asdict(Settings())
     for name, value in options.items():
         if name == "metal_hu":
@@ -163,7 +163,7 @@ def _options(options: dict[str, Any]) -> Iterator[tuple[str, str]]:
 
 
 def _details(numbers: dict[str, Any]) -> list[tuple[str, str]]:
-    """How it was made, as names and texts."""
+    """Names and texts of "How it was made"."""
     run, acquisition = numbers["run"], numbers["series"]["acquisition"]
     named = [
         ("method", run["method"]),
