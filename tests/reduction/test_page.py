@@ -16,13 +16,17 @@ from unmetal import files, software
 from unmetal.__main__ import main
 from unmetal.display.look import Box, PanelStyle
 from unmetal.errors import InputError
+from unmetal.files import Derivation
+from unmetal.methods.li import LI
 from unmetal.reduction.cautions import QualityFlag
+from unmetal.reduction.reduce_series import Done, Tool
 from unmetal.reduction.reduce_volume import Reduced, find_bodies
 from unmetal.reduction.report.changes import changes
-from unmetal.reduction.report.numbers import NOTICE, RunInfo, report_data
+from unmetal.reduction.report.numbers import NOTICE, report_data
 from unmetal.reduction.report.page import NUMBERS, PAGE, render, require_apart, write_report
 from unmetal.reduction.report.panels import difference, gray, outline
 from unmetal.reduction.report.shown_slices import MOST, choose_slices
+from unmetal.reduction.settings import Settings
 
 SIDE = 96
 SECRETS = ("Nobody", "secret-7", "Thorax", "1.2.826", "very-private")
@@ -72,14 +76,11 @@ def reduced(folder: Path) -> Reduced:
     return Reduced(source, source.with_hu(result), metal, bodies, cautions, doubt, clipped)
 
 
-RUN = RunInfo(
-    "ADN",
-    12.5,
-    weights="adn-syn",
-    sha256="ab" * 32,
-    caution="made on a laptop; for trying out",
-    options={"metal_hu": 2500.0, "save_metal": True},
-)
+TOOL = Tool(LI(), "ADN", "adn-syn", "ab" * 32, caution="made on a laptop; for trying out")
+
+
+def done(reduced: Reduced) -> Done:
+    return Done(reduced, Derivation(), TOOL, Settings(save_metal=True), 12.5)
 
 
 class Seen(HTMLParser):
@@ -109,7 +110,7 @@ class Seen(HTMLParser):
 
 @pytest.fixture(scope="module")
 def rendered(reduced: Reduced) -> tuple[str, dict]:
-    page, numbers = render(reduced, RUN)
+    page, numbers = render(done(reduced))
     return page, json.loads(numbers)
 
 
@@ -180,7 +181,7 @@ def test_nobody_is_named_unless_asked_for(reduced, rendered):
     for secret in SECRETS:
         assert secret not in page
         assert secret not in json.dumps(numbers)
-    page, asked = render(reduced, RUN, identifiers=True)
+    page, asked = render(done(reduced), identifiers=True)
     for secret in SECRETS:
         assert secret in page
         assert secret in asked
@@ -196,7 +197,8 @@ def test_the_json_says_what_the_page_says(reduced, rendered):
     assert numbers["clipped"] == 3
     assert numbers["run"]["sha256"] == "ab" * 32
     assert set(numbers["run"]["versions"]) == {*software.versions()}
-    again = report_data(reduced, changes(reduced), RUN)
+    again = report_data(done(reduced), changes(reduced))
+    again["run"]["date"] = numbers["run"]["date"]
     assert json.loads(json.dumps(again, allow_nan=False)) == numbers
     whole, parts = numbers["changes"], numbers["changes"]["by_distance"].values()
     assert sum(part["ml"] for part in parts) == pytest.approx(whole["all"]["ml"], rel=1e-3)
@@ -208,7 +210,7 @@ def test_the_json_says_what_the_page_says(reduced, rendered):
 def test_a_broken_promise_cannot_be_overlooked(reduced):
     hu = reduced.volume.hu.copy()
     hu[1][reduced.metal[1]] -= 1
-    page, _ = render(replace(reduced, volume=reduced.volume.with_hu(hu)), RUN)
+    page, _ = render(done(replace(reduced, volume=reduced.volume.with_hu(hu))))
     text = " ".join(" ".join(Seen(page).texts).split())
     assert "NOT left alone as promised: do not use this result" in text
     assert "the same after, voxel for voxel" not in text
@@ -218,7 +220,7 @@ def test_a_broken_promise_cannot_be_overlooked(reduced):
 def test_a_series_without_metal_is_said_to_be_unchanged(reduced):
     none = np.zeros(reduced.metal.shape, bool)
     nothing = Reduced(reduced.source, reduced.source, none, none, clipped=np.zeros(4, int))
-    page, numbers = render(nothing, RUN)
+    page, numbers = render(done(nothing))
     text = " ".join(" ".join(Seen(page).texts).split())
     assert "0 of 4" in text
     assert "every pixel is as it was" in text
@@ -268,13 +270,13 @@ def test_of_many_slices_those_that_matter_are_shown_large(reduced):
 
 def test_a_report_replaces_nothing_unasked_and_appears_whole(reduced, tmp_path, monkeypatch):
     out = tmp_path / "report"
-    write_report(reduced, RUN, out)
+    write_report(done(reduced), out)
     assert {path.name for path in out.iterdir()} == {PAGE, NUMBERS}
     (out / PAGE).write_text("mine")
     with pytest.raises(InputError, match="--force"):
-        write_report(reduced, RUN, out)
+        write_report(done(reduced), out)
     assert (out / PAGE).read_text() == "mine"
-    write_report(reduced, RUN, out, force=True)
+    write_report(done(reduced), out, force=True)
     assert (out / PAGE).read_text().startswith("<!doctype html>")
 
     def full(*_: object, **__: object) -> None:
@@ -282,7 +284,7 @@ def test_a_report_replaces_nothing_unasked_and_appears_whole(reduced, tmp_path, 
 
     monkeypatch.setattr(Path, "write_text", full)
     with pytest.raises(InputError, match="No space left"):
-        write_report(reduced, RUN, tmp_path / "other")
+        write_report(done(reduced), tmp_path / "other")
     assert not (tmp_path / "other").exists()
 
 

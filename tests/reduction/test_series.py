@@ -240,10 +240,9 @@ def test_it_says_when_nothing_had_to_be_done(
     series: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level("INFO")
-    done = run(series, tmp_path / "out", metal_hu=9000.0, save_difference=True, save_metal=True)
+    run(series, tmp_path / "out", metal_hu=9000.0, save_difference=True, save_metal=True)
     assert "nothing had to be done" in caplog.text
     assert "there is no difference" in caplog.text
-    assert done.written == (tmp_path / "out",)
     assert sorted(p.name for p in tmp_path.iterdir()) == ["in", "out"]
     assert digest(stored(series)) == digest(stored(tmp_path / "out"))
     said = pydicom.dcmread(tmp_path / "out" / "IM1").DerivationDescription
@@ -295,7 +294,6 @@ def test_other_formats_get_the_difference_and_the_metal_in_their_own(
     settings = Settings(save_difference=True, save_metal=True, spacing=PIXEL)
     done = reduce_series(source, tmp_path / f"out{suffix}", settings, DIMMER)
     names = [f"out{suffix}", f"out-difference{suffix}", f"out-metal{suffix}"]
-    assert [path.name for path in done.written] == names
     before, after, change, metal = (values(tmp_path / name) for name in (source.name, *names))
     if suffix == ".png":
         change = change - 32768

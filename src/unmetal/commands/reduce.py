@@ -50,7 +50,6 @@ class Reduce:
         from unmetal.reduction.batch.plan import described  # noqa: PLC0415
         from unmetal.reduction.batch.reduce import Job  # noqa: PLC0415
         from unmetal.reduction.reduce_series import load_tool, reduce_series  # noqa: PLC0415
-        from unmetal.reduction.report.numbers import run_info  # noqa: PLC0415
         from unmetal.reduction.report.page import check_report, write_report  # noqa: PLC0415
 
         console_log()
@@ -72,8 +71,7 @@ class Reduce:
         with progress_bar("slices") as progress:
             done = reduce_series(self.input, self.output, settings, tool, progress=progress)
             if report is not None:
-                info = run_info(done, tool, settings)
-                write_report(done.reduced, info, report, identifiers=self.identifiers, force=force)
+                write_report(done, report, identifiers=self.identifiers, force=force)
         total, changed = len(done.reduced.metal), len(done.reduced.changed)
         log = logging.getLogger("unmetal")
         log.info("%s: %d of %d slices changed (%s)", self.output, changed, total, tool.name)

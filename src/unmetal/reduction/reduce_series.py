@@ -49,16 +49,16 @@ class Tool:
 
 @dataclass(frozen=True)
 class Done:
-    """What became of a series."""
+    """What became of a series, and how."""
 
     reduced: Reduced
     derivation: Derivation
     """What the output's header says about it."""
 
-    written: tuple[Path, ...]
-    """The output; then the difference and the metal, where they were asked for and not empty."""
-
+    tool: Tool
+    settings: Settings
     seconds: float
+    """Reading and writing included."""
 
 
 def load_tool(settings: Settings, device: torch.device | None = None) -> Tool:
@@ -109,8 +109,7 @@ def reduce_series(
         *_extra_outputs(reduced, output, settings, described),
     ]
     files.write_all(outputs, force=settings.force)
-    written = tuple(one.path for one in outputs)
-    return Done(reduced, described, written, time.perf_counter() - begun)
+    return Done(reduced, described, tool, settings, time.perf_counter() - begun)
 
 
 def refuse_own(volume: Volume, *, force: bool) -> None:

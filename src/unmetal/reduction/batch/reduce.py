@@ -22,7 +22,7 @@ from unmetal.reduction.batch.plan import (
     run_plan,
 )
 from unmetal.reduction.reduce_series import Done, Tool, derivation, load_tool, reduce_series
-from unmetal.reduction.report.numbers import run_info, warnings
+from unmetal.reduction.report.numbers import warnings
 from unmetal.reduction.report.page import require_apart, write_report
 from unmetal.reduction.settings import Settings
 from unmetal.workers import DIED, one_by_one, side_by_side
@@ -107,9 +107,9 @@ class Job:
         only = item.series.files
         done = reduce_series(item.source, item.output, settings, self.tool, only=only)
         if self.report is not None:
-            info, folder = run_info(done, self.tool, settings), self.report / item.series.name
             # A report that lies there is of an earlier, unfinished run, so it is replaced.
-            write_report(done.reduced, info, folder, identifiers=self.identifiers, force=True)
+            folder = self.report / item.series.name
+            write_report(done, folder, identifiers=self.identifiers, force=True)
         return done
 
     @property

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
@@ -12,13 +12,11 @@ import numpy as np
 
 from unmetal.files import header
 from unmetal.metrics.strata import BANDS, TISSUES
-from unmetal.reduction.reduce_series import Done, Tool
+from unmetal.reduction.reduce_series import Done
 from unmetal.reduction.reduce_volume import Reduced
 from unmetal.reduction.report.changes import LEVELS, Changes, ChangeStats, SliceChanges
 from unmetal.reduction.report.findings import caveats, checks
-from unmetal.reduction.settings import Settings
 from unmetal.software import versions
-from unmetal.units import METAL_HU
 
 FORMAT = 1
 """Version of the JSON's layout."""
@@ -43,68 +41,28 @@ ACQUISITION = (
 )
 """What of `Volume.meta` a report shows: how the series was made, nothing that says whose it is."""
 
-
 LEFT_OUT = ("method", "weights", "force")
 """Settings that a report gives elsewhere, or not at all because they can be paths."""
 
 
-@dataclass(frozen=True)
-class RunInfo:
-    """How a result was computed."""
-
-    method: str
-    """`ADN`."""
-    seconds: float
-    """Reading and writing included."""
-    metal_hu: float = METAL_HU
-    """HU with which metal was found."""
-    weights: str = ""
-    sha256: str = ""
-    caution: str = ""
-    """What the weights' card warns of."""
-    device: str = "cpu"
-    options: Mapping[str, Any] = field(default_factory=dict)
-    derivation: str = ""
-    """What the output's header says."""
-    date: str = field(default_factory=lambda: datetime.now().astimezone().isoformat("T", "seconds"))
-
-
-def run_info(done: Done, tool: Tool, settings: Settings) -> RunInfo:
-    """How a series was made by `reduction.reduce_series`, without paths, which can name people."""
-    options = {name: its for name, its in asdict(settings).items() if name not in LEFT_OUT}
-    written = done.derivation
-    return RunInfo(
-        method=tool.name,
-        seconds=done.seconds,
-        metal_hu=settings.metal_hu,
-        weights=tool.weights,
-        sha256=tool.sha256,
-        caution=tool.caution,
-        device=str(tool.device),
-        options=options,
-        derivation=f"{written.description} {written.outcome}".strip(),
-    )
-
-
-def report_data(
-    reduced: Reduced, found: Changes, run: RunInfo, *, identifiers: bool = False
-) -> dict[str, Any]:
+def report_data(done: Done, found: Changes, *, identifiers: bool = False) -> dict[str, Any]:
     """All of the report but its pictures, in types that JSON knows."""
-    source = reduced.source
+    reduced, caution = done.reduced, done.tool.caution
+    of_weights = [{"key": "weights", "message": caution}] if caution else []
     whole = {
         "format": FORMAT,
         "notice": NOTICE,
-        "run": _run(run),
+        "run": _run(done),
         "series": _series(reduced, found),
-        "warnings": [*_of_weights(run), *warnings(reduced)],
+        "warnings": [*of_weights, *warnings(reduced)],
         "checks": [check._asdict() for check in checks(found)],
         "caveats": caveats(found),
         "metal": _metal(found.slices, found.voxel_ml),
         "changes": stats_data(found.stats, found.voxel_ml, compared=found.compared),
         "clipped": int(reduced.clipped.sum()),
-        "slices": _slices(found, header.slice_labels(source)),
+        "slices": _slices(found, header.slice_labels(reduced.source)),
     }
-    return whole | ({"identifiers": header.identifiers(source)} if identifiers else {})
+    return whole | ({"identifiers": header.identifiers(reduced.source)} if identifiers else {})
 
 
 def warnings(reduced: Reduced) -> list[dict[str, str]]:
@@ -115,13 +73,20 @@ def warnings(reduced: Reduced) -> list[dict[str, str]]:
     return listed + [{"key": one.key, "message": one.message} for one in reduced.warnings]
 
 
-def _of_weights(run: RunInfo) -> list[dict[str, str]]:
-    return [{"key": "weights", "message": run.caution}] if run.caution else []
-
-
-def _run(run: RunInfo) -> dict[str, Any]:
-    told = {name: its for name, its in asdict(run).items() if name not in {"metal_hu", "caution"}}
-    return told | {"seconds": round(run.seconds, 1), "versions": versions()}
+def _run(done: Done) -> dict[str, Any]:
+    """How the result was computed, without paths, which can name people."""
+    tool, written = done.tool, done.derivation
+    return {
+        "method": tool.name,
+        "weights": tool.weights,
+        "sha256": tool.sha256,
+        "options": {k: v for k, v in asdict(done.settings).items() if k not in LEFT_OUT},
+        "derivation": f"{written.description} {written.outcome}".strip(),
+        "device": str(tool.device),
+        "seconds": round(done.seconds, 1),
+        "date": datetime.now().astimezone().isoformat("T", "seconds"),
+        "versions": versions(),
+    }
 
 
 def _series(reduced: Reduced, found: Changes) -> dict[str, Any]:

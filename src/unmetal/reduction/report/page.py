@@ -16,12 +16,12 @@ from markupsafe import Markup
 from unmetal.errors import InputError, short_error
 from unmetal.files.staging import refuse_overwrite, staged
 from unmetal.metrics.strata import BANDS, TISSUES
-from unmetal.reduction.reduce_volume import Reduced
+from unmetal.reduction.reduce_series import Done
 from unmetal.reduction.report import panels
 from unmetal.reduction.report.changes import LEVELS, VISIBLE_HU, changes
 from unmetal.reduction.report.charts import levels_chart
 from unmetal.reduction.report.format import duration, hu, ml, number, percent
-from unmetal.reduction.report.numbers import RunInfo, report_data
+from unmetal.reduction.report.numbers import report_data
 from unmetal.reduction.report.shown_slices import (
     choose_slices,
     close_up,
@@ -56,19 +56,14 @@ def require_apart(folder: Path, source: Path, output: Path) -> None:
 
 
 def write_report(
-    reduced: Reduced,
-    run: RunInfo,
-    folder: Path,
-    *,
-    identifiers: bool = False,
-    force: bool = False,
+    done: Done, folder: Path, *, identifiers: bool = False, force: bool = False
 ) -> None:
     """Write `report.html` and `report.json` into a folder: both, or none.
 
     identifiers: also say whose images these are.
     Raises `InputError` for a folder that cannot be written, or holds a report, unless `force`.
     """
-    page, numbers = render(reduced, run, identifiers=identifiers)
+    page, numbers = render(done, identifiers=identifiers)
     if not force and any((folder / name).exists() for name in (PAGE, NUMBERS)):
         raise InputError(f"{folder}: holds a report: give another folder, or --force to replace it")
     try:
@@ -79,10 +74,11 @@ def write_report(
         raise InputError(f"{folder}: cannot be written: {short_error(error)}") from error
 
 
-def render(reduced: Reduced, run: RunInfo, *, identifiers: bool = False) -> tuple[str, str]:
+def render(done: Done, *, identifiers: bool = False) -> tuple[str, str]:
     """The page as HTML and its numbers as JSON."""
-    found = changes(reduced, run.metal_hu)
-    numbers = report_data(reduced, found, run, identifiers=identifiers)
+    reduced = done.reduced
+    found = changes(reduced, done.settings.metal_hu)
+    numbers = report_data(done, found, identifiers=identifiers)
     large = choose_slices(found)
     style = common_style(reduced, large)
     pictures = [slice_pictures(reduced, one, style) for one in large]
