@@ -16,6 +16,12 @@ from torch.nn import functional
 from unmetal.physics.derive import dilate
 from unmetal.units import MU_WATER, WINDOW, mu_to_unit
 
+HU_RANGE = (-1000.0, 2000.0)
+"""HU outside of which `hu_protocol` sees no difference."""
+
+SOFT_TISSUE_HU = 100.0
+"""What `hu_protocol` puts in place of metal before SSIM. Source: AAPM CT-MAR challenge."""
+
 
 def rmse(output: Tensor, truth: Tensor, mask: Tensor | None = None) -> Tensor:
     """Root of the mean squared error, in the images' unit, where `mask` (bool) is; NaN where it is
@@ -61,6 +67,49 @@ def ssim_wang(output: Tensor, truth: Tensor, data_range: float = 1.0) -> Tensor:
         for x in (output, truth)
     )
     return _mean(_ssim_map(output, truth, data_range, _gaussian()))
+
+
+def adn_protocol(output: Tensor, truth: Tensor, corrupted: Tensor) -> dict[str, Tensor]:
+    """The ADN paper's evaluation, images `[B 1 H W]` in 1/cm to `[B]` each.
+
+    Everything is clipped to `units.WINDOW` and scaled to [0, 1]. Where the corrupted image as it
+    came is above the window (metal, but also its brightest streaks) output and truth are both 0.5:
+    no error there, but it counts in the mean. Source: released ADN code (test.py).
+
+    `psnr` (dB) and `ssim` are the paper's; `ssim_wang` is the other definition that is around;
+    `rmse_hu` is over the pixels below the window, of the clipped images.
+    """
+    # The corrupted image decides, so that all methods are scored on the same pixels.
+    bright = corrupted > WINDOW[1]
+    output, truth = (mu_to_unit(x).masked_fill(bright, 0.5) for x in (output, truth))
+    unit_in_hu = (WINDOW[1] - WINDOW[0]) * 1000 / MU_WATER
+    return {
+        "psnr": psnr(output, truth),
+        "ssim": ssim(output, truth),
+        "ssim_wang": ssim_wang(output, truth),
+        "rmse_hu": rmse(output, truth, ~bright) * unit_in_hu,
+    }
+
+
+def hu_protocol(output: Tensor, truth: Tensor, body: Tensor, metal: Tensor) -> dict[str, Tensor]:
+    """Evaluation on clinical values, images `[B 1 H W]` in HU to `[B]` each.
+
+    Values are clipped to `HU_RANGE`; pixels count that are in `body` (bool `[B 1 H W]`) and not
+    within 2 px of `metal` (bool `[B 1 H W]`). `psnr` is for a range of 3000 HU. `ssim` is the mean
+    of the Gaussian SSIM map over these pixels; what is near metal is 100 HU in both images, so that
+    nothing leaks from it through the window (as the AAPM CT-MAR challenge does it).
+    """
+    low, high = HU_RANGE
+    near = dilate(metal, 2)
+    counted = body & ~near
+    output, truth = output.clip(low, high), truth.clip(low, high)
+    # A constant in both images has no error and no structure.
+    filled = [x.masked_fill(near, SOFT_TISSUE_HU) for x in (output, truth)]
+    return {
+        "psnr": psnr(output, truth, high - low, counted),
+        "ssim": ssim_gaussian(filled[0], filled[1], high - low, counted),
+        "rmse_hu": rmse(output, truth, counted),
+    }
 
 
 def _ssim_map(
@@ -115,54 +164,3 @@ def _mean(values: Tensor, mask: Tensor | None = None) -> Tensor:
     if mask is None:
         return values.flatten(1).mean(1)
     return torch.where(mask, values, 0).flatten(1).sum(1) / mask.flatten(1).sum(1)
-
-
-HU_RANGE = (-1000.0, 2000.0)
-"""HU outside of which `hu_protocol` sees no difference."""
-
-
-SOFT_TISSUE_HU = 100.0
-"""What `hu_protocol` puts in place of metal before SSIM. Source: AAPM CT-MAR challenge."""
-
-
-def adn_protocol(output: Tensor, truth: Tensor, corrupted: Tensor) -> dict[str, Tensor]:
-    """The ADN paper's evaluation, images `[B 1 H W]` in 1/cm to `[B]` each.
-
-    Everything is clipped to `units.WINDOW` and scaled to [0, 1]. Where the corrupted image as it
-    came is above the window (metal, but also its brightest streaks) output and truth are both 0.5:
-    no error there, but it counts in the mean. Source: released ADN code (test.py).
-
-    `psnr` (dB) and `ssim` are the paper's; `ssim_wang` is the other definition that is around;
-    `rmse_hu` is over the pixels below the window, of the clipped images.
-    """
-    # The corrupted image decides, so that all methods are scored on the same pixels.
-    bright = corrupted > WINDOW[1]
-    output, truth = (mu_to_unit(x).masked_fill(bright, 0.5) for x in (output, truth))
-    unit_in_hu = (WINDOW[1] - WINDOW[0]) * 1000 / MU_WATER
-    return {
-        "psnr": psnr(output, truth),
-        "ssim": ssim(output, truth),
-        "ssim_wang": ssim_wang(output, truth),
-        "rmse_hu": rmse(output, truth, ~bright) * unit_in_hu,
-    }
-
-
-def hu_protocol(output: Tensor, truth: Tensor, body: Tensor, metal: Tensor) -> dict[str, Tensor]:
-    """Evaluation on clinical values, images `[B 1 H W]` in HU to `[B]` each.
-
-    Values are clipped to `HU_RANGE`; pixels count that are in `body` (bool `[B 1 H W]`) and not
-    within 2 px of `metal` (bool `[B 1 H W]`). `psnr` is for a range of 3000 HU. `ssim` is the mean
-    of the Gaussian SSIM map over these pixels; what is near metal is 100 HU in both images, so that
-    nothing leaks from it through the window (as the AAPM CT-MAR challenge does it).
-    """
-    low, high = HU_RANGE
-    near = dilate(metal, 2)
-    counted = body & ~near
-    output, truth = output.clip(low, high), truth.clip(low, high)
-    # A constant in both images has no error and no structure.
-    filled = [x.masked_fill(near, SOFT_TISSUE_HU) for x in (output, truth)]
-    return {
-        "psnr": psnr(output, truth, high - low, counted),
-        "ssim": ssim_gaussian(filled[0], filled[1], high - low, counted),
-        "rmse_hu": rmse(output, truth, counted),
-    }

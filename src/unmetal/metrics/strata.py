@@ -8,17 +8,17 @@ from scipy import ndimage
 TISSUES = ("air", "fat", "soft tissue", "bone")
 """By HU: air and lung, fat, muscle and organs, bone and what is as dense (contrast medium)."""
 
-
 TISSUE_HU = (-190.0, -30.0, 150.0)
 """HU at which one tissue ends and the next begins. Source: the ranges of body composition by CT,
 fat -190 to -30 and muscle -29 to 150 (Mitsiopoulos et al., J Appl Physiol 85(1), 1998)."""
 
-
 BANDS_MM = (5.0, 10.0, 20.0, 40.0)
 """Ends of the bands by distance from metal, mm; the last band is everything beyond."""
 
-
 BANDS = ("0 to 5 mm", "5 to 10 mm", "10 to 20 mm", "20 to 40 mm", "beyond 40 mm")
+
+KEYS = tuple(f"{int(a)}_{int(b)}" for a, b in zip((0.0, *BANDS_MM), BANDS_MM, strict=False))
+"""`0_5` to `20_40`, mm: the bands that rows hold. Beyond, hardly an artifact is left."""
 
 
 def tissue_of(hu: np.ndarray) -> np.ndarray:
@@ -40,10 +40,6 @@ def distance_to(mask: np.ndarray, pixel: float) -> np.ndarray:
 def band_of(metal: np.ndarray, pixel: float) -> np.ndarray:
     """Place in `BANDS` of each pixel, `[H W]`; metal bool `[H W]`, pixel in mm."""
     return np.searchsorted(BANDS_MM, distance_to(metal, pixel))
-
-
-KEYS = tuple(f"{int(a)}_{int(b)}" for a, b in zip((0.0, *BANDS_MM), BANDS_MM, strict=False))
-"""`0_5` to `20_40`, mm: the bands that rows hold. Beyond, hardly an artifact is left."""
 
 
 def hu_bias(

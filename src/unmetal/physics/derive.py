@@ -13,6 +13,19 @@ from torch.nn import functional
 from unmetal.scan import Scan
 from unmetal.units import METAL_HU, mu_to_hu
 
+EDGE = 0.4
+"""Share of its peak at which a blurred edge is; half for a large object, and a little less, because
+a missed pixel of metal leaves its streaks and one too many costs next to nothing."""
+
+HOLLOW_HU = 1800.0
+"""Mean HU above which what metal encloses is the implant's: denser than cortical bone."""
+
+GROW = 0.8
+"""Share of the threshold down to which a piece is followed: 2000 HU, above any bone but enamel."""
+
+SURE_HU = 4000.0
+"""HU, a third of solid titanium's: nothing below it is solid metal."""
+
 
 def body_mask(hu: np.ndarray, pixel: float) -> np.ndarray:
     """bool `[H W]`: the patient, without table, leads and wires. HU `[H W]`, pixels of `pixel` mm.
@@ -83,23 +96,6 @@ def metal_mask(
     holes, count = ndimage.label(ndimage.binary_fill_holes(metal) & ~metal)
     dense = ndimage.mean(hu, holes, np.arange(1, count + 1)) > HOLLOW_HU
     return metal | np.concatenate([[False], dense])[holes]
-
-
-EDGE = 0.4
-"""Share of its peak at which a blurred edge is; half for a large object, and a little less, because
-a missed pixel of metal leaves its streaks and one too many costs next to nothing."""
-
-
-GROW = 0.8
-"""Share of the threshold down to which a piece is followed: 2000 HU, above any bone but enamel."""
-
-
-HOLLOW_HU = 1800.0
-"""Mean HU above which what metal encloses is the implant's: denser than cortical bone."""
-
-
-SURE_HU = 4000.0
-"""HU, a third of solid titanium's: nothing below it is solid metal."""
 
 
 def complete(scan: Scan, fields: Iterable[str], pixel: float, threshold: float = METAL_HU) -> Scan:

@@ -21,6 +21,9 @@ from unmetal.units import REFERENCE_KEV, hu_to_mu
 BEAM = ("water", "bone")
 """What tissue is split into."""
 
+THINNEST = 0.1
+"""Share of a pixel below which metal is left out of the mask."""
+
 
 @dataclass(frozen=True)
 class Simulation:
@@ -131,10 +134,6 @@ def majority_mask(share: Tensor) -> Tensor:
     the metal is thinner than a pixel. share: `[B 1 H W]`."""
     most = F.max_pool2d(share, 3, 1, 1)
     return (share > 0.5) | ((share == most) & (share > THINNEST))
-
-
-THINNEST = 0.1
-"""Share of a pixel below which metal is left out of the mask."""
 
 
 def _at_70_kev(

@@ -21,7 +21,6 @@ from unmetal.units import hu_to_mu, mu_to_hu
 SIMULATE_STREAM = 20_019
 """First number of the seeds of machines and their implants: training draws from other ones."""
 
-
 NOISE_SEED = 2**31
 """Added to a seed for the noise, so that implants drawn from it are independent of it."""
 

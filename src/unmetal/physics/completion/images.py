@@ -21,7 +21,6 @@ Completion = Callable[[Tensor, Tensor, Tensor], Tensor]
 """Sinogram, a prior's line integrals, bool trace, all `[B 1 V D]` -> completed sinogram:
 `inpaint.normalised` or `inpaint.additive`."""
 
-
 SMALLEST = 1e-300
 """cm; keeps an empty trace from dividing by zero."""
 

@@ -168,11 +168,8 @@ class Parallel:
 
     def rays(self) -> tuple[Tensor, Tensor]:
         """See `Geometry.rays`."""
-        # Every ray of a parallel view has the angle of the view.
-        theta, t = torch.broadcast_tensors(
-            angles(self)[:, None], offsets(self.bins, self.pitch)[None]
-        )
-        return theta, t
+        theta = angles(self)[:, None].expand(-1, self.bins)
+        return theta, offsets(self.bins, self.pitch).expand_as(theta)
 
     def locate(self, x: Tensor, y: Tensor, angle: Tensor) -> tuple[Tensor, Tensor]:
         """See `Geometry.locate`."""
@@ -269,12 +266,8 @@ class FanFlat:
 
     def scaled(self, factor: float) -> Self:
         """See `Geometry.scaled`."""
-        return replace(
-            self,
-            pitch=self.pitch * factor,
-            source=self.source * factor,
-            detector=self.detector * factor,
-        )
+        lengths = {name: getattr(self, name) * factor for name in ("pitch", "source", "detector")}
+        return replace(self, **lengths)
 
     @property
     def pitch_at_axis(self) -> float:
