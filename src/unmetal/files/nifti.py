@@ -45,8 +45,8 @@ RAS_TO_LPS = np.diag([-1.0, -1.0, 1.0])
 SCANNER = 1
 """Code of a transform to the coordinates of the scanner."""
 
-LEVEL = 6
-"""Of gzip: the default of zlib, with which ITK writes."""
+LEVEL = 3
+"""Of gzip. 60 slices of noisy CT, 30 MiB: 17.9 MB in 1.1 s; with level 6, 18.1 MB in 2.9 s."""
 
 CHUNK = 1 << 22
 
