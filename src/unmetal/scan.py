@@ -78,7 +78,7 @@ class Volume:
 
 
 class Scanner(Protocol):
-    """How a sinogram belongs to an image; `unmetal.physics.scanner.CT` is the one made here."""
+    """Projects images and reconstructs sinograms; `unmetal.physics.scanner.CT` implements it."""
 
     def project(self, image: Tensor) -> Tensor:
         """Line integrals `[B 1 V D]` of an image `[B 1 H W]`: attenuation in 1/cm becomes a

@@ -1,6 +1,6 @@
-"""What can be said of real metal, whose truth nobody knows: how much streaks, and what was harmed.
+"""Metrics without a reference, for real metal: streaks that are left, and change where none is due.
 
-None of these tells a good method from one that paints over: a slice of nothing has no streaks. Read
+None of these tells a good method from one that paints over: an empty slice has no streaks. Read
 them together, and look at the slice.
 """
 

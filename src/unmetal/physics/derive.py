@@ -1,4 +1,4 @@
-"""What follows from an image alone: the body, the metal, the sinogram and the metal's trace."""
+"""Body, metal, sinogram and metal trace derived from an image; masks grown, images averaged."""
 
 import math
 from collections.abc import Iterable

@@ -1,4 +1,4 @@
-"""A patient who moves a little while the gantry turns."""
+"""Patient motion during a turn of the gantry."""
 
 import math
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from unmetal.physics.projection.geometry import Geometry, angles, offsets
 
 @dataclass(frozen=True)
 class Motion:
-    """The whole slice shifts to and fro along one direction, in place of breathing or a tremor."""
+    """Sinusoidal shift of the whole slice along one direction: a model of breathing or tremor."""
 
     amplitude: float
     """cm."""

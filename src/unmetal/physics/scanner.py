@@ -21,7 +21,7 @@ from unmetal.physics.projection.rebin import Fan, to_fan, to_parallel
 
 @dataclass(frozen=True)
 class CT:
-    """A scanner as methods see it (`unmetal.scan.Scanner`): an image to a sinogram and back."""
+    """Geometry, image grid and reconstruction of a scanner; a `unmetal.scan.Scanner`."""
 
     geometry: Geometry
     grid: Grid
@@ -31,8 +31,8 @@ class CT:
     ifanbeam do, which blurs both; False follows the fan's own rays."""
     backend: Backend = "auto"
     truncated_bins: int = 0
-    """Bins at each end of the detector that see nothing: its field of view is smaller than the
-    image. Sinograms come without them; `reconstruct` continues each view into them."""
+    """Bins missing at each end of the detector, whose field of view is smaller than the image.
+    Sinograms come without them; `reconstruct` extrapolates each view into them."""
 
     def project(self, image: Tensor) -> Tensor:
         """Line integrals `[B 1 V D]` of `[B 1 H W]`; 1/cm becomes dimensionless, a mask cm."""

@@ -130,8 +130,8 @@ def apply_aperture(integrals: Tensor, aperture: float) -> Tensor:
 
 
 def majority_mask(share: Tensor) -> Tensor:
-    """bool `[B 1 H W]`: pixels of which half and more is metal, and what there is most of where
-    the metal is thinner than a pixel. share: `[B 1 H W]`."""
+    """bool `[B 1 H W]`: pixels more than half metal; where metal is thinner than a pixel, the local
+    maxima above `THINNEST`. share: `[B 1 H W]`."""
     most = F.max_pool2d(share, 3, 1, 1)
     return (share > 0.5) | ((share == most) & (share > THINNEST))
 

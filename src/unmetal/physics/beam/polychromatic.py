@@ -1,4 +1,4 @@
-"""What a polychromatic beam makes of line integrals, and the scanner's correction for water."""
+"""Line integrals as a polychromatic beam measures them, and the scanner's water correction."""
 
 from functools import lru_cache
 
@@ -47,7 +47,7 @@ def polychromatic(integrals: Tensor, materials: tuple[str, ...], beam: Beam) -> 
 
 @lru_cache(maxsize=16)
 def water_coefficients_of(beam: Beam) -> Tensor:
-    """`hardening.water_coefficients` of a beam, computed once."""
+    """`water_coefficients` of a beam, computed once."""
     return water_coefficients(beam.weights())
 
 

@@ -1,4 +1,4 @@
-"""Scattered radiation: a smooth haze that the object itself makes, and its imperfect correction."""
+"""Scatter that depends on the object, and its imperfect correction."""
 
 import math
 from dataclasses import dataclass

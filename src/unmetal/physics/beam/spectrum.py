@@ -1,4 +1,4 @@
-"""Spectra of X-ray tubes, and what of them a detector weighs.
+"""X-ray tube spectra, and how a detector weighs them.
 
 A tungsten anode of 8 degrees behind 2.5 mm of aluminium: at 120 kVp the tube nearest to the
 lightly filtered spectrum of the released ADN simulation (`recipes/physics_tables.py` has the

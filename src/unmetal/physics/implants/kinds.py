@@ -32,7 +32,7 @@ HEAD_MM = 230.0
 
 
 class Anatomy:
-    """What of a slice tells where implants go: HU `[H W]`, pixels of `pixel` mm."""
+    """Landmarks of a slice that implants are placed by: HU `[H W]`, pixels of `pixel` mm."""
 
     def __init__(self, hu: np.ndarray, pixel: float) -> None:
         self.pixel, self.hu = pixel, hu
@@ -229,7 +229,7 @@ ALIKE = {"fe": "steel", "cu": "au"}
 
 @dataclass(frozen=True)
 class Hardware:
-    """What was put into a slice."""
+    """An implant placed in a slice."""
 
     kind: str
     """A name in `KINDS`."""

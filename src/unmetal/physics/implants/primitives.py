@@ -1,4 +1,4 @@
-"""Drawn implants: choose them, then draw them."""
+"""Implants as ellipses and rectangles: drawn at random, and rasterized."""
 
 import math
 from collections.abc import Iterable

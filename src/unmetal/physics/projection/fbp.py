@@ -75,7 +75,7 @@ def backprojection_matrix(
     dtype: torch.dtype = torch.float32,
     device: torch.device = CPU,
 ) -> Tensor:
-    """CSR `[pixels, stored D]` that adds filtered views up, as `projector.system_matrix`."""
+    """Backprojection as a matrix, CSR `[pixels, stored D]`; see `matrix.system_matrix`."""
     # Row p of the matrix: for pixel p the two bins of each stored view that it lies between.
     square, _ = grid.squared()
     views = Symmetry.of(geometry).stored
@@ -122,7 +122,7 @@ def _backproject_by_matrix(views: Tensor, geometry: Geometry, grid: Grid) -> Ten
 
 
 def _backproject_by_interpolation(views: Tensor, geometry: Geometry, grid: Grid) -> Tensor:
-    """Add up what filtered views `[B 1 V D]` say of each pixel, some views at a time."""
+    """Backproject filtered views `[B 1 V D]` by linear interpolation, some views at a time."""
     x, y = grid.x()[None, :], grid.y()[:, None]
     image = views.new_zeros(len(views), 1, grid.height, grid.width)
     some = max(1, CHUNK // (4 * grid.height * grid.width))

@@ -26,7 +26,7 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class Grid:
-    """Pixels of an image and the point they turn about."""
+    """Image grid: size, pixel and axis of rotation."""
 
     height: int
     width: int
@@ -38,7 +38,7 @@ class Grid:
     pixel below it where one side is odd and the other even."""
 
     def __post_init__(self) -> None:
-        # In half pixels both must be whole, and both even (on pixels) or both odd (between pixels).
+        # In half pixels: both even (on pixels) or both odd (between pixels).
         row, column = (2 * place for place in self.center)
         if not (row.is_integer() and column.is_integer() and (row - column) % 2 == 0):
             raise ValueError(f"axis {self.axis}: both on pixels or both between them")
@@ -84,7 +84,7 @@ class Grid:
 
 
 class Geometry(Protocol):
-    """What a projector and a reconstruction need to know of a scanner."""
+    """Interface of scanner geometries, for projection and reconstruction."""
 
     @property
     def views(self) -> int:
@@ -173,7 +173,6 @@ class Parallel:
 
     def locate(self, x: Tensor, y: Tensor, angle: Tensor) -> tuple[Tensor, Tensor]:
         """See `Geometry.locate`."""
-        # The distance t of the line through the point, in bins from the first.
         t = x * angle.cos() + y * angle.sin()
         return t / self.pitch + (self.bins - 1) / 2, torch.ones_like(t)
 
