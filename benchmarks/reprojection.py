@@ -15,7 +15,7 @@ from torch import Tensor
 from unmetal import files
 from unmetal.methods import build
 from unmetal.metrics.image_quality import hu_protocol
-from unmetal.physics.completion.images import inpaint
+from unmetal.physics.completion import inpaint
 from unmetal.physics.derive import body_mask, complete, dilate, metal_mask
 from unmetal.physics.implants.primitives import choose_implants, draw_implants
 from unmetal.physics.projection.geometry import Parallel

@@ -45,10 +45,12 @@ class Transfer:
         from unmetal.weights.load import load_method  # noqa: PLC0415
 
         console_log()
-        method = load_method(self.weights)[0].to(choose_device(self.device))
+        method, card = load_method(self.weights)
+        method = method.to(choose_device(self.device))
         affected, clean = files.read(self.artifact), files.read(self.clean)
         files.check_output(clean, self.output, force=self.force)
         result = transfer_volume(affected, clean, method)
-        done = simulated("ADN transfer", "that of another series, put in by ADN", result.hu)
+        how = "that of another series, put in by ADN"
+        done = simulated("ADN transfer", how, result.hu, weights=card["sha256"])
         files.write(result, self.output, force=self.force, derivation=done)
         logging.getLogger("unmetal").info("%s: %d slices", self.output, len(result.hu))

@@ -31,15 +31,15 @@ def check_simulated(volume: Volume, path: Path, size: tuple[int, int], *, force:
         check_output(like, path, force=force)
 
 
-def simulated(method: str, how: str, image: np.ndarray) -> Derivation:
+def simulated(method: str, how: str, image: np.ndarray, weights: str = "") -> Derivation:
     """What the header of a series with an artifact put into it says.
 
     The description ends with a hash of the image, HU `[slices H W]`, and UIDs follow from it:
-    another seed, mask or affected series makes other objects.
+    another seed, mask or affected series makes other objects. weights: sha256 of those used.
     """
     pixels = hashlib.sha256(image.tobytes()).hexdigest()[:12]
     said = f"SIMULATED metal artifact, not the patient's: {how}, by {software()}, pixels {pixels}"
-    return Derivation(method, f"{said}. RESEARCH USE ONLY.", kind="SIMULATED")
+    return Derivation(method, f"{said}. RESEARCH USE ONLY.", kind="SIMULATED", weights=weights)
 
 
 def write_simulated(
