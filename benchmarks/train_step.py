@@ -1,7 +1,7 @@
 """Samples per second of one ADN training step: ours beside a plain one.
 
 Plain is what the released code does: eager, fp32, contiguous, batch 2, the artifact encoder's dead
-residual blocks computed, critics asked about fakes and reals one after the other. Ours is the
+residual blocks computed, fakes and reals in two passes of the discriminators. Ours is the
 training loop's step with its defaults on the device at hand.
 
     python benchmarks/train_step.py [--width 64] [--size 256] [--batch 8] [--device auto]

@@ -26,7 +26,7 @@ from unmetal.physics.simulate import Protocol, simulate
 from unmetal.reduction import cautions
 from unmetal.reduction.reduce_volume import reduce_volume
 from unmetal.scan import Volume
-from unmetal.training.presets import WIDER
+from unmetal.training.presets import AUGMENTED
 from unmetal.units import hu_to_mu, mu_to_hu
 from unmetal.weights.load import load_method
 
@@ -81,7 +81,7 @@ def of_slice(source: Path, row: dict[str, str]) -> dict[str, float]:
 
 def metal_shares(cohort: Cohort) -> list[float]:
     """Share of the body that is metal, in samples as training draws them."""
-    samples, shares = Samples(cohort, WIDER, 0), []
+    samples, shares = Samples(cohort, AUGMENTED, 0), []
     for index in range(SAMPLES):
         choice = samples.choose(index)
         metal = samples.shapes.place(choice.metal, *cohort.hu.shape[1:])[0].numpy()

@@ -38,7 +38,7 @@ VALIDATION_PATIENTS = 9
 """Of those with at most three slices: diverse, and the training halves lose little."""
 
 LEFT_OUT = {"qa_ct_ge_head"}
-"""One head: in one half only, it would teach a critic to tell heads, not artifacts."""
+"""One head: in one half only, a discriminator would tell heads, not artifacts."""
 
 
 def main(source: Path, output: Path) -> None:

@@ -89,7 +89,7 @@ def test_samples_of_a_machine(cohort, protocol):
     assert two.image.shape == two.clean.shape == two.other.shape == (2, 1, SIZE, SIZE)
     assert two.sinogram is None, "each has a scanner of its own"
     assert (two.image != two.clean).any()
-    field = choice.protocol.scanner.seen(one.image)
+    field = choice.protocol.scanner.fov_mask(one.image)
     shown = samples.render(choice.clean)[None]
     assert torch.equal(one.other[0, 0][field], shown[0, 0][field]), "clean CT as it is"
     assert not one.other[0, 0][~field].any()

@@ -73,7 +73,7 @@ def assert_interruption_changes_nothing(fresh: Callable[[], Method], folder: Pat
 
 def assert_each_turn_is_its_players_own(method: Method, scan: Scan) -> None:
     """Every parameter of the player whose turn it is gets a gradient; and none flows from a
-    critic's loss to the generator, nor back from the loop's way of asking for gradients."""
+    discriminator's loss to the generator, nor back from the loop's way of asking for gradients."""
     for player, losses in method.training_step(scan):
         assert isinstance(player, str)
         loss, moving = torch.stack(list(losses.values())).sum(), method.get_submodule(player)

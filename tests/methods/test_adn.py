@@ -30,7 +30,7 @@ def method():
 
 
 class Says(nn.Module):
-    """A critic that gives every image the same score."""
+    """A discriminator that gives every image the same score."""
 
     def __init__(self, score):
         super().__init__()
@@ -137,7 +137,7 @@ def test_fakes_are_detached_but_the_cycle_is_not(method, scan):
 
 
 def test_released_order_of_updates_is_refused_by_torch(method, scan):
-    """The trap: a critic that has moved before the generator's gradients are taken."""
+    """The trap: a discriminator that has moved before the generator's gradients are taken."""
     discriminator = method.discriminator["clean"]
     _, x_clean = method.generator.split(mu_to_network(scan.image))
     loss = gan_loss(discriminator(x_clean), REAL)

@@ -22,7 +22,7 @@ SMALL = Config(width=4, discriminator_width=4)
 
 
 class Says(nn.Module):
-    """A critic that gives every image the same score, and remembers what it was shown."""
+    """A discriminator that gives every image the same score, and remembers what it was shown."""
 
     def __init__(self, score=0.0):
         super().__init__()

@@ -24,7 +24,7 @@ def fresh():
 
 
 class Says(nn.Module):
-    """A critic that gives every image the same score, and remembers what it was shown."""
+    """A discriminator that gives every image the same score, and remembers what it was shown."""
 
     def __init__(self, score):
         super().__init__()

@@ -30,7 +30,7 @@ def fresh():
 
 
 class Undecided(nn.Module):
-    """A critic whose logits are 0 at every scale, and that remembers what it was shown."""
+    """A discriminator whose logits are 0 at every scale, and that remembers what it was shown."""
 
     def __init__(self):
         super().__init__()
@@ -66,7 +66,7 @@ class Standard(nn.Module):
 
 
 class NoContent(nn.Module):
-    """A critic of contents whose logits are 0."""
+    """A content discriminator whose logits are 0."""
 
     def forward(self, content):
         return torch.zeros(len(content), 1, 2, 2)

@@ -25,7 +25,7 @@ def fresh():
 
 
 class Says(nn.Module):
-    """A critic that gives every image the same score at every scale."""
+    """A discriminator that gives every image the same score at every scale."""
 
     def __init__(self, score, scales=3):
         super().__init__()

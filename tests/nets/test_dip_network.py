@@ -62,10 +62,10 @@ def test_each_image_has_the_network_that_its_weights_make():
     [(512, 512, 5), (64, 64, 5), (63, 90, 4), (32, 999, 4), (9, 20, 2), (4, 4, 1)],
 )
 def test_small_images_have_fewer_scales(height, width, scales):
-    fitting = Architecture().fitting(height, width)
-    assert len(fitting.channels) == scales
-    assert fitting.stride == 2**scales
-    coarsest = math.ceil(min(height, width) / fitting.stride)
+    fitted = Architecture().for_size(height, width)
+    assert len(fitted.channels) == scales
+    assert fitted.stride == 2**scales
+    coarsest = math.ceil(min(height, width) / fitted.stride)
     assert coarsest >= 2, "one pixel has no variance"
 
 

@@ -17,7 +17,7 @@ from unmetal.nets.adn import Architecture
 from unmetal.scan import Scan
 from unmetal.training.experiment import Experiment
 from unmetal.training.loop import Config, Training, compile_networks, networks
-from unmetal.training.presets import ABLATION, EXPERIMENTS, SLOT
+from unmetal.training.presets import ABLATION, EXPERIMENTS, TABLE_SAMPLES
 from unmetal.weights.load import method_from_card
 
 TINY = adn.Config(Architecture(width=2, residuals=1, discriminator_width=2))
@@ -167,7 +167,7 @@ def test_every_learned_method_has_presets_named_as_its_weights():
         full, cpu = EXPERIMENTS[name], EXPERIMENTS[f"{name}-small"]
         assert METHODS[full.method].weights == name
         assert cpu.method == full.method
-        assert full.training.samples == SLOT
+        assert full.training.samples == TABLE_SAMPLES
         assert full.training.samples % full.training.batch == 0
         assert cpu.training.samples % cpu.training.batch == 0
 

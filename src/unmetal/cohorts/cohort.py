@@ -66,7 +66,7 @@ class Cohort:
             if roles.setdefault(patient, role) != role:
                 raise InputError(f"patient {patient} is both {roles[patient]} and {role}")
 
-    def having(self, role: str) -> np.ndarray:
+    def slices_of(self, role: str) -> np.ndarray:
         """int `[n]`: the slices of a role, at least one; raises `InputError` for none."""
         found = np.flatnonzero(self.role == role)
         if not len(found):

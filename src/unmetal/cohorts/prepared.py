@@ -51,7 +51,7 @@ class Prepared:
         shard, place = divmod(index, SHARD)
         return self.shards[shard][place]
 
-    def having(self, decision: str, split: str = TRAIN) -> np.ndarray:
+    def slices_of(self, decision: str, split: str = TRAIN) -> np.ndarray:
         """int `[n]`: the slices of a kind in a split, at least one; raises `InputError`."""
         found = np.flatnonzero((self.decision == decision) & (self.split == split))
         if not len(found):

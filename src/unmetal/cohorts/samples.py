@@ -83,9 +83,9 @@ class Samples:
 
     def _slices(self, role: str) -> tuple[np.ndarray, np.ndarray]:
         """The slices that a role may have, and the probability of each."""
-        slices = self.cohort.having(role)
+        slices = self.cohort.slices_of(role)
         if not self.config.disjoint_patients:
-            both = [self.cohort.having(half) for half in ("affected", "clean")]
+            both = [self.cohort.slices_of(half) for half in ("affected", "clean")]
             slices = np.sort(np.concatenate(both))
         return slices, sampling_weights(self.cohort.patient[slices], self.config.by_patient)
 

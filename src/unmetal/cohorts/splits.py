@@ -13,10 +13,10 @@ import numpy as np
 
 TRAIN, VALIDATION, TEST = "train", "validation", "test"
 
-FEW = 100
+FEW_SLICES = 100
 """A patient with fewer slices is withheld before one with more. Source: released code."""
 
-VALIDATES = 100
+MAX_VALIDATION = 100
 """Validation slices at most; a tenth of those that are left, since validation costs time."""
 
 
@@ -86,14 +86,16 @@ def _assign(slices: Mapping[str, int], rng: np.random.Generator, test: int) -> d
     """Patients in random order, small ones first: `test` slices, then validation, then training."""
     patients = list(slices)
     order = [patients[i] for i in rng.permutation(len(patients))]
-    order.sort(key=lambda patient: slices[patient] >= FEW)  # stable: shuffled within both
+    order.sort(key=lambda patient: slices[patient] >= FEW_SLICES)  # stable: shuffled within both
     if order:
         order.remove(max(patients, key=slices.__getitem__))
     chosen = dict.fromkeys(patients, TRAIN)
     chosen |= dict.fromkeys(_until(order, slices, test), TEST)
     left = [patient for patient in order if chosen[patient] == TRAIN]
     tenth = (sum(slices.values()) - sum(slices[p] for p in chosen if chosen[p] == TEST)) // 10
-    return chosen | dict.fromkeys(_until(left, slices, min(VALIDATES, max(tenth, 1))), VALIDATION)
+    return chosen | dict.fromkeys(
+        _until(left, slices, min(MAX_VALIDATION, max(tenth, 1))), VALIDATION
+    )
 
 
 def _until(order: list[str], slices: Mapping[str, int], wanted: int) -> list[str]:

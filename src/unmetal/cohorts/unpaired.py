@@ -49,7 +49,7 @@ class Unpaired:
 
     def _slices(self, kind: str) -> tuple[np.ndarray, np.ndarray]:
         """The training slices of a kind, and the probability of each."""
-        slices = self.cohort.having(kind)
+        slices = self.cohort.slices_of(kind)
         return slices, sampling_weights(self.cohort.patient[slices], self.config.by_patient)
 
     def choose(self, index: int) -> tuple[SliceTransform, SliceTransform]:

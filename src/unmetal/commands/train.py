@@ -11,7 +11,7 @@ import tyro
 
 from unmetal.errors import InputError
 from unmetal.training.experiment import Experiment
-from unmetal.training.presets import named
+from unmetal.training.presets import find_experiment
 from unmetal.training.train import train
 from unmetal.training.validation import headline
 
@@ -75,7 +75,7 @@ def load_experiment(name: str) -> Experiment:
     """A preset by its name, or the experiment of a run by the path of its config.json; raises
     `InputError`."""
     if not name.endswith(".json"):
-        return named(name)
+        return find_experiment(name)
     try:
         return Experiment.of(json.loads(Path(name).read_text())["experiment"])
     except FileNotFoundError as error:

@@ -86,7 +86,7 @@ class DIP(Method):
     def fit(self, target: Tensor, counts: Tensor) -> Tensor:
         """Images `[B 1 H W]` in [0, 1] fitted to `target`, of that shape, where `counts`, bool."""
         config, (height, width) = self.config, target.shape[-2:]
-        architecture = config.architecture.fitting(height, width)
+        architecture = config.architecture.for_size(height, width)
         # Sides are padded to multiples of the stride; the padding has no weight.
         more = (0, -width % architecture.stride, 0, -height % architecture.stride)
         target = functional.pad(target, more, mode="reflect")

@@ -32,7 +32,7 @@ class Architecture:
         """Image sides must be multiples of this number of pixels."""
         return 2 ** len(self.channels)
 
-    def fitting(self, height: int, width: int) -> "Architecture":
+    def for_size(self, height: int, width: int) -> "Architecture":
         """The same with fewer scales where an image is small: the coarsest needs 2 x 2 pixels, or
         batch normalization would have nothing to measure."""
         most = min(height, width).bit_length() - 2

@@ -59,7 +59,7 @@ def build_training_data(
     """
     if isinstance(config, unpaired.Config):
         prepared = Prepared.load(data)
-        prepared.having("affected", "validation")
+        prepared.slices_of("affected", "validation")
         source = unpaired.Unpaired(prepared, config, seed, device)
         return TrainingData(
             source, lambda: UnpairedValidator(prepared, config, device), prepared.patients()

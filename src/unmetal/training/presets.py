@@ -14,16 +14,16 @@ from unmetal.physics.implants.kinds import METALS
 from unmetal.training import loop
 from unmetal.training.experiment import Experiment
 
-WIDER = samples.Config(zoom=(0.75, 1.0), rotation=0.15)
+AUGMENTED = samples.Config(zoom=(0.75, 1.0), rotation=0.15)
 """Zoom and rotation beside the paper's flips: there are 25 patients where it had thousands."""
 
-PAIRS = replace(WIDER, disjoint_patients=False)
+PAIRED = replace(AUGMENTED, disjoint_patients=False)
 """The same, for supervised methods: pairs from all training patients."""
 
-PREPARED = unpaired.Config()
+UNPAIRED = unpaired.Config()
 """Affected and clean slices of a cohort of `unmetal prepare`, with the paper's flips."""
 
-SYN = Experiment("ADN on simulated titanium, as in the paper", data=WIDER)
+SYN = Experiment("ADN on simulated titanium, as in the paper", data=AUGMENTED)
 
 CPU = replace(
     SYN,
@@ -47,25 +47,29 @@ TINY = replace(
     training=loop.Config(samples=8, batch=2, validate_every=4, ema_decay=0.9),
 )
 
-SLOT = 60_000
+TABLE_SAMPLES = 60_000
 """Samples that every method of the table sees: what ADN sees of 25 minutes of a large GPU."""
 
-LIKE_ADN = loop.Config(samples=SLOT, batch=8, lr=2e-4, lr_decay_fraction=0.3, ema_decay=0.999)
-"""ADN's published optimiser at four times the batch and twice the rate."""
+LIKE_ADN = loop.Config(
+    samples=TABLE_SAMPLES, batch=8, lr=2e-4, lr_decay_fraction=0.3, ema_decay=0.999
+)
+"""ADN's published optimizer at four times the batch and twice the learning rate."""
 
-FOR_UNET = loop.Config(samples=SLOT, batch=8, lr=1e-3, lr_decay_fraction=0.3)
+FOR_UNET = loop.Config(samples=TABLE_SAMPLES, batch=8, lr=1e-3, lr_decay_fraction=0.3)
 """ADN's but for the learning rate: the U-Net was published for segmentation and has none of its own
 for images. Of 2e-4 and 1e-3 the latter was 5 dB ahead on validation slices after 1,200 steps at a
 quarter of the width. Averaged weights do not fit batch statistics (0.3 dB behind there)."""
 
-LIKE_CYCLEGAN = loop.Config(samples=SLOT, batch=4, lr=2e-4, weight_decay=0, lr_decay_fraction=0.5)
+LIKE_CYCLEGAN = loop.Config(
+    samples=TABLE_SAMPLES, batch=4, lr=2e-4, weight_decay=0, lr_decay_fraction=0.5
+)
 """CycleGAN's and pix2pix's, whose learning rate falls over the second half; their batch is 1."""
 
-LIKE_MUNIT = loop.Config(samples=SLOT, batch=4, lr=1e-4, lr_halve_every=100_000)
+LIKE_MUNIT = loop.Config(samples=TABLE_SAMPLES, batch=4, lr=1e-4, lr_halve_every=100_000)
 """MUNIT's; its batch is 1, and it takes a million iterations."""
 
 LIKE_DRIT = loop.Config(
-    samples=SLOT,
+    samples=TABLE_SAMPLES,
     batch=6,
     lr=1e-4,
     lr_scale={"content_discriminator": 0.4},
@@ -74,20 +78,20 @@ LIKE_DRIT = loop.Config(
 )
 """DRIT's: the content discriminator is trained on all three pairs of a batch, all on the last."""
 
-FALLING = loop.Config(
-    samples=SLOT, batch=8, lr=1e-3, betas=(0.9, 0.999), weight_decay=0, lr_decay_fraction=1
+FOR_PLAIN = loop.Config(
+    samples=TABLE_SAMPLES, batch=8, lr=1e-3, betas=(0.9, 0.999), weight_decay=0, lr_decay_fraction=1
 )
 """For plain convolutions without norms: Adam at 1e-3, falling from the first step."""
 
 SGD = loop.Config(
-    samples=SLOT, batch=16, lr=0.02, optimizer="sgd", betas=(0.9, 0.0), weight_decay=0
+    samples=TABLE_SAMPLES, batch=16, lr=0.02, optimizer="sgd", betas=(0.9, 0.0), weight_decay=0
 )
 """CNNMAR's own."""
 
-CLINICAL = replace(WIDER, protocol="clinical", metals=METALS)
+CLINICAL = replace(AUGMENTED, protocol="clinical", metals=METALS)
 """A clinical scanner, whose settings are drawn for each scan."""
 
-CBCT = replace(WIDER, protocol="cbct", metals=METALS)
+CBCT = replace(AUGMENTED, protocol="cbct", metals=METALS)
 """A flat-panel scanner; the clean slices are CT slices as they are."""
 
 FOR_CL2 = adn.Config(recon=5, cycle=5, artifact=5)
@@ -95,33 +99,33 @@ FOR_CL2 = adn.Config(recon=5, cycle=5, artifact=5)
 
 EXPERIMENTS: dict[str, Experiment] = {
     "adn-syn": replace(SYN, training=LIKE_ADN),
-    "unet-syn": Experiment("the U-Net, on pairs", "unet", unet.Config(), PAIRS, FOR_UNET),
+    "unet-syn": Experiment("the U-Net, on pairs", "unet", unet.Config(), PAIRED, FOR_UNET),
     "cganmar-syn": Experiment(
-        "cGANMAR, on pairs", "cganmar", cganmar.Config(), PAIRS, LIKE_CYCLEGAN
+        "cGANMAR, on pairs", "cganmar", cganmar.Config(), PAIRED, LIKE_CYCLEGAN
     ),
     "cyclegan-syn": Experiment(
-        "CycleGAN, without pairs", "cyclegan", cyclegan.Config(), WIDER, LIKE_CYCLEGAN
+        "CycleGAN, without pairs", "cyclegan", cyclegan.Config(), AUGMENTED, LIKE_CYCLEGAN
     ),
-    "munit-syn": Experiment("MUNIT, without pairs", "munit", munit.Config(), WIDER, LIKE_MUNIT),
-    "drit-syn": Experiment("DRIT, without pairs", "drit", drit.Config(), WIDER, LIKE_DRIT),
-    "adn-cl1": Experiment("ADN on clinical slices (CL1)", data=PREPARED, training=LIKE_ADN),
+    "munit-syn": Experiment("MUNIT, without pairs", "munit", munit.Config(), AUGMENTED, LIKE_MUNIT),
+    "drit-syn": Experiment("DRIT, without pairs", "drit", drit.Config(), AUGMENTED, LIKE_DRIT),
+    "adn-cl1": Experiment("ADN on clinical slices (CL1)", data=UNPAIRED, training=LIKE_ADN),
     "adn-cl2": Experiment(
         "ADN on cone-beam CT and CT (CL2), the paper's weights of 5",
         method_config=FOR_CL2,
-        data=PREPARED,
+        data=UNPAIRED,
         training=LIKE_ADN,
     ),
     "cyclegan-cl1": Experiment(
-        "CycleGAN on clinical slices", "cyclegan", cyclegan.Config(), PREPARED, LIKE_CYCLEGAN
+        "CycleGAN on clinical slices", "cyclegan", cyclegan.Config(), UNPAIRED, LIKE_CYCLEGAN
     ),
     "cnnmar-syn": Experiment(
-        "CNNMAR, on pairs, whole slices", "cnnmar", cnnmar.Config(), PAIRS, FALLING
+        "CNNMAR, on pairs, whole slices", "cnnmar", cnnmar.Config(), PAIRED, FOR_PLAIN
     ),
     "rl-arcnn-syn": Experiment(
-        "RL-ARCNN-style, on pairs", "rl-arcnn", rl_arcnn.Config(), PAIRS, FALLING
+        "RL-ARCNN-style, on pairs", "rl-arcnn", rl_arcnn.Config(), PAIRED, FOR_PLAIN
     ),
     "destreaknet-syn": Experiment(
-        "DestreakNet-style, on pairs", "destreaknet", destreaknet.Config(), PAIRS, FALLING
+        "DestreakNet-style, on pairs", "destreaknet", destreaknet.Config(), PAIRED, FOR_PLAIN
     ),
     "adn-clinical": Experiment("ADN, unpaired, clinical CT", data=CLINICAL, training=LIKE_ADN),
     "cyclegan-clinical": Experiment(
@@ -138,7 +142,7 @@ EXPERIMENTS: dict[str, Experiment] = {
 }
 """Name -> preset; `unmetal train NAME`."""
 
-QUARTER: dict[str, dict[str, Any]] = {
+QUARTER_WIDTH: dict[str, dict[str, Any]] = {
     "adn": {"architecture": CPU.method_config.architecture},
     "unet": {"width": 16},
     "cganmar": {"width": 16, "discriminator_width": 32},
@@ -149,7 +153,7 @@ QUARTER: dict[str, dict[str, Any]] = {
 }
 """The methods' networks at a quarter of their width, for CPUs."""
 
-PUBLISHED = {"adn": 1e-4, "cganmar": 2e-4, "cyclegan": 2e-4, "munit": 1e-4, "drit": 1e-4}
+PUBLISHED_LR = {"adn": 1e-4, "cganmar": 2e-4, "cyclegan": 2e-4, "munit": 1e-4, "drit": 1e-4}
 """Learning rates that were published for images, at batches of one or two."""
 
 
@@ -165,17 +169,17 @@ def small(name: str) -> Experiment:
         full.training,
         samples=2000,
         batch=2 if full.method == "drit" else 1,
-        lr=2 * PUBLISHED.get(full.method, full.training.lr / 2),
+        lr=2 * PUBLISHED_LR.get(full.method, full.training.lr / 2),
         lr_decay_fraction=0.3,
         ema_decay=0.0 if full.method == "unet" else 0.99,
         validate_every=500,
     )
-    if full.method not in QUARTER:
+    if full.method not in QUARTER_WIDTH:
         return replace(full, description=f"{full.description}; for a CPU", training=training)
     return replace(
         full,
         description=f"{full.description}; a quarter as wide, at half the resolution, for a CPU",
-        method_config=replace(full.method_config, **QUARTER[full.method], size=128),
+        method_config=replace(full.method_config, **QUARTER_WIDTH[full.method], size=128),
         data=replace(full.data, downsample=2),
         training=replace(training, precision="bf16"),
     )
@@ -198,7 +202,7 @@ EXPERIMENTS |= {
     "adn-syn-cpu-coarse": replace(
         CPU,
         description="adn-syn-cpu at half the resolution, to begin with: 4 times as fast",
-        data=replace(WIDER, downsample=2),
+        data=replace(AUGMENTED, downsample=2),
     ),
     "cnnmar-syn-sgd": replace(
         EXPERIMENTS["cnnmar-syn"],
@@ -228,7 +232,7 @@ EXPERIMENTS |= {
 }
 
 
-def named(name: str) -> Experiment:
+def find_experiment(name: str) -> Experiment:
     """A preset, or an experiment of an installed package (entry-point group
     `unmetal.experiments`); raises `InputError` if there is none of that name."""
     others = {point.name: point for point in entry_points(group="unmetal.experiments")}

@@ -26,7 +26,7 @@ the second is `far`, as in the bands of docs/results.md."""
 TISSUE_HU = (-300.0, 300.0)
 """Values are clipped to these before their standard deviation is taken: bone would dominate it."""
 
-MOST = 48
+MAX_SLICES = 48
 """Slices at most, evenly spaced: each costs a pass of the network."""
 
 BATCH = 8
@@ -37,7 +37,7 @@ class PairedValidator:
     """The paper's metrics on validation slices with simulated metal: the same scans every time."""
 
     def __init__(self, samples: Samples, batch: int = 8) -> None:
-        slices = samples.cohort.having("validation")
+        slices = samples.cohort.slices_of("validation")
         specs = [validation_spec(samples, index, int(slice)) for index, slice in enumerate(slices)]
         noise = torch.Generator(samples.device).manual_seed(20_011)
         self.scans: list[Scan] = [
@@ -98,8 +98,8 @@ class UnpairedValidator:
     """Residual streaks and far changes on affected slices of validation patients, without truth."""
 
     def __init__(self, cohort: Prepared, config: Config, device: torch.device) -> None:
-        found = cohort.having("affected", VALIDATION)
-        places = np.linspace(0, len(found) - 1, min(MOST, len(found))).round().astype(int)
+        found = cohort.slices_of("affected", VALIDATION)
+        places = np.linspace(0, len(found) - 1, min(MAX_SLICES, len(found))).round().astype(int)
         chosen = [SliceTransform(int(index)) for index in found[places]]
         images = render(cohort, chosen, config.downsample).image
         pixels = [float(cohort.pixel[one.slice]) * config.downsample for one in chosen]
