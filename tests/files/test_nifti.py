@@ -241,8 +241,9 @@ def test_a_volume_made_in_memory_lies_along_the_patient(tmp_path):
         ((16, 12, 3), 128, 24, "colours"),
         ((16, 12, 3), 2, 8, "8 bits"),
         ((16, 12, 3), 1, 1, "one HU per voxel"),
-        ((16, 12, 30), 4, 16, "truncated: 1152 of 11520 bytes"),
-        ((16, -12, 3), 4, 16, "not a complete NIfTI image"),
+        ((16, 12, 30), 4, 16, "truncated: 1504 of 11872 bytes"),
+        ((16, -12, 3), 4, 16, "damaged"),
+        ((16, 0, 3), 4, 16, "damaged"),
     ],
 )
 @pytest.mark.parametrize("suffix", [".nii", ".nii.gz"])

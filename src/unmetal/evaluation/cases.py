@@ -8,7 +8,7 @@ from typing import Literal
 import numpy as np
 
 from unmetal.errors import InputError
-from unmetal.files.npz import load_gray, required_arrays
+from unmetal.files.npz import load_arrays, load_gray
 
 CLEAN = "deeplesion_test_256.npz"
 MASKS = "masks/cnnmar_test_10x512.npz"
@@ -91,9 +91,9 @@ def load_cases(path: Path) -> Clean | Pairs:
         spacing = _spacing(rows, path) if "spacing_mm" in rows[0] else None
         return Clean(hu, _test_masks(path.parent), groups, grouped_by="patient", spacing=spacing)
     if path.is_dir():
-        hu = required_arrays(path / CLEAN, "hu_x4")["hu_x4"].astype(np.float32) / 4
+        hu = load_arrays(path / CLEAN, "hu_x4")["hu_x4"].astype(np.float32) / 4
         return Clean(hu, _test_masks(path), tuple(map(str, range(len(hu)))))
-    arrays = required_arrays(path, "ma_x4", "clean_x4", "mask", "body", "spacing", "names")
+    arrays = load_arrays(path, "ma_x4", "clean_x4", "mask", "body", "spacing", "names")
     width = arrays["ma_x4"].shape[-1]
     mask, body = (np.unpackbits(arrays[n], axis=-1)[..., :width] > 0 for n in ("mask", "body"))
     return Pairs(
@@ -160,4 +160,4 @@ def _spacing(rows: list[dict[str, str]], path: Path) -> np.ndarray:
 
 def _test_masks(folder: Path) -> np.ndarray:
     """The metal masks of a test set, bool `[M h w]`; nothing is trained with them."""
-    return required_arrays(folder / MASKS, "masks")["masks"].astype(bool)
+    return load_arrays(folder / MASKS, "masks")["masks"].astype(bool)

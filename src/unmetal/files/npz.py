@@ -7,23 +7,21 @@ import numpy as np
 from unmetal.errors import InputError
 
 
-def required_arrays(path: Path, *names: str) -> dict[str, np.ndarray]:
-    """Arrays of a `.npz` file, among them those of these names; raises `InputError`."""
-    arrays = load_arrays(path)
-    if missing := [name for name in names if name not in arrays]:
-        raise InputError(f"{path}: no {', '.join(missing)} in it; see unmetal evaluate --help")
-    return arrays
+def load_arrays(path: Path, *required: str) -> dict[str, np.ndarray]:
+    """The arrays of an .npz by their names, the `required` ones among them. Never runs code in it.
 
-
-def load_arrays(path: Path) -> dict[str, np.ndarray]:
-    """Arrays of a `.npz` file by their names; raises `InputError`. Never runs code in it."""
+    Raises `InputError`.
+    """
     try:
         with np.load(path, allow_pickle=False) as file:
-            return dict(file)
+            arrays = dict(file)
     except FileNotFoundError as error:
         raise InputError(f"{path}: there is no such file") from error
     except Exception as error:
         raise InputError(f"{path}: not a file of arrays (.npz) that can be read") from error
+    if missing := [name for name in required if name not in arrays]:
+        raise InputError(f"{path}: no {', '.join(missing)} in it; see unmetal evaluate --help")
+    return arrays
 
 
 def load_masks(where: str) -> np.ndarray:
