@@ -2,8 +2,11 @@
 
 import ast
 import dataclasses
+import io
+import re
 import subprocess
 import sys
+import tokenize
 from importlib import import_module
 from importlib.metadata import requires
 from importlib.util import find_spec
@@ -18,6 +21,9 @@ SOURCE = ROOT / "src" / "unmetal"
 
 SLOW = {"torch", "SimpleITK", "pydicom", "scipy", "skimage", "matplotlib"}
 """What takes too long to import for a command that answers at once."""
+
+NUMERIC = ["physics", "nets", "methods", "metrics"]
+"""Rooms that compute."""
 
 QUICK = [["--help"], ["methods"]]
 
@@ -34,6 +40,17 @@ def test_help_and_methods_import_nothing_slow(arguments) -> None:
     assert not SLOW & set(done.stderr.split())
 
 
+SCRIPTS = [path for folder in ("recipes", "benchmarks") for path in (ROOT / folder).glob("*.py")]
+
+
+@pytest.mark.parametrize("path", SCRIPTS, ids=lambda path: path.name)
+def test_recipes_and_benchmarks_find_what_they_import(path: Path) -> None:
+    """They are on the path of the tests (pyproject.toml), and do nothing when they are imported."""
+    if path.stem == "physics_tables":
+        pytest.importorskip("spekpy", reason="needs the extra `tables`")
+    import_module(path.stem)
+
+
 def test_torchvision_is_neither_required_nor_there() -> None:
     """It fails to import beside torch for CPUs, and then breaks others."""
     assert not [line for line in requires("unmetal") or [] if "torchvision" in line]
@@ -43,6 +60,30 @@ def test_torchvision_is_neither_required_nor_there() -> None:
 def test_no_file_is_named_for_having_no_theme() -> None:
     banned = {"utils", "util", "common", "misc", "helpers", "helper", "trainer"}
     assert not [path for path in SOURCE.rglob("*") if path.stem.lower() in banned]
+
+
+def test_no_two_rooms_have_files_of_one_name() -> None:
+    """But for two families: a command and what it calls, a method and its layers."""
+    rooms: dict[str, set[str]] = {}
+    for path in SOURCE.rglob("*.py"):
+        if path.name != "__init__.py":
+            rooms.setdefault(path.name, set()).add(path.relative_to(SOURCE).parts[0])
+    twice = {name: places for name, places in rooms.items() if len(places) > 1}
+    families = [{"commands"}, {"nets", "methods"}]
+    assert not {name for name, places in twice.items() if not any(f <= places for f in families)}
+
+
+@pytest.mark.parametrize("room", NUMERIC)
+def test_numeric_code_says_why_at_each_step(room: str) -> None:
+    """At least 3 lines of comments in 100; those for the linters do not count."""
+    lines = comments = 0
+    for path in (SOURCE / room).rglob("*.py"):
+        text = path.read_text()
+        lines += len(text.splitlines())
+        tokens = tokenize.generate_tokens(io.StringIO(text).readline)
+        remarks = [t.string for t in tokens if t.type == tokenize.COMMENT]
+        comments += sum(not re.match(r"# (noqa|type:)", remark) for remark in remarks)
+    assert comments >= 0.03 * lines
 
 
 @pytest.mark.parametrize("name", COMMANDS)
