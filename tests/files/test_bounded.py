@@ -46,7 +46,7 @@ def refused(path: Path) -> str:
 @pytest.fixture
 def small_limits(monkeypatch: pytest.MonkeyPatch) -> int:
     """Bytes that count as too many, so that bombs are made in no time."""
-    monkeypatch.setattr(entries, "LARGEST", 2**22)
+    monkeypatch.setattr(entries, "MAX_UNPACKED", 2**22)
     return 2**22
 
 

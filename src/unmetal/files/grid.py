@@ -109,9 +109,8 @@ def to_grid(volume: Volume, derivation: Derivation, path: Path) -> Grid:
     path: the output, for the log.
     """
     grid = volume.source or _in_memory(volume)
-    before = grid.stored
-    hu = volume.hu.reshape(before.shape)
-    stored, clipped = to_stored(hu, before, None, grid.slope, grid.intercept)
+    hu = volume.hu.reshape(grid.stored.shape)
+    stored, clipped = to_stored(hu, grid.stored, None, grid.slope, grid.intercept)
     if clipped:
         log.warning("%s: %d values do not fit %s and were clipped", path, clipped, stored.dtype)
     return _signed(replace(grid, stored=stored), derivation)
@@ -122,9 +121,8 @@ def to_mask_grid(volume: Volume, mask: np.ndarray, derivation: Derivation) -> Gr
     where the format can."""
     grid = volume.source or _in_memory(volume)
     stored = mask.astype(np.uint8).reshape(grid.stored.shape)
-    return _signed(
-        replace(grid, stored=stored, slope=1.0, intercept=0.0, compressed=True), derivation
-    )
+    grid = replace(grid, stored=stored, slope=1.0, intercept=0.0, compressed=True)
+    return _signed(grid, derivation)
 
 
 def zero_difference(grid: Grid) -> Grid:

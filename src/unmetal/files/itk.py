@@ -30,8 +30,7 @@ NOTE = "ITK_FileNotes"
 def read(path: Path, spacing: float | None) -> Volume:
     """HU and geometry of a 3-D (or 2-D) image of one 16-bit or wider real number per voxel.
 
-    Raises:
-        InputError: truncated, four axes, colour, 8-bit.
+    Raises `InputError` for what is truncated, or has four axes, colour or 8 bits.
     """
     return to_volume(_grid(_load(path), path))
 

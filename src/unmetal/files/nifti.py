@@ -52,8 +52,7 @@ LEVEL = 3
 def read(path: Path, spacing: float | None) -> Volume:
     """HU and geometry of a 3-D (or 2-D) image of one 16-bit or wider real number per voxel.
 
-    Raises:
-        InputError: damaged, truncated, four axes, complex, colour, 8-bit.
+    Raises `InputError` for what is damaged or truncated, or has four axes, colour or 8 bits.
     """
     try:
         with warnings.catch_warnings():

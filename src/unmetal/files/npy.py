@@ -31,8 +31,7 @@ class Array:
 def read(path: Path, spacing: float | None) -> Volume:
     """HU from an .npy file; nothing in it is ever executed.
 
-    Raises:
-        InputError: truncated, pickled objects, not real numbers, or not two or three axes.
+    Raises `InputError` for what is truncated, and all but real numbers on two or three axes.
     """
     try:
         values = np.load(path, allow_pickle=False)

@@ -40,16 +40,11 @@ def load_masks(where: str) -> np.ndarray:
             raise InputError(f"{path}: must hold masks, bool [n H W]")
         masks = arrays["masks"].astype(bool)
     else:
-        masks = _load_image(path)[None]
+        gray = load_gray(path)[None]
+        masks = gray > gray.max() / 2
     if index is not None and index >= len(masks):
         raise InputError(f"{path}: there is no mask {index}; it holds {len(masks)}, from 0")
     return masks if index is None else masks[index : index + 1]
-
-
-def _load_image(path: Path) -> np.ndarray:
-    """bool `[H W]`: brighter than half of the brightest."""
-    gray = load_gray(path)
-    return gray > gray.max() / 2 if gray.max() > 0 else np.zeros(gray.shape, dtype=bool)
 
 
 def load_gray(path: Path) -> np.ndarray:

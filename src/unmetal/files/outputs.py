@@ -40,15 +40,15 @@ class Output:
 def write_all(outputs: Sequence[Output], *, force: bool = False) -> None:
     """Write everything, then put everything into its place; on a failure nothing of it appears.
 
-    Raises:
-        InputError: values that are not finite, a path that must not be written, a full disk.
+    Raises `InputError` for values that are not finite, a path that must not be written, and a full
+    disk.
     """
-    forms = [check_output(output.volume, output.path, force=force) for output in outputs]
+    formats = [check_output(output.volume, output.path, force=force) for output in outputs]
     for output in outputs:
         require_finite(output.volume.hu, "the values to write")
     try:
         with ExitStack() as stages:
-            for output, format in zip(outputs, forms, strict=True):
+            for output, format in zip(outputs, formats, strict=True):
                 target = stages.enter_context(staged(output.path, force=force))
                 _put(output, target, format_module(format, output.path))
     except OSError as error:
@@ -58,8 +58,7 @@ def write_all(outputs: Sequence[Output], *, force: bool = False) -> None:
 def check_output(volume: Volume, path: Path, *, force: bool = False) -> str:
     """Refuse early what `write_all` would refuse; returns the format of the output.
 
-    Raises:
-        InputError: another format than the input's, a path that exists, or the input itself.
+    Raises `InputError` for another format than the input's, a path that exists, and the input.
     """
     format = output_format(path, None if volume.source is None else volume.source.format)
     several = bool(dicom_headers(volume)) and volume.source.layout != "file"
@@ -70,11 +69,8 @@ def check_output(volume: Volume, path: Path, *, force: bool = False) -> str:
 
 
 def check_mask(volume: Volume) -> None:
-    """Refuse a mask that `write_all` would refuse; only DICOM asks for more than a place.
-
-    Raises:
-        InputError: the extra `dicom` is not installed, or the header lacks what a mask needs.
-    """
+    """Raise `InputError` for a mask that `write_all` would refuse: only DICOM asks for more than a
+    place, the extra `dicom` and a frame of reference."""
     if dicom_headers(volume):
         format_module("dicom", volume.path).check_mask(volume)
 
@@ -82,8 +78,7 @@ def check_mask(volume: Volume) -> None:
 def format_module(format: str, path: Path | None) -> Any:
     """The module that reads and writes a format, for `path`; imported when a file needs it.
 
-    Raises:
-        InputError: SimpleITK is not installed.
+    Raises `InputError` where SimpleITK is needed and not installed.
     """
     try:
         return import_module(f"unmetal.files.{format}")

@@ -40,11 +40,7 @@ class Picture:
 
 
 def read(path: Path, spacing: float | None) -> Volume:
-    """One slice of HU.
-
-    Raises:
-        InputError: not 16-bit grey, or truncated.
-    """
+    """One slice of HU; raises `InputError` for what is truncated or not 16-bit grey."""
     try:
         with Image.open(path) as image:
             mode, stored = image.mode, np.asarray(image)
@@ -65,11 +61,7 @@ def read(path: Path, spacing: float | None) -> Volume:
 
 
 def write(volume: Volume, path: Path, derivation: Derivation) -> None:
-    """The same picture with other values.
-
-    Raises:
-        InputError: a volume made in memory has more than one slice.
-    """
+    """The same picture with other values; raises `InputError` for more than one slice."""
     if len(volume.hu) != 1:
         raise InputError(f"{path.name}: a .png holds one slice, not {len(volume.hu)}")
     before = np.zeros(volume.hu.shape[1:], np.uint16)

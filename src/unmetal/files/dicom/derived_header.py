@@ -13,13 +13,7 @@ from copy import deepcopy
 import numpy as np
 from pydicom.dataelem import DataElement
 from pydicom.dataset import Dataset
-from pydicom.uid import (
-    HTJ2K,
-    JPEG2000,
-    CTImageStorage,
-    JPEGBaseline8Bit,
-    JPEGLSNearLossless,
-)
+from pydicom.uid import HTJ2K, JPEG2000, CTImageStorage, JPEGBaseline8Bit, JPEGLSNearLossless
 
 from unmetal.files.derivation import Derivation
 from unmetal.files.dicom.provenance import add_provenance, derived_uid
@@ -121,25 +115,18 @@ def _listed(keys: tuple[str, ...], room: int) -> str:
 
 def _drop(image: Dataset, derivation: Derivation) -> None:
     for keyword in STALE:
-        if keyword in image:
-            delattr(image, keyword)
+        image.pop(keyword, None)
     for group in {tag.group for tag in image.keys() if 0x6000 <= tag.group <= 0x60FF}:  # noqa: SIM118
+        # Overlays that lie in unused bits of the pixels, or state their mean (PS3.3 C.9.2).
         if (group, 0x3000) not in image or image.get((group, 0x0040), _NONE).value == "R":
-            _drop_group(image, group)
+            del image[group << 16 : (group + 1) << 16]
     if derivation.private == "drop":
         image.remove_private_tags()
 
 
-def _drop_group(image: Dataset, group: int) -> None:
-    """An overlay that lies in unused bits of the pixels, or states their mean (PS3.3 C.9.2)."""
-    for tag in [tag for tag in image.keys() if tag.group == group]:  # noqa: SIM118
-        del image[tag]
-
-
 def _identify(image: Dataset, source: Dataset, derivation: Derivation, instance: str) -> None:
-    series = source.get("SeriesInstanceUID", "")
     image.SOPClassUID = source.get("SOPClassUID", CTImageStorage)
-    image.SeriesInstanceUID = derived_uid(str(series), derivation)
+    image.SeriesInstanceUID = derived_uid(str(source.get("SeriesInstanceUID", "")), derivation)
     image.SOPInstanceUID = derived_uid(instance, derivation)
     image.SeriesNumber = series_number(source, derivation)
 
@@ -147,9 +134,8 @@ def _identify(image: Dataset, source: Dataset, derivation: Derivation, instance:
 def _describe(image: Dataset, source: Dataset, derivation: Derivation) -> None:
     kept = list(source.get("ImageType") or ())[2:3] or ["AXIAL"]
     image.ImageType = ["DERIVED", "SECONDARY", *kept, derivation.kind]
-    image.SeriesDescription = series_description(
-        str(source.get("SeriesDescription") or ""), derivation
-    )
+    title = str(source.get("SeriesDescription") or "")
+    image.SeriesDescription = series_description(title, derivation)
     syntax = source.file_meta.get("TransferSyntaxUID")
     if syntax in LOSSY and not source.get("LossyImageCompression"):
         image.LossyImageCompression = "01"

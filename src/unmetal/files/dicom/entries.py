@@ -51,9 +51,7 @@ def entries(path: Path, only: Iterable[str] | None = None) -> Iterator[tuple[Lay
     """The DICOM files at `path`, readable while the context is open; nothing is extracted.
 
     only: of a folder, no other files than these (`Entry.name`); the others are not even opened.
-
-    Raises:
-        InputError: there are none, or the archive is damaged or encrypted.
+    Raises `InputError` where there are none, or the archive is damaged or encrypted.
     """
     if path.is_dir():
         yield "folder", _required([*_in_folder(path, only)], path)
@@ -79,8 +77,7 @@ def refuse_inflation_bomb(file: IO[bytes], where: str) -> None:
     if head[132:138] != b"\2\0\0\0UL":
         raise InputError(f"{where}: damaged DICOM: the length of its file meta is missing")
     file.seek(144 + struct.unpack_from("<I", head, 140)[0])
-    inflate, total = zlib.decompressobj(-zlib.MAX_WBITS), 0
-    rest = b""
+    inflate, total, rest = zlib.decompressobj(-zlib.MAX_WBITS), 0, b""
     while (chunk := rest or file.read(CHUNK)) and not inflate.eof:
         total += len(inflate.decompress(chunk, 16 * CHUNK))
         rest = inflate.unconsumed_tail
@@ -139,9 +136,7 @@ def _refuse_bomb(members: list[zipfile.ZipInfo], path: Path) -> None:
     a member than its size in the directory, which is what counts here."""
     sizes = [info.file_size for info in members]
     packed, total = path.stat().st_size, sum(sizes)
-    if max(sizes, default=0) > MAX_UNPACKED or (
-        total > MAX_UNPACKED and total > MAX_RATIO * packed
-    ):
+    if max(sizes, default=0) > MAX_UNPACKED or total > max(MAX_UNPACKED, MAX_RATIO * packed):
         raise InputError(
             f"{path}: {packed / 2**20:.3g} MiB unpack to {total / 2**20:.3g} MiB, which no CT "
             "series does: unpack it yourself if you trust it"

@@ -1,4 +1,4 @@
-"""What a folder of many studies holds: its CT series, and every object that is none, with why.
+"""The CT series in a folder of many studies, and every other DICOM object with why it is none.
 
 Only headers are read, and nothing is decoded. A series is what shares its UID, matrix, pixel size,
 orientation and kernel: scanners put several reconstructions, or a coronal view, under one UID.
@@ -9,7 +9,7 @@ from __future__ import annotations
 import filecmp
 import hashlib
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
@@ -130,7 +130,7 @@ def find_series(folder: Path, progress: Callable[[int], None] = lambda files: No
 def is_output_of(output: Path, series: CTSeries, derivation: Derivation) -> bool:
     """Whether a folder is what `derivation` makes of a series, all of it: outputs appear whole or
     not at all, so the number of files and one of their headers tell."""
-    files = sorted(_files(output))
+    files = sorted(path for path in output.rglob("*") if path.is_file())
     if len(files) != len(series.files):
         return False
     try:
@@ -180,8 +180,7 @@ def _without_copies(slices: list[_Slice], folder: Path) -> tuple[list[_Slice], l
     for one in slices:
         name, uid = one.entry.name, str(one.dataset.get("SOPInstanceUID", ""))
         other = first.setdefault(uid, name)
-        same = other != name and filecmp.cmp(folder / name, folder / other, shallow=False)
-        if same:
+        if other != name and filecmp.cmp(folder / name, folder / other, shallow=False):
             copies.append(Aside(name, f"a copy of {other}"))
         else:
             kept.append(one)
@@ -221,7 +220,3 @@ def _number(data: Dataset, keyword: str) -> float:
 def _short(*texts: str) -> str:
     """8 hexadecimal digits of the hash of some texts."""
     return hashlib.sha256("\n".join(texts).encode()).hexdigest()[:8]
-
-
-def _files(folder: Path) -> Iterator[Path]:
-    return (path for path in folder.rglob("*") if path.is_file()) if folder.is_dir() else iter(())

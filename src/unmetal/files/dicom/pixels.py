@@ -9,18 +9,10 @@ import struct
 from io import BytesIO
 
 import numpy as np
+from pydicom import uid
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.encaps import generate_frames
 from pydicom.pixels import compress, pixel_array
-from pydicom.uid import (
-    ExplicitVRLittleEndian,
-    JPEG2000Lossless,
-    JPEGExtended12Bit,
-    JPEGLossless,
-    JPEGLosslessSV1,
-    JPEGLSLossless,
-    RLELossless,
-)
 
 from unmetal.errors import InputError, short_error, suppress_c_stderr
 from unmetal.files.derivation import Compression
@@ -35,15 +27,14 @@ SOF = {0xC0, 0xC1, 0xC2, 0xC3, 0xC5, 0xC6, 0xC7, 0xC9, 0xCA, 0xCB, 0xF7}
 HOUNSFIELD = {"HU", "HU_MOD", "US", ""}
 """RescaleType that may be HU: `US` is unspecified, and what many CTs write."""
 
-SYNTAXES = {"rle": RLELossless, "jpegls": JPEGLSLossless, "j2k": JPEG2000Lossless}
+SYNTAXES = {"rle": uid.RLELossless, "jpegls": uid.JPEGLSLossless, "j2k": uid.JPEG2000Lossless}
 
 
 def decode(dataset: Dataset, where: str) -> np.ndarray:
     """Stored numbers `[H W]`, in native byte order and the width the header allocates.
 
-    Raises:
-        InputError: not one 16- or 32-bit grey value per pixel, missing, truncated, or in an
-            encoding that nothing here decodes.
+    Raises `InputError` for pixels that are not one 16- or 32-bit grey value each, missing,
+    truncated, or in an encoding that nothing here decodes.
     """
     if "PixelData" not in dataset:
         raise InputError(f"{where}: has no pixel data: is it truncated or a header only?")
@@ -56,7 +47,7 @@ def decode(dataset: Dataset, where: str) -> np.ndarray:
             f"{where}: {dataset.get('BitsAllocated')}-bit pixels: give CT images of 16 bits"
         )
     syntax = dataset.file_meta.get("TransferSyntaxUID")
-    if syntax == JPEGExtended12Bit:
+    if syntax == uid.JPEGExtended12Bit:
         raise InputError(
             f"{where}: 12-bit lossy JPEG, which no decoder here reads: ask for an uncompressed copy"
         )
@@ -75,8 +66,7 @@ def decode(dataset: Dataset, where: str) -> np.ndarray:
 def slope_intercept(dataset: Dataset, where: str) -> tuple[float, float]:
     """Slope and intercept in HU; per image, for some scanners vary them within a series.
 
-    Raises:
-        InputError: a slope of 0, a look-up table, or values that are not HU by the header.
+    Raises `InputError` for a slope of 0, a look-up table, or values that the header says are no HU.
     """
     if "ModalityLUTSequence" in dataset:
         raise InputError(
@@ -85,9 +75,8 @@ def slope_intercept(dataset: Dataset, where: str) -> tuple[float, float]:
     kind = str(dataset.get("RescaleType") or "").strip().upper()
     if kind not in HOUNSFIELD:
         raise InputError(f"{where}: values are {kind}, not HU: give the CT images themselves")
-    slope = dataset.get("RescaleSlope")
-    intercept = dataset.get("RescaleIntercept")
-    slope, intercept = (1.0 if slope is None else float(slope)), float(intercept or 0.0)
+    slope, intercept = dataset.get("RescaleSlope"), float(dataset.get("RescaleIntercept") or 0.0)
+    slope = 1.0 if slope is None else float(slope)
     if slope == 0:
         raise InputError(f"{where}: rescale slope is 0: the header is damaged")
     return slope, intercept
@@ -115,7 +104,10 @@ def encode_file(image: Dataset, stored: np.ndarray, how: Compression | None) -> 
 
     Raises `ValueError` where an encoder would not give the same numbers back.
     """
-    image.file_meta = _file_meta(image)
+    image.file_meta = meta = FileMetaDataset()
+    meta.MediaStorageSOPClassUID = image.SOPClassUID
+    meta.MediaStorageSOPInstanceUID = image.SOPInstanceUID
+    meta.TransferSyntaxUID = uid.ExplicitVRLittleEndian
     raw = stored.astype(stored.dtype.newbyteorder("<"))
     image.add_new("PixelData", "OW", raw.tobytes())
     if how is not None:
@@ -134,8 +126,8 @@ def require_matrix(dataset: Dataset, where: str) -> None:
     if syntax is None or not syntax.is_encapsulated:
         return
     frame = next(generate_frames(dataset.PixelData, number_of_frames=1), b"")
-    if (size := encoded_size(frame)) not in {None, (rows, columns)}:
-        assert size is not None
+    size = encoded_size(frame) or (rows, columns)
+    if size != (rows, columns):
         raise InputError(
             f"{where}: pixels cannot be decoded: {size[1]} x {size[0]} of them, by the header "
             f"{columns} x {rows}"
@@ -163,13 +155,10 @@ def encoded_size(frame: bytes) -> tuple[int, int] | None:
 
 
 def _require_end(dataset: Dataset, where: str) -> None:
-    """Raise InputError for a lossless JPEG without its end-of-image marker (ITU-T T.81, B.2.1).
-
-    libjpeg makes up what is missing and warns nobody.
-    """
-    if dataset.file_meta.get("TransferSyntaxUID") not in {JPEGLossless, JPEGLosslessSV1}:
-        return
-    if not dataset.PixelData.rstrip(b"\0").endswith(b"\xff\xd9"):
+    """Raise InputError for a lossless JPEG without its end-of-image marker (ITU-T T.81, B.2.1):
+    libjpeg makes up what is missing and warns nobody."""
+    lossless = dataset.file_meta.get("TransferSyntaxUID") in {uid.JPEGLossless, uid.JPEGLosslessSV1}
+    if lossless and not dataset.PixelData.rstrip(b"\0").endswith(b"\xff\xd9"):
         raise InputError(f"{where}: pixels cannot be decoded: the JPEG has no end")
 
 
@@ -185,11 +174,3 @@ def _compress(image: Dataset, raw: np.ndarray, how: Compression) -> None:
         back = pixel_array(image)
     if not np.array_equal(back, raw):
         raise ValueError(f"{how} does not keep every stored number: compress otherwise, or not")
-
-
-def _file_meta(image: Dataset) -> FileMetaDataset:
-    meta = FileMetaDataset()
-    meta.MediaStorageSOPClassUID = image.SOPClassUID
-    meta.MediaStorageSOPInstanceUID = image.SOPInstanceUID
-    meta.TransferSyntaxUID = ExplicitVRLittleEndian
-    return meta

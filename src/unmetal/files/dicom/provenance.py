@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 
 from pydicom.dataset import Dataset
-from pydicom.sequence import Sequence
 from pydicom.uid import UID, CTImageStorage, generate_uid
 
 from unmetal.files.derivation import Derivation
@@ -31,12 +30,6 @@ MEANINGS = {
 
 REDUCED = {value: said for value, said in MEANINGS.items() if value.startswith("MAR")}
 """Kinds of results, which must not be reduced again."""
-
-PROCESSING = ("109102", "DCM", "Processing Equipment")
-
-ACQUISITION = ("109101", "DCM", "Acquisition Equipment")
-
-SOURCE_IMAGE = ("121322", "DCM", "Source image for image processing operation")
 
 SCANNER = (
     "Manufacturer",
@@ -78,17 +71,17 @@ def add_provenance(image: Dataset, source: Dataset, derivation: Derivation) -> N
     said = f"{derivation.description} {derivation.outcome}".strip()
     image.DerivationDescription = said[:1024]
     meaning = MEANINGS.get(derivation.kind, derivation.kind)
-    image.DerivationCodeSequence = Sequence([coded_item(derivation.kind, SCHEME, meaning)])
+    image.DerivationCodeSequence = [coded_item(derivation.kind, SCHEME, meaning)]
     if source.get("SOPInstanceUID"):
-        image.SourceImageSequence = Sequence([source_reference(source)])
+        image.SourceImageSequence = [source_reference(source)]
     made_by = list(source.get("ContributingEquipmentSequence") or ())
     if derivation.equipment == "replace":
         made_by.append(acquisition_equipment(source))
         _replace_equipment(image, derivation)
-    image.ContributingEquipmentSequence = Sequence([*made_by, processing_equipment(derivation)])
+    image.ContributingEquipmentSequence = [*made_by, processing_equipment(derivation)]
     known = list(source.get("CodingSchemeIdentificationSequence") or ())
     others = [item for item in known if item.get("CodingSchemeDesignator") != SCHEME]
-    image.CodingSchemeIdentificationSequence = Sequence([*others, coding_scheme()])
+    image.CodingSchemeIdentificationSequence = [*others, coding_scheme()]
 
 
 def source_reference(source: Dataset) -> Dataset:
@@ -96,7 +89,8 @@ def source_reference(source: Dataset) -> Dataset:
     item = Dataset()
     item.ReferencedSOPClassUID = source.get("SOPClassUID", CTImageStorage)
     item.ReferencedSOPInstanceUID = source.get("SOPInstanceUID", "")
-    item.PurposeOfReferenceCodeSequence = Sequence([coded_item(*SOURCE_IMAGE)])
+    purpose = coded_item("121322", "DCM", "Source image for image processing operation")
+    item.PurposeOfReferenceCodeSequence = [purpose]
     item.SpatialLocationsPreserved = "YES"
     return item
 
@@ -104,11 +98,13 @@ def source_reference(source: Dataset) -> Dataset:
 def processing_equipment(derivation: Derivation) -> Dataset:
     """This software as contributing equipment. No date: a second run makes the same object."""
     item = Dataset()
-    item.PurposeOfReferenceCodeSequence = Sequence([coded_item(*PROCESSING)])
+    item.PurposeOfReferenceCodeSequence = [coded_item("109102", "DCM", "Processing Equipment")]
     item.Manufacturer = MAKER
     item.ManufacturerModelName = model_name(derivation)
     item.SoftwareVersions = software()
-    item.DeviceUID = device_uid(derivation)
+    # Changes with each trained model; without weights, with the method and its version.
+    trained_by = derivation.weights or f"{software()} {derivation.method}"
+    item.DeviceUID = generate_uid(entropy_srcs=[trained_by])
     item.ContributionDescription = f"{MEANINGS.get(derivation.kind, 'MAR')}. RESEARCH USE ONLY"
     return item
 
@@ -118,15 +114,10 @@ def model_name(derivation: Derivation) -> str:
     return f"{MAKER} {derivation.method}"[:64]
 
 
-def device_uid(derivation: Derivation) -> UID:
-    """Changes with each trained model; without weights, with the method and its version."""
-    return generate_uid(entropy_srcs=[derivation.weights or f"{software()} {derivation.method}"])
-
-
 def acquisition_equipment(source: Dataset) -> Dataset:
     """The source's scanner as contributing equipment."""
     item = Dataset()
-    item.PurposeOfReferenceCodeSequence = Sequence([coded_item(*ACQUISITION)])
+    item.PurposeOfReferenceCodeSequence = [coded_item("109101", "DCM", "Acquisition Equipment")]
     item.Manufacturer = "unknown"  # of type 1: it may not be empty here
     for keyword in SCANNER:
         if source.get(keyword):
@@ -159,8 +150,7 @@ def made_by_unmetal(image: Dataset) -> bool:
 
 def _replace_equipment(image: Dataset, derivation: Derivation) -> None:
     for keyword in REPLACED:
-        if keyword in image:
-            delattr(image, keyword)
+        image.pop(keyword, None)
     image.Manufacturer = MAKER
     image.ManufacturerModelName = model_name(derivation)
     image.SoftwareVersions = software()

@@ -85,9 +85,7 @@ def read(path: Path, spacing: float | None, only: Iterable[str] | None = None) -
     """The one CT series in a folder (with its sub-folders), zip or file.
 
     only: of a folder, no other files than these, relative to it; they are renamed by `renumbered`.
-
-    Raises:
-        InputError: see `entries`, `select_series`, `stack`, `pixels`.
+    Raises `InputError`: see `entries`, `select_series`, `stack`, `pixels`.
     """
     with tolerant(), entries(path, only) as (layout, found):
         headers = [Header(entry, _dataset(entry, pixels=False)) for entry in found]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from copy import deepcopy
 from importlib.util import find_spec
 from pathlib import Path
@@ -41,8 +40,7 @@ object differ from run to run."""
 def write_mask(volume: Volume, mask: np.ndarray, path: Path, derivation: Derivation) -> None:
     """One binary segment, its empty frames left out; `mask` is bool `[slices H W]`, not empty.
 
-    Raises:
-        InputError: see `check_mask`; or the source lacks something else that a segmentation needs.
+    Raises `InputError`: see `check_mask`; or the source lacks something else that it needs.
     """
     check_mask(volume)
     slices = series_of(volume, path).slices
@@ -59,11 +57,7 @@ def write_mask(volume: Volume, mask: np.ndarray, path: Path, derivation: Derivat
 
 
 def check_mask(volume: Volume) -> None:
-    """Refuse early what `write_mask` would refuse.
-
-    Raises:
-        InputError: highdicom is not installed, or the series has no frame of reference.
-    """
+    """Raise `InputError` early, where highdicom or the series' frame of reference is missing."""
     if find_spec("highdicom") is None:
         raise InputError(f"--save-metal: {install_extra('highdicom', 'dicom')}")
     if not all(one.header.get("FrameOfReferenceUID") for one in volume.source.slices):
@@ -87,35 +81,32 @@ def _with_type_2(source: Dataset) -> Dataset:
 def _drop_added(image: Dataset, source: Dataset) -> None:
     """Remove the empty elements that `_with_type_2` added, which the source does not have."""
     for keyword in TYPE_2:
-        if keyword not in source and keyword in image:
-            delattr(image, keyword)
+        if keyword not in source:
+            image.pop(keyword, None)
 
 
 def _segmentation(headers: list[Dataset], mask: np.ndarray, derivation: Derivation) -> Any:
     from highdicom import seg  # noqa: PLC0415
 
-    first, warned = headers[0], warnings.catch_warnings()
-    with warned:
-        warnings.simplefilter("ignore")
-        return seg.Segmentation(
-            source_images=headers,
-            pixel_array=mask.astype(np.uint8),
-            segmentation_type=seg.SegmentationTypeValues.BINARY,
-            segment_descriptions=[_segment(derivation)],
-            series_instance_uid=_uid(first, "SeriesInstanceUID", derivation),
-            series_number=series_number(first, derivation),
-            sop_instance_uid=_uid(first, "SOPInstanceUID", derivation),
-            instance_number=1,
-            manufacturer=provenance.MAKER,
-            manufacturer_model_name=provenance.model_name(derivation),
-            software_versions=software(),
-            device_serial_number=derivation.weights[:16] or "0",
-            content_label="METAL",
-            content_description="Metal, found by a threshold. RESEARCH USE ONLY",
-            series_description=series_description(
-                str(first.get("SeriesDescription") or ""), derivation
-            ),
-        )
+    first = headers[0]
+    title = str(first.get("SeriesDescription") or "")
+    return seg.Segmentation(
+        source_images=headers,
+        pixel_array=mask.astype(np.uint8),
+        segmentation_type=seg.SegmentationTypeValues.BINARY,
+        segment_descriptions=[_segment(derivation)],
+        series_instance_uid=_uid(first, "SeriesInstanceUID", derivation),
+        series_number=series_number(first, derivation),
+        sop_instance_uid=_uid(first, "SOPInstanceUID", derivation),
+        instance_number=1,
+        manufacturer=provenance.MAKER,
+        manufacturer_model_name=provenance.model_name(derivation),
+        software_versions=software(),
+        device_serial_number=derivation.weights[:16] or "0",
+        content_label="METAL",
+        content_description="Metal, found by a threshold. RESEARCH USE ONLY",
+        series_description=series_description(title, derivation),
+    )
 
 
 def _segment(derivation: Derivation) -> Any:
@@ -142,14 +133,12 @@ def _uid(source: Dataset, keyword: str, derivation: Derivation) -> str:
 def _make_deterministic(image: Dataset, source: Dataset, derivation: Derivation) -> None:
     """Replace random UIDs and the time of writing, so that a second run makes the same object."""
     for keyword in ("InstanceCreationDate", "InstanceCreationTime", "SeriesDate", "SeriesTime"):
-        if keyword in image:
-            delattr(image, keyword)
+        image.pop(keyword, None)
     image.ContentDate = source.get("ContentDate") or source.get("StudyDate") or FALLBACK_DATE
     image.ContentTime = source.get("ContentTime") or source.get("StudyTime") or "000000"
     made_by = list(image.get("ContributingEquipmentSequence") or ())
     for item in made_by:
-        if "ContributionDateTime" in item:
-            del item.ContributionDateTime
+        item.pop("ContributionDateTime", None)
     image.ContributingEquipmentSequence = [*made_by, provenance.processing_equipment(derivation)]
     dimensions = provenance.derived_uid(f"dimensions {image.SOPInstanceUID}", derivation)
     for item in (*image.DimensionOrganizationSequence, *image.DimensionIndexSequence):

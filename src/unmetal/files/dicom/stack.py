@@ -12,13 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from pydicom import uid
 from pydicom.dataset import Dataset
-from pydicom.uid import (
-    UID,
-    CTImageStorage,
-    EnhancedCTImageStorage,
-    LegacyConvertedEnhancedCTImageStorage,
-)
 
 from unmetal.errors import InputError
 from unmetal.files.dicom.entries import Entry
@@ -57,9 +52,7 @@ class Stack:
 def select_series(headers: list[Header], path: Path) -> tuple[list[Header], list[str]]:
     """The CT images among the files, and a warning about those left aside.
 
-    Raises:
-        InputError: none, more than one series, or images of different size, pixel size or
-            orientation.
+    Raises `InputError` for none, and for several series, sizes, pixel sizes or orientations.
     """
     reasons = [reason_unfit(header.dataset) for header in headers]
     images = [h for h, reason in zip(headers, reasons, strict=True) if not reason]
@@ -81,8 +74,7 @@ def select_series(headers: list[Header], path: Path) -> tuple[list[Header], list
 def stack(images: list[Header], path: Path) -> Stack:
     """Sort along the normal by ImagePositionPatient: names and instance numbers are no geometry.
 
-    Raises:
-        InputError: two images at one position.
+    Raises `InputError` for two images at one position.
     """
     if len(images) == 1:
         return Stack(images, None, 0.0, *_across(_normal(images[0])))
@@ -98,20 +90,21 @@ def stack(images: list[Header], path: Path) -> Stack:
     _refuse_duplicates(ordered, gaps, path)
     tilt = _tilt(places, normal)
     lying, axial = _across(normal)
-    warnings = [*_uneven(gaps), *_leaning(tilt), *lying]
+    leaning = f"gantry tilted by {tilt:.1f} degrees: slices are taken as they lie"
+    warnings = [*_uneven(gaps), *([leaning] if tilt > TILT else []), *lying]
     return Stack(ordered, float(np.median(gaps)), tilt, warnings, axial)
 
 
 def reason_unfit(dataset: Dataset) -> str:
     """Why an object is not a slice of a classic CT series; empty where it is one."""
-    kind = UID(dataset.get("SOPClassUID") or dataset.file_meta.get("MediaStorageSOPClassUID", ""))
-    modality = dataset.get("Modality", "CT")
-    enhanced = kind in {EnhancedCTImageStorage, LegacyConvertedEnhancedCTImageStorage}
-    if enhanced or int(dataset.get("NumberOfFrames") or 1) > 1:
+    stated = dataset.get("SOPClassUID") or dataset.file_meta.get("MediaStorageSOPClassUID", "")
+    kind, modality = uid.UID(stated), dataset.get("Modality", "CT")
+    enhanced = {uid.EnhancedCTImageStorage, uid.LegacyConvertedEnhancedCTImageStorage}
+    if kind in enhanced or int(dataset.get("NumberOfFrames") or 1) > 1:
         return "multi-frame"
-    if kind == CTImageStorage and "LOCALIZER" in (dataset.get("ImageType") or ""):
+    if kind == uid.CTImageStorage and "LOCALIZER" in (dataset.get("ImageType") or ""):
         return "localizer"
-    if kind == CTImageStorage and modality == "CT":
+    if kind == uid.CTImageStorage and modality == "CT":
         return ""
     return f"{modality}, {kind.name}" if "Modality" in dataset else str(kind.name)
 
@@ -133,9 +126,8 @@ def _same(
 
 def _series(header: Header) -> str:
     data = header.dataset
-    uid = str(data.get("SeriesInstanceUID", ""))
     title = f"number {data.get('SeriesNumber')} {data.get('SeriesDescription', '')}".strip()
-    return f"{title} ...{uid[-8:]}"
+    return f"{title} ...{str(data.get('SeriesInstanceUID', ''))[-8:]}"
 
 
 def _matrix(header: Header) -> str:
@@ -178,14 +170,6 @@ def _uneven(gaps: np.ndarray) -> list[str]:
         return []
     found = "a gap of" if wide == 1 else f"{wide} gaps up to"
     return [f"slices are missing or uneven: {found} {gaps.max():g} mm, usual {usual:g} mm"]
-
-
-def _leaning(tilt: float) -> list[str]:
-    return (
-        [f"gantry tilted by {tilt:.1f} degrees: slices are taken as they lie"]
-        if tilt > TILT
-        else []
-    )
 
 
 def _normal(header: Header) -> np.ndarray | None:

@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from copy import deepcopy
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -46,13 +45,13 @@ def write(volume: Volume, path: Path, derivation: Derivation) -> None:
     """A .zip, a .dcm or a folder, by the name of the output; without a suffix one image of a single
     file stays a file.
 
-    Raises:
-        InputError: the volume came from no DICOM series, or several slices for one file.
+    Raises `InputError` for a volume from no DICOM series, and for several slices in one file.
     """
     series = series_of(volume, path)
     clipped = 0
     with tolerant(), _sink(path, _layout(path, series)) as put:
-        names = _instances(series)
+        with _copying("its headers"):
+            names = instance_keys([source.header for source in series.slices])
         for hu, source, instance in zip(volume.hu, series.slices, names, strict=True):
             content, over = _file(hu, source, derivation, instance)
             put(source.name, content)
@@ -74,8 +73,7 @@ def zero_difference(series: Series) -> Series:
     """The source record of a difference of 0 HU: signed, with the slope of the source and no
     intercept, so that source + difference is the result as stored.
 
-    Raises:
-        InputError: a header that cannot be copied.
+    Raises `InputError` for a header that cannot be copied.
     """
     with tolerant():
         return Series(tuple(map(_zero_slice, series.slices)), series.layout)
@@ -85,16 +83,14 @@ def zero_difference(series: Series) -> Series:
 def _sink(path: Path, layout: Layout) -> Iterator[Callable[[str, bytes], object]]:
     """A function that writes one file: its name and its content."""
     if layout == "zip":
-        with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
-            yield partial(_add, archive)
+        with zipfile.ZipFile(path, "w") as archive:
+            yield lambda name, content: archive.writestr(
+                zipfile.ZipInfo(name, EPOCH), content, zipfile.ZIP_DEFLATED
+            )
     elif layout == "file":
         yield lambda name, content: path.write_bytes(content)
     else:
         yield lambda name, content: _below(path / name).write_bytes(content)
-
-
-def _add(archive: zipfile.ZipFile, name: str, content: bytes) -> None:
-    archive.writestr(zipfile.ZipInfo(name, EPOCH), content, zipfile.ZIP_DEFLATED)
 
 
 def _below(path: Path) -> Path:
@@ -115,11 +111,13 @@ def _layout(path: Path, series: Series) -> Layout:
     return layout
 
 
-def _instances(series: Series) -> list[str]:
+@contextmanager
+def _copying(what: str) -> Iterator[None]:
+    """Turn an error into `InputError`: pydicom raises many, by which value makes no sense."""
     try:
-        return instance_keys([source.header for source in series.slices])
+        yield
     except Exception as error:
-        raise InputError(f"its headers cannot be copied: {short_error(error)}") from error
+        raise InputError(f"{what} cannot be copied: {short_error(error)}") from error
 
 
 def _file(
@@ -127,34 +125,23 @@ def _file(
 ) -> tuple[bytes, int]:
     """The DICOM file of one slice of HU, float32 `[H W]`, and how many values were clipped."""
     stored, clipped = to_stored(hu, source.stored, *source.scale())
-    try:
-        content = encode_file(
-            derived_header(source.header, derivation, instance), stored, derivation.compress
-        )
-    except Exception as error:
-        raise InputError(
-            f"{source.name}: its header cannot be copied: {short_error(error)}"
-        ) from error
-    return content, clipped
+    with _copying(f"{source.name}: its header"):
+        header = derived_header(source.header, derivation, instance)
+        return encode_file(header, stored, derivation.compress), clipped
 
 
 def _zero_slice(source: Slice) -> Slice:
     bits = int(source.header.BitsAllocated)
     stored = np.zeros(source.stored.shape, np.dtype(f"i{bits // 8}"))
-    try:
+    with _copying(f"{source.name}: its header"):
         header = _difference_header(source, bits)
-    except Exception as error:  # what pydicom raises depends on which value makes no sense
-        raise InputError(
-            f"{source.name}: its header cannot be copied: {short_error(error)}"
-        ) from error
     return replace(source, header=header, stored=stored, intercept=0.0)
 
 
 def _difference_header(source: Slice, bits: int) -> Dataset:
     header = deepcopy(source.header)
     for keyword in ABOUT_HU:
-        if keyword in header:
-            delattr(header, keyword)
+        header.pop(keyword, None)
     header.PixelRepresentation = 1
     header.BitsStored, header.HighBit = bits, bits - 1
     header.RescaleIntercept = 0
