@@ -9,7 +9,7 @@ from conftest import config
 from unmetal.__main__ import main
 from unmetal.errors import InputError
 from unmetal.node.config import Config
-from unmetal.node.destination import Entity, WebService, parse_destination
+from unmetal.node.destination import Entity, parse_destination
 from unmetal.node.fetcher import Search
 
 
@@ -17,7 +17,7 @@ def test_a_destination_is_a_title_at_an_address_or_a_url() -> None:
     assert parse_destination("PACS@10.1.2.3:104") == Entity("PACS", "10.1.2.3", 104)
     assert parse_destination("MY PACS@pacs.local:104") == Entity("MY PACS", "pacs.local", 104)
     assert parse_destination("PACS@[::1]:104") == Entity("PACS", "::1", 104)
-    assert parse_destination("https://pacs/dicom-web/") == WebService("https://pacs/dicom-web")
+    assert parse_destination("https://pacs/dicom-web/") == "https://pacs/dicom-web"
     for text in ("PACS@10.1.2.3:104", "PACS@[::1]:104", "https://pacs/dicom-web"):
         assert str(parse_destination(text)) == text
 

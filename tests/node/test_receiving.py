@@ -194,7 +194,7 @@ def test_below_the_watermark_nothing_is_taken(make_node, archive, monkeypatch) -
         def free(self) -> int:
             return free["bytes"]
 
-    monkeypatch.setattr("unmetal.node.intake.shutil.disk_usage", lambda folder: Usage())
+    monkeypatch.setattr("unmetal.node.queue.spool.shutil.disk_usage", lambda folder: Usage())
     assert send(images[:1], node.receiver.port) == [0]
     free["bytes"] = 1 << 20
     assert send(images[1:], node.receiver.port) == [OUT] * 3

@@ -17,39 +17,36 @@ from pydicom.dataset import Dataset
 from unmetal.errors import InputError
 from unmetal.node.config import check_ae_title
 
+OUT_OF_RESOURCES = "0xA7"
+"""The failures 0xA7xx: the destination will not take the next image either."""
+
+
+class UnreachableError(Exception):
+    """The destination does not answer or let us in: every series has to wait."""
+
+
+class DeclinedError(Exception):
+    """The destination answered, and did not take all images of this series."""
+
 
 @dataclass(frozen=True)
 class Entity:
-    """An application entity that takes C-STORE."""
+    """An application entity that takes C-STORE; written `AET@HOST:PORT`."""
 
     aet: str
     host: str
     port: int
 
     def __str__(self) -> str:
-        """`AET@HOST:PORT`, as it was given."""
         host = f"[{self.host}]" if ":" in self.host else self.host
         return f"{self.aet}@{host}:{self.port}"
 
 
-@dataclass(frozen=True)
-class WebService:
-    """A DICOMweb service that takes STOW-RS."""
-
-    url: str
-
-    def __str__(self) -> str:
-        """The URL."""
-        return self.url
-
-
-Destination = Entity | WebService
-
-
-def parse_destination(text: str) -> Destination:
-    """From `AET@HOST:PORT` or an http(s) URL; raises `InputError` for anything else."""
+def parse_destination(text: str) -> Entity | str:
+    """From `AET@HOST:PORT`, or the URL of a DICOMweb service that takes STOW-RS; raises
+    `InputError` for anything else."""
     if text.startswith(("http://", "https://")):
-        return WebService(check_url(text).rstrip("/"))
+        return check_url(text).rstrip("/")
     match = re.fullmatch(r"([^@]+)@(\[[0-9A-Fa-f:.]+\]|[^@:\[\]/]+):(\d{1,5})", text)
     if match is None or not 0 < int(match[3]) < 65536:
         raise InputError(f"{text}: not a destination: give AET@HOST:PORT or a DICOMweb URL")
@@ -61,27 +58,13 @@ def check_url(url: str) -> str:
     logs and process lists."""
     try:
         parts = urlsplit(url)
-        host = parts.hostname
-        has_password = parts.username is not None or parts.password is not None
     except ValueError as error:
         raise InputError(f"not a URL: {error}") from error
-    if has_password:
+    if parts.username is not None or parts.password is not None:
         raise InputError("a URL with a password in it: put user and password into ~/.netrc")
-    if not host:
+    if not parts.hostname:
         raise InputError(f"{url}: a URL without a host")
     return url
-
-
-OUT_OF_RESOURCES = "0xA7"
-"""The failures 0xA7xx: the destination will not take the next image either."""
-
-
-class UnreachableError(Exception):
-    """The destination does not answer or let us in: every series has to wait."""
-
-
-class DeclinedError(Exception):
-    """The destination answered, and did not take all images of this series."""
 
 
 class Transport(ABC):
@@ -103,8 +86,7 @@ class Transport(ABC):
                 if check_existing and series not in existing:
                     existing[series] = self._find_instances(connection, image)
                 known = check_existing and image.SOPInstanceUID in existing[series]
-                failure = "" if known else self._store(connection, image)
-                if not failure:
+                if known or not (failure := self._store(connection, image)):
                     yield path
                     continue
                 failures.add(failure)
@@ -119,10 +101,7 @@ class Transport(ABC):
 
     @abstractmethod
     def _store(self, connection: Any, image: Dataset) -> str:
-        """Why the destination did not take an image; empty when it has it.
-
-        Raises `UnreachableError`.
-        """
+        """Why the destination did not take an image, empty if it did; raises `UnreachableError`."""
 
     @abstractmethod
     def _find_instances(self, connection: Any, image: Dataset) -> set[str]:

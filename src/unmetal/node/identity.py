@@ -33,9 +33,7 @@ def server_tls(config: ReceiveConfig) -> ssl.SSLContext | None:
     """
     if config.tls_cert is None:
         return None
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    _load(context, config)
+    context = _load(ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), config)
     if config.tls_ca is not None:
         context.verify_mode = ssl.CERT_REQUIRED
     return context
@@ -46,13 +44,11 @@ def client_tls(config: ReceiveConfig) -> ssl.SSLContext:
 
     Raises `InputError` for files that hold no certificate and key.
     """
-    context = ssl.create_default_context()
+    return _load(ssl.create_default_context(), config)
+
+
+def _load(context: ssl.SSLContext, config: ReceiveConfig) -> ssl.SSLContext:
     context.minimum_version = ssl.TLSVersion.TLSv1_2
-    _load(context, config)
-    return context
-
-
-def _load(context: ssl.SSLContext, config: ReceiveConfig) -> None:
     file: Path | None = None
     try:
         if (file := config.tls_cert) is not None and config.tls_key is not None:
@@ -61,3 +57,4 @@ def _load(context: ssl.SSLContext, config: ReceiveConfig) -> None:
             context.load_verify_locations(file)
     except (OSError, ValueError) as error:  # ssl.SSLError is an OSError
         raise InputError(f"{file}: not a certificate and its key: {error}") from error
+    return context

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from io import BytesIO
@@ -15,8 +14,6 @@ from unmetal.errors import InputError
 from unmetal.files.dicom.pixels import require_matrix
 from unmetal.node.config import StorageConfig
 from unmetal.node.queue.arrivals import Arrivals, Instance, uid_hash
-
-GIB = 1 << 30
 
 # The failure statuses of C-STORE that this node gives (PS3.4 section B.2.3 and table GG.4-2).
 OUT_OF_RESOURCES = 0xA700
@@ -66,12 +63,12 @@ class Intake:
 
         A series of which images are here may go on when the queue is full: it counts already.
         """
-        if shutil.disk_usage(self.spool.folder).free < self.config.min_free * GIB:
+        if self.spool.free_bytes() < self.config.min_free * (1 << 30):
             return "disk full"
         counts = self.spool.counts()
         if sum(counts.values()) - counts["dead"] < self.config.queue:
             return ""
-        return "" if series is not None and self.arrivals.is_receiving(series) else "queue full"
+        return "" if series in self.arrivals.receiving else "queue full"
 
 
 def parse_instance(content: bytes, *, instance_uid: str | None = None) -> Instance:

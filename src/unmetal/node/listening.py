@@ -8,20 +8,19 @@ from __future__ import annotations
 
 import ipaddress
 import socket
-import ssl
 import time
 from collections.abc import Callable
 from contextlib import suppress
 from socketserver import TCPServer
 from typing import Any
 
-from pynetdicom import AE, evt
+from pynetdicom import evt
 from pynetdicom.association import Association
 from pynetdicom.events import Event
 from pynetdicom.transport import AssociationSocket, RequestHandler, ThreadedAssociationServer
 
 from unmetal.files.dicom.pixels import MAX_PIXELS
-from unmetal.node.config import parse_networks
+from unmetal.node.config import ReceiveConfig, parse_networks
 
 ANNOUNCED_PDU_BYTES = 1 << 16
 """Maximum PDU length that is negotiated (PS3.8 annex D.1)."""
@@ -93,24 +92,15 @@ class Server(ThreadedAssociationServer):
     """Connections that the system holds until they are accepted: many scanners may call at once."""
 
     def __init__(
-        self,
-        ae: AE,
-        address: tuple[str, int],
-        ae_title: str,
-        contexts: list,
-        ssl_context: ssl.SSLContext | None = None,
-        evt_handlers: list | None = None,
-        *,
-        allow_ip: tuple[str, ...] = (),
-        associations: int = 10,
-        on_refused: Callable[[str], None] = lambda reason: None,
+        self, *args: Any, config: ReceiveConfig, on_refused: Callable[[str], None], **kwargs: Any
     ) -> None:
         """on_refused: called with the reason when a connection is closed unanswered."""
-        self.allowed, self.on_refused = parse_networks(allow_ip), on_refused
-        self.associations = associations
+        self.allowed, self.on_refused = parse_networks(config.allow_ip), on_refused
+        self.associations = config.associations
+        super().__init__(*args, **kwargs)
+        self.RequestHandlerClass = Handler
         # pynetdicom would count connections that have not requested an association yet.
-        ae.maximum_associations = 10**6
-        super().__init__(ae, address, ae_title, contexts, ssl_context, evt_handlers, Handler)
+        self.ae.maximum_associations = 10**6
         self.bind(evt.EVT_REQUESTED, self._on_request)
         self.bind(evt.EVT_CONN_CLOSE, _on_close)
 
@@ -120,14 +110,11 @@ class Server(ThreadedAssociationServer):
         assert self.socket is not None
         connection, address = self.socket.accept()
         connection.settimeout(self.ae.network_timeout)
-        if self.ssl_context is None:
-            return connection, address
-        return (
-            self.ssl_context.wrap_socket(
+        if self.ssl_context is not None:
+            connection = self.ssl_context.wrap_socket(
                 connection, server_side=True, do_handshake_on_connect=False
-            ),
-            address,
-        )
+            )
+        return connection, address
 
     def verify_request(self, request: Any, client_address: Any) -> bool:
         """Whether to answer a connection at all."""

@@ -11,6 +11,7 @@ import logging
 import sys
 import threading
 import warnings
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import IO
 
@@ -27,11 +28,8 @@ class Log:
         """Write one line. A log that cannot be written does not stop the work."""
         now = datetime.now(UTC).isoformat(timespec="milliseconds")
         line = json.dumps({"time": now, "event": event} | facts, default=str)
-        with self._lock:
-            try:
-                print(line, file=self.stream, flush=True)
-            except (OSError, ValueError):
-                return
+        with self._lock, suppress(OSError, ValueError):
+            print(line, file=self.stream, flush=True)
 
 
 def silence_libraries(log: Log | None) -> None:

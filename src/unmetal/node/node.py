@@ -10,10 +10,10 @@ from contextlib import ExitStack
 from unmetal.files.dicom.reading import tolerant
 from unmetal.node.c_store import CStore
 from unmetal.node.config import Config
-from unmetal.node.destination import Destination, Entity, Transport, parse_destination
+from unmetal.node.destination import Entity, Transport, parse_destination
 from unmetal.node.dicomweb import Stow
 from unmetal.node.fetcher import Fetcher, Search
-from unmetal.node.health import Health, Metrics, StatusServer, free_bytes
+from unmetal.node.health import Health, Metrics, StatusServer
 from unmetal.node.identity import client_tls
 from unmetal.node.intake import Intake
 from unmetal.node.log import Log, silence_libraries
@@ -79,23 +79,16 @@ class Node:
         """
         self._tolerance.enter_context(tolerant())
         self.receiver.start()
-        receive, send = self.config.receive, self.config.send
-        if send.status_port:
-            self.status = StatusServer(send.status_port, self.health, self.metrics)
+        receive, status_port = self.config.receive, self.config.send.status_port
+        if status_port:
+            self.status = StatusServer(status_port, self.health, self.metrics)
         self.reducer.start()
         for loop in self.loops:
             loop.start()
-        self.log(
-            "started",
-            aet=receive.aet,
-            host=receive.host,
-            port=self.receiver.port,
-            status_port=send.status_port,
-            to=[sender.destination for sender in self.senders],
-            spool=str(self.spool.folder),
-            series=self.spool.counts(),
-            version=version(),
-        )
+        address = {"aet": receive.aet, "host": receive.host, "port": self.receiver.port}
+        to = [sender.destination for sender in self.senders]
+        queue = {"spool": str(self.spool.folder), "series": self.spool.counts()}
+        self.log("started", **address, status_port=status_port, to=to, **queue, version=version())
 
     def stop(self) -> None:
         """End what can be ended at once; the next node finds the rest in the spool.
@@ -109,13 +102,13 @@ class Node:
         for loop in self.loops:
             loop.stop()
         until = time.monotonic() + STOP_TIMEOUT_S
-        for loop in self.loops:
+        for loop in filter(BackgroundLoop.is_alive, self.loops):
             loop.join(max(until - time.monotonic(), 0))
         if self.status is not None:
             self.status.stop()
         self._tolerance.close()
         self.log("stopped", series=self.spool.counts())
-        if not any(loop.is_alive for loop in self.loops):
+        if not any(loop.is_alive() for loop in self.loops):
             self.spool.close()
 
     def run(self) -> None:
@@ -134,15 +127,12 @@ class Node:
         """Its state at this moment."""
         counts = self.spool.counts()
         failing = [f"{loop.name}: {loop.failing}" for loop in self.loops if loop.failing]
-        failing += [f"{loop.name}: not running" for loop in self.loops if not loop.is_alive]
+        failing += [f"{loop.name}: not running" for loop in self.loops if not loop.is_alive()]
         failing += [reason] if (reason := self.intake.refusal()) else []
         worrying = [f"{counts['dead']} dead letters"] if counts["dead"] else []
-        worrying += [
-            f"{sender.destination}: not reached"
-            for sender in self.senders
-            if sender.backoff.failures
-        ]
-        return Health(failing, worrying, counts, free_bytes(self.spool))
+        unreached = [sender.destination for sender in self.senders if sender.backoff.failures]
+        worrying += [f"{destination}: not reached" for destination in unreached]
+        return Health(failing, worrying, counts, self.spool.free_bytes())
 
     def _complete(self) -> float:
         if time.monotonic() - self._pruned_at > DAY_S:
@@ -150,9 +140,8 @@ class Node:
             self._pruned_at = time.monotonic()
         for job in self.arrivals.complete():
             warnings = [warning.partition(":")[0] for warning in job.state.warnings]
-            self.log(
-                "complete", series=job.series, images=len(job.image_names()), warnings=warnings
-            )
+            images = len(job.image_names())
+            self.log("complete", series=job.series, images=images, warnings=warnings)
             self.reducing.wake()
         return min(self.arrivals.seconds_left(), MAX_COMPLETE_PAUSE_S)
 
@@ -162,12 +151,12 @@ class Node:
             loop.wake()
         return pause
 
-    def _transport(self, destination: Destination) -> Transport:
+    def _transport(self, destination: Entity | str) -> Transport:
         receive = self.config.receive
         if isinstance(destination, Entity):
             tls = client_tls(receive) if self.config.send.tls_to else None
             return CStore(receive.aet, destination, tls)
-        return Stow(destination.url, receive)
+        return Stow(destination, receive)
 
     def _give_up_unknown_destinations(self, names: set[str]) -> None:
         """Series that wait for a destination which --to does not name any more become dead letters,

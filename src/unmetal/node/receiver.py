@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections import Counter
 from dataclasses import dataclass, field
 from weakref import WeakKeyDictionary
 
@@ -53,7 +54,7 @@ class AssociationStats:
     peer: str = ""
     new: int = 0
     copies: int = 0
-    refused: dict[str, int] = field(default_factory=dict)
+    refused: Counter[str] = field(default_factory=Counter)
     """Number of images for each reason."""
 
     series: set[str] = field(default_factory=set)
@@ -71,14 +72,22 @@ class Receiver:
         """Listen; raises `InputError` if the port cannot be had."""
         _config.LOG_HANDLER_LEVEL = "none"  # pynetdicom would format every header for its log
         config = self.config
+        handlers: list = [
+            (evt.EVT_C_ECHO, self._on_echo),
+            (evt.EVT_C_STORE, self._on_store),
+            (evt.EVT_ACCEPTED, self._on_accepted),
+            (evt.EVT_REJECTED, self._on_rejected),
+            (evt.EVT_ACSE_RECV, self._on_acse),
+            (evt.EVT_ABORTED, self._on_end, ["aborted"]),
+            (evt.EVT_CONN_CLOSE, self._on_end, ["closed"]),
+        ]
         try:
             server = self._entity().make_server(
                 (config.host, config.port),
                 ssl_context=server_tls(config),
-                evt_handlers=self._handlers(),
+                evt_handlers=handlers,
                 server_class=Server,
-                allow_ip=config.allow_ip,
-                associations=config.associations,
+                config=config,
                 on_refused=self._on_refused_connection,
             )
         except OSError as error:
@@ -110,17 +119,6 @@ class Receiver:
         entity.add_supported_context(uid.CTImageStorage, list(TRANSFER_SYNTAXES))
         return entity
 
-    def _handlers(self) -> list:
-        return [
-            (evt.EVT_C_ECHO, self._on_echo),
-            (evt.EVT_C_STORE, self._on_store),
-            (evt.EVT_ACCEPTED, self._on_accepted),
-            (evt.EVT_REJECTED, self._on_rejected),
-            (evt.EVT_ACSE_RECV, self._on_acse),
-            (evt.EVT_ABORTED, self._on_end, ["aborted"]),
-            (evt.EVT_CONN_CLOSE, self._on_end, ["closed"]),
-        ]
-
     def _on_echo(self, event: Event) -> int:
         _reset_pending(event.assoc)
         return SUCCESS
@@ -130,7 +128,7 @@ class Receiver:
         try:
             status, result = SUCCESS, self._store(event, stats)
         except RefusedError as refusal:
-            stats.refused[refusal.reason] = stats.refused.get(refusal.reason, 0) + 1
+            stats.refused[refusal.reason] += 1
             status, result = refusal.status, "refused"
         except Exception as error:
             self.log("error", where="receive", kind=type(error).__name__)
@@ -154,8 +152,8 @@ class Receiver:
     def _on_rejected(self, event: Event) -> None:
         requestor = event.assoc.requestor
         self.metrics.associations.labels("rejected").inc()
-        calling = requestor.ae_title.strip()
-        self.log("association", end="rejected", calling=calling, peer=requestor.address)
+        calling, peer = requestor.ae_title.strip(), requestor.address
+        self.log("association", end="rejected", calling=calling, peer=peer)
 
     def _on_refused_connection(self, reason: str) -> None:
         self.metrics.associations.labels("turned away").inc()

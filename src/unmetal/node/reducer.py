@@ -11,6 +11,7 @@ import multiprocessing
 import signal
 import time
 import traceback
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -133,12 +134,9 @@ def serve(pipe: Connection, config: ReduceConfig) -> None:
         pipe.send(error)
         return
     pipe.send(None)
-    while True:
-        try:
-            images, target = pipe.recv()
-        except EOFError:
-            return
-        pipe.send(reducer(images, target))
+    with suppress(EOFError):  # the node has ended
+        while True:
+            pipe.send(reducer(*pipe.recv()))
 
 
 class Reducer:
@@ -160,12 +158,10 @@ class Reducer:
                 outcome = Outcome(skipped=reason)
             else:
                 outcome = self._reduce(images, target)
-        except InputError as error:
-            cause = error.__cause__
+        except (InputError, OSError) as error:
+            cause = error.__cause__ if isinstance(error, InputError) else error
             disk_full = isinstance(cause, OSError) and cause.errno in DISK_FULL
             outcome = Outcome(error=str(error), disk_full=disk_full)
-        except OSError as error:
-            outcome = Outcome(error=str(error), disk_full=error.errno in DISK_FULL)
         except Exception:  # a bug ends this series and not the process
             outcome = Outcome(error=f"a bug of unmetal:\n{traceback.format_exc()}")
         return replace(outcome, seconds=time.monotonic() - begun)

@@ -85,15 +85,12 @@ class Sender:
                 self.metrics.images_sent.labels(self.destination).inc()
                 sent += 1
             self._on_sent(job, sent)
-        except UnreachableError as why:
-            self._on_failure(job, self.backoff, sent, str(why))
-        except DeclinedError as why:
-            self._on_failure(job, self._job_backoff(job), sent, str(why))
+        except UnreachableError as error:
+            self._on_failure(job, self.backoff, sent, str(error))
         except Exception as error:  # concerns this series alone: the next one may be fine
-            self._on_failure(job, self._job_backoff(job), sent, type(error).__name__)
-
-    def _job_backoff(self, job: Job) -> Backoff:
-        return self.job_backoffs.setdefault(job.name, Backoff(self.retry))
+            why = str(error) if isinstance(error, DeclinedError) else type(error).__name__
+            backoff = self.job_backoffs.setdefault(job.name, Backoff(self.retry))
+            self._on_failure(job, backoff, sent, why)
 
     def _on_sent(self, job: Job, sent: int) -> None:
         self.backoff = Backoff(self.retry)

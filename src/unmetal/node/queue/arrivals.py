@@ -57,6 +57,7 @@ class Arrivals:
         self.spool, self.quiet_time, self.clock = spool, quiet_time, clock
         self.folder = spool.folder / "receiving"
         self.receiving = {path.name: ReceivingSeries(clock()) for path in self.folder.iterdir()}
+        """By name: series of which images are here and more may come."""
 
     def store(self, instance: Instance) -> bool:
         """Write an image to the disk, synced; False for a copy of one that is here or was dealt
@@ -76,10 +77,6 @@ class Arrivals:
         finally:
             part.unlink(missing_ok=True)
         return True
-
-    def is_receiving(self, series: str) -> bool:
-        """Whether images of a series are here and more may come."""
-        return series in self.receiving
 
     def mark_broken_off(self, series: set[str]) -> None:
         """Note that a connection which brought images of these ended without a release."""

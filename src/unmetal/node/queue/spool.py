@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import threading
 import time
 from contextlib import ExitStack
@@ -87,6 +88,10 @@ class Spool:
         """Number of series in each stage."""
         with self.lock:
             return {stage: len(os.listdir(self.folder / stage)) for stage in STAGES}
+
+    def free_bytes(self) -> int:
+        """Free space on its file system."""
+        return shutil.disk_usage(self.folder).free
 
     def has_image(self, series: str, image: str) -> bool:
         """Whether an image is here or was dealt with. Dead letters do not count, so that sending
@@ -201,12 +206,8 @@ class History:
     def add(self, job: Job, outcome: str) -> None:
         """Note the outcome of a job; adding it again replaces the note."""
         state = job.state
-        note = {
-            "outcome": outcome,
-            "warnings": state.warnings,
-            "seconds": state.seconds,
-            "images": job.image_names(),
-        }
+        note = {"outcome": outcome, "warnings": state.warnings, "seconds": state.seconds}
+        note["images"] = job.image_names()
         folder = self.folder / job.series
         durable.mkdir(folder)
         durable.write(folder / f"{job.name}.json", json.dumps(note, indent=1).encode())
