@@ -11,8 +11,8 @@ from unmetal.files.staging import exclusive_lock, replacing
 HOLD = """
 import sys, time
 from pathlib import Path
-from unmetal.files.staging import alone
-with alone(Path(sys.argv[1])):
+from unmetal.files.staging import exclusive_lock
+with exclusive_lock(Path(sys.argv[1])):
     print("held", flush=True)
     time.sleep(60)
 """
