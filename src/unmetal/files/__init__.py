@@ -81,11 +81,7 @@ def read(
 
 
 def write(
-    volume: Volume,
-    path: Path,
-    *,
-    force: bool = False,
-    derivation: Derivation | None = None,
+    volume: Volume, path: Path, *, force: bool = False, derivation: Derivation | None = None
 ) -> None:
     """Give a volume back in the format it was read from; one made in memory goes by the suffix.
 

@@ -48,11 +48,8 @@ def suffix_of(path: Path) -> str:
 
 
 def detect_format(path: Path) -> str:
-    """The module that reads `path`.
-
-    Raises:
-        InputError: it does not exist, cannot be opened, or is of no known format.
-    """
+    """The module that reads `path`; raises `InputError` for what does not exist, cannot be opened,
+    or is of no known format."""
     if path.is_dir():
         return "dicom"
     try:
@@ -65,20 +62,16 @@ def detect_format(path: Path) -> str:
     for offset, mark, format in SIGNATURES:
         if head[offset:].startswith(mark):
             return format
-    if suffix_of(path):
-        return SUFFIXES[suffix_of(path)]
+    if suffix := suffix_of(path):
+        return SUFFIXES[suffix]
     raise InputError(f"{path}: not a format that is read here: give {KNOWN}")
 
 
 def output_format(path: Path, held: str | None) -> str:
     """The module that writes `path`: that of the input, with which the suffix must agree.
 
-    Args:
-        path: the output.
-        held: format of the volume's source; None for one made in memory.
-
-    Raises:
-        InputError: the suffix asks for another format, or nothing says which.
+    held: format of the volume's source; None for one made in memory.
+    Raises `InputError` where the suffix asks for another format, or nothing says which.
     """
     wanted = SUFFIXES.get(suffix_of(path))
     if held is None and wanted is None:

@@ -38,9 +38,7 @@ def orientation(volume: Volume) -> tuple[float, ...] | None:
     """Direction cosines of a row and of a column, LPS (6 numbers); None where nothing says so."""
     if volume.source is not None and volume.source.format in GRIDS:
         by_axis = volume.source.direction
-        if len(by_axis) == 9:
-            return (*by_axis[0::3], *by_axis[1::3])
-        return None
+        return (*by_axis[0::3], *by_axis[1::3]) if len(by_axis) == 9 else None
     for header in dicom_headers(volume)[:1]:
         if cosines := header.get("ImageOrientationPatient"):
             return tuple(float(cosine) for cosine in cosines)
@@ -49,9 +47,8 @@ def orientation(volume: Volume) -> tuple[float, ...] | None:
 
 def slice_labels(volume: Volume) -> list[str]:
     """`image 17` for each slice, by InstanceNumber; an empty text where there is none."""
-    numbers = [header.get("InstanceNumber") for header in dicom_headers(volume)]
-    if not numbers:
-        return [""] * len(volume.hu)
+    headers = dicom_headers(volume) or [{}] * len(volume.hu)
+    numbers = [header.get("InstanceNumber") for header in headers]
     return ["" if number is None else f"image {number}" for number in numbers]
 
 

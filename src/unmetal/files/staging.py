@@ -143,7 +143,9 @@ def refuse_overwrite(path: Path, *, folder: bool, source: Path | None, force: bo
 
 def refuse_overlap(path: Path, source: Path) -> None:
     """Raise InputError where one of them is the other, or lies within it."""
-    if _overlap(path, source):
+    one, other = path.resolve(), source.resolve()
+    same_file = path.exists() and source.exists() and path.samefile(source)
+    if same_file or one == other or other in one.parents or one in other.parents:
         raise InputError(f"{path}: lies over the input {source}: give another place")
 
 
@@ -193,13 +195,6 @@ def _swap_folder(stage: Path, path: Path) -> None:
     except OSError:
         old.rename(path)
         raise
-
-
-def _overlap(path: Path, source: Path) -> bool:
-    """Whether one is the other, or lies within it."""
-    one, other = path.resolve(), source.resolve()
-    same_file = path.exists() and source.exists() and path.samefile(source)
-    return same_file or one == other or other in one.parents or one in other.parents
 
 
 def _is_dicom(path: Path) -> bool:
