@@ -3,13 +3,13 @@
 from rows_of_methods import CASES, FACTS
 
 from unmetal.evaluation.tables.latex import best_method, escape, latex
-from unmetal.evaluation.tables.means import COLUMNS, SECONDS, compare_to, summarize
+from unmetal.evaluation.tables.means import COLUMNS, summarize
 
-MEANS = summarize(CASES, columns=(*COLUMNS, SECONDS))
+MEANS = summarize(CASES)
 
 
 def printed() -> list[str]:
-    return latex(MEANS, compare_to(CASES, "adn_x"), FACTS, "adn_x").splitlines()
+    return latex(CASES, FACTS, "adn_x").splitlines()
 
 
 def test_every_line_has_as_many_cells_as_there_are_columns() -> None:

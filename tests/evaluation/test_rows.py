@@ -4,7 +4,7 @@ import csv
 
 from rows_of_methods import CASES, ROWS
 
-from unmetal.evaluation.tables.means import summarize, write_summary
+from unmetal.evaluation.tables.means import write_summary
 from unmetal.evaluation.tables.rows import read_rows, write_rows
 
 
@@ -18,7 +18,7 @@ def test_rows_come_back_from_csv_with_every_digit(tmp_path) -> None:
 
 
 def test_a_summary_has_a_line_for_each_method_with_its_interval(tmp_path) -> None:
-    write_summary(summarize(ROWS), tmp_path / "table.csv")
+    write_summary(ROWS, tmp_path / "table.csv")
     with (tmp_path / "table.csv").open(newline="") as file:
         first, second = csv.DictReader(file)
     assert first["method"] == "input"

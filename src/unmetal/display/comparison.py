@@ -63,10 +63,8 @@ def comparison(
         rows.append([panel._replace(name=f"{panel.name}, close up") for panel in rows[0]])
         styles.append(replace(style, box=close_up, edges=None))
     if truth is not None:
-        errors = [
-            Panel(f"{name} − truth", hu - truth, difference=True)
-            for name, hu in zip(names, (before, after), strict=True)
-        ]
+        named = zip(names, (before, after), strict=True)
+        errors = [Panel(f"{name} − truth", hu - truth, difference=True) for name, hu in named]
         rows.append([Panel("truth", truth), *errors])
         styles.append(style)
 
@@ -81,7 +79,7 @@ def comparison(
             if close_up is not None and panels is rows[0]:
                 _frame(axes, close_up)
         _color_bar(figure, top, its)
-        top += _height(its) + GAP
+        top += PANEL * its.aspect + GAP
     return figure
 
 
@@ -94,15 +92,10 @@ def difference_colors(style: PanelStyle) -> ScalarMappable:
     return ScalarMappable(Normalize(-style.diff_limit, style.diff_limit), colors)
 
 
-def _height(style: PanelStyle) -> float:
-    """Height of a panel, inches."""
-    return PANEL * style.aspect
-
-
 def _sheet(styles: list[PanelStyle], title: str) -> Figure:
     """An empty figure with its title and note, as large as its rows of panels need."""
     width = GAP + 3 * (PANEL + GAP) + RIGHT
-    height = HEAD + sum(_height(style) + GAP for style in styles) + FOOT
+    height = HEAD + sum(PANEL * style.aspect + GAP for style in styles) + FOOT
     figure = sheet(width, height, dpi=120, paper=PAPER)
     write(figure, GAP, 0.13, title, color="white", size=13, va="top")
     write(figure, width - GAP, 0.15, LABEL, color=WARNING, size=11, va="top", ha="right")
@@ -119,7 +112,7 @@ def _sheet(styles: list[PanelStyle], title: str) -> Figure:
 def _axes(figure: Figure, column: int, top: float, style: PanelStyle, name: str) -> Axes:
     """Axes of a panel, `top` inches below the upper edge, with its name, label and letters."""
     left = GAP + column * (PANEL + GAP)
-    axes = axes_at(figure, left, top, PANEL, _height(style), facecolor=PAPER)
+    axes = axes_at(figure, left, top, PANEL, PANEL * style.aspect, facecolor=PAPER)
     for spine in axes.spines.values():
         spine.set_edgecolor("0.35")
     _write_on(axes, 0.02, 0.97, name, color="white", va="top", size=11)
@@ -181,7 +174,7 @@ def _scale_bar(axes: Axes, style: PanelStyle) -> None:
 def _color_bar(figure: Figure, top: float, style: PanelStyle) -> None:
     """The scale of the differences, right of the row that begins `top` inches down."""
     left = GAP + 3 * (PANEL + GAP) + 0.02
-    axes = axes_at(figure, left, top + GAP, BAR, _height(style) - 2 * GAP)
+    axes = axes_at(figure, left, top + GAP, BAR, PANEL * style.aspect - 2 * GAP)
     limit, deadband = style.diff_limit, style.deadband
     ticks = [-limit, -limit / 2, -deadband, deadband, limit / 2, limit]
     bar = figure.colorbar(difference_colors(style), cax=axes, ticks=ticks)

@@ -89,22 +89,17 @@ def _letters(cosines: Sequence[float]) -> tuple[str, str]:
 def box_around(mask: np.ndarray, margin: int = 8) -> Box:
     """The bounding box of a mask, bool `[H W]`, and `margin` pixels more, within the slice; the
     whole slice where the mask is empty."""
-    if not mask.any():
-        return Box(0, mask.shape[0], 0, mask.shape[1])
-    rows, columns = (np.flatnonzero(mask.any(axis)) for axis in (1, 0))
-    return Box(
-        max(0, int(rows[0]) - margin),
-        min(mask.shape[0], int(rows[-1]) + 1 + margin),
-        max(0, int(columns[0]) - margin),
-        min(mask.shape[1], int(columns[-1]) + 1 + margin),
-    )
+    inside = np.argwhere(mask if mask.any() else ~mask)
+    top, left = np.maximum(inside.min(0) - margin, 0).tolist()
+    bottom, right = np.minimum(inside.max(0) + 1 + margin, mask.shape).tolist()
+    return Box(top, bottom, left, right)
 
 
 def zoom_box(mask: np.ndarray, whole: Box, zoom: float = 3.0) -> Box:
     """A box `zoom` times smaller than `whole` and inside of it, centred on a mask, bool `[H W]`."""
-    rows, columns = np.nonzero(mask)
+    row, column = (round(places.mean()) for places in np.nonzero(mask))
     height = round((whole.bottom - whole.top) / zoom)
     width = round((whole.right - whole.left) / zoom)
-    top = int(np.clip(round(rows.mean()) - height // 2, whole.top, whole.bottom - height))
-    left = int(np.clip(round(columns.mean()) - width // 2, whole.left, whole.right - width))
+    top = int(np.clip(row - height // 2, whole.top, whole.bottom - height))
+    left = int(np.clip(column - width // 2, whole.left, whole.right - width))
     return Box(top, top + height, left, left + width)

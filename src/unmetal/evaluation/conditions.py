@@ -76,7 +76,8 @@ def fingerprint(cases: Cases) -> dict[str, Any]:
 def caption(cases: Cases, config: EvalConfig, rows: Sequence[Row]) -> str:
     """What a table of rows of these cases shows, in words."""
     slices, groups = (len({str(row[key]) for row in rows}) for key in ("slice", "group"))
-    total = len(cases.names)
+    total, factor = len(cases.names), config.downsample
+    some = f"{total} slices" if slices == total else f"{slices} of {total} slices, evenly spaced,"
     if isinstance(cases, Real):
         return (
             f"{slices} slices with real metal of {total}, each through what `unmetal "
@@ -87,14 +88,17 @@ def caption(cases: Cases, config: EvalConfig, rows: Sequence[Row]) -> str:
         )
     if isinstance(cases, Pairs):
         return (
-            f"{_some(slices, total)} of a scanner with a known truth. Each goes through "
+            f"{some} of a scanner with a known truth. Each goes through "
             "what `unmetal reduce` does, from the image alone; `METHOD, true mask` was told where "
             "the metal is. HU clipped to [-1000, 2000], inside the body, farther than 2 px from "
             "metal; PSNR for a range of 3000 HU, SSIM with a Gaussian window. "
             f"{_intervals(groups, 'slice')} Seconds: all of that, slice by slice."
         )
-    some = _some(slices, total)
     intervals = _intervals(groups, cases.grouped_by)
+    averaged = (
+        f" Truth, input, ceiling and results are averaged over {factor} x {factor} pixels; methods "
+        "that do not read the sinogram were given the averaged image."
+    ) * (factor > 1)
     if config.protocol != "adn":
         return (
             f"{some.rstrip(',')}, each scanned {config.draws} times by a drawn "
@@ -102,30 +106,15 @@ def caption(cases: Cases, config: EvalConfig, rows: Sequence[Row]) -> str:
             f"{config.seed}. The truth is what the same machine makes of the slice without metal "
             "and without noise, `ceiling` its scan without metal. Scored as the ADN paper does "
             "(window 0 to 0.5/cm, metal masked), RMSE below 0.5/cm only."
-            f"{_averaged(config.downsample)} {intervals} Seconds per slice: `reduce` alone; "
+            f"{averaged} {intervals} Seconds per slice: `reduce` alone; "
             "sinogram, trace and mask are there before the clock starts."
         )
     return (
         f"{some} x {len(cases.masks)} masks of {config.metal}, simulated and scored as the ADN "
         f"paper does (window 0 to 0.5/cm, metal masked), noise from seed {config.seed}."
-        f"{_averaged(config.downsample)} `ceiling` is the reconstruction of the sinogram without "
+        f"{averaged} `ceiling` is the reconstruction of the sinogram without "
         f"metal. RMSE below 0.5/cm only. {intervals} Seconds per slice: `reduce` alone, in batches "
         "of masks; sinogram, trace and mask are there before the clock starts."
-    )
-
-
-def _some(some: int, total: int) -> str:
-    """`100 slices`, or `4 of 100 slices, evenly spaced,`, of which that many were evaluated."""
-    return f"{total} slices" if some == total else f"{some} of {total} slices, evenly spaced,"
-
-
-def _averaged(factor: int) -> str:
-    """What a caption says of a resolution that is not the protocol's own."""
-    if factor == 1:
-        return ""
-    return (
-        f" Truth, input, ceiling and results are averaged over {factor} x {factor} pixels; methods "
-        "that do not read the sinogram were given the averaged image."
     )
 
 

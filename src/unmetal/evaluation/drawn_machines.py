@@ -85,11 +85,7 @@ def on_drawn(run: EvalRun, cases: Clean) -> Iterator[Row]:
 
 
 def extra_metrics(
-    run: EvalRun,
-    scene: Scene,
-    scanned: Simulation,
-    results: Mapping[str, Result],
-    pixel: float,
+    run: EvalRun, scene: Scene, scanned: Simulation, results: Mapping[str, Result], pixel: float
 ) -> dict[str, Row]:
     """Metrics beside those of the ADN paper, by the name of the result: `rmse_body` (HU, of
     `hu_protocol`, with the metal put back), and the clinical measures where they are wanted.

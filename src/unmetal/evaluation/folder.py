@@ -30,14 +30,7 @@ from unmetal.evaluation.evaluated_methods import EvaluatedMethod
 from unmetal.evaluation.pictures import Pictures, choose_cases
 from unmetal.evaluation.tables.latex import latex
 from unmetal.evaluation.tables.markdown import page
-from unmetal.evaluation.tables.means import (
-    CLINICAL,
-    SECONDS,
-    compare_to,
-    present_columns,
-    summarize,
-    write_summary,
-)
+from unmetal.evaluation.tables.means import write_summary
 from unmetal.evaluation.tables.rows import (
     CEILING,
     INPUT,
@@ -150,8 +143,9 @@ class Evaluation:
     def add(self, rows: Iterable[Row], facts: Facts) -> None:
         """Add the rows of methods, in place of all older ones of their names."""
         replaced = [f"{name}{suffix}" for name in facts for suffix in ("", TRUE_MASK)]
-        by_case = {_key(row): row for row in self.rows if row["method"] not in replaced}
-        self.rows = list((by_case | {_key(row): row for row in rows}).values())
+        kept = [row for row in self.rows if row["method"] not in replaced]
+        by_case = {(str(row["method"]), Case.of(row)): row for row in (*kept, *rows)}
+        self.rows = list(by_case.values())
         self.methods |= {name: dict(one) for name, one in facts.items()}
 
     def measure_costs(self, methods: Mapping[str, EvaluatedMethod]) -> None:
@@ -171,26 +165,22 @@ class Evaluation:
 
     def write(self, out: Path, reference: str) -> str:
         """Write the files, all or none, and return the Markdown; see `tables.markdown.page`."""
+        text = page(self.caption, self.rows, self.methods, reference)
+        held = {"caption": self.caption, "about": self.about, "methods": self.methods}
+        texts = {
+            "table.md": text,
+            "table.tex": latex(self.rows, self.methods, reference),
+            ABOUT: json.dumps(held | provenance(), indent=1) + "\n",
+        }
         out.mkdir(parents=True, exist_ok=True)
         with replacing_all(out, FILES) as stage:
-            return self._write_files(stage, reference)
-
-    def _write_files(self, folder: Path, reference: str) -> str:
-        columns = present_columns(self.rows)
-        means = summarize(self.rows, columns=(*columns, *CLINICAL, SECONDS))
-        differences = compare_to(self.rows, reference, columns)
-        text = page(self.caption, self.rows, self.methods, reference)
-        write_rows(self.rows, folder / ROWS)
-        write_summary(means, folder / "table.csv")
-        (folder / "table.md").write_text(text, encoding="utf-8")
-        printed = latex(means, differences, self.methods, reference, columns)
-        (folder / "table.tex").write_text(printed, encoding="utf-8")
-        held = {"caption": self.caption, "about": self.about, "methods": self.methods}
-        about = json.dumps(held | provenance(), indent=1) + "\n"
-        (folder / ABOUT).write_text(about, encoding="utf-8")
-        if self.pictures.hu:
-            self.pictures.save(folder / PICTURES)
-            draw(self.pictures, self.rows, [INPUT, *self.methods], folder / FIGURE)
+            write_rows(self.rows, stage / ROWS)
+            write_summary(self.rows, stage / "table.csv")
+            for name, content in texts.items():
+                (stage / name).write_text(content, encoding="utf-8")
+            if self.pictures.hu:
+                self.pictures.save(stage / PICTURES)
+                draw(self.pictures, self.rows, [INPUT, *self.methods], stage / FIGURE)
         return text
 
 
@@ -202,8 +192,3 @@ def draw(pictures: Pictures, rows: Sequence[Row], names: Sequence[str], path: Pa
         log.warning("%s: not drawn, there is no matplotlib; --add draws it elsewhere", path.name)
         return
     gallery(pictures, rows, names).savefig(path)
-
-
-def _key(row: Row) -> tuple[str, Case]:
-    """What no two rows have in common."""
-    return str(row["method"]), Case.of(row)

@@ -40,10 +40,7 @@ ZOOM, INSET = 4.5, 0.42
 
 
 def gallery(
-    pictures: Pictures,
-    rows: Sequence[Row],
-    names: Sequence[str],
-    window: Window = SOFT_TISSUE,
+    pictures: Pictures, rows: Sequence[Row], names: Sequence[str], window: Window = SOFT_TISSUE
 ) -> Figure:
     """The cases of `pictures` that there are, as `names` made them, and the truth if it is known.
 

@@ -1,4 +1,4 @@
 """Rows of numbers to tables; knows neither methods nor cases.
 
-Public: `means.summarize` and `compare_to`, `markdown.page`, `latex.latex`.
+Public: `means.summarize`, `compare_to` and `write_summary`, `markdown.page`, `latex.latex`.
 """

@@ -7,31 +7,42 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from unmetal.evaluation.tables.markdown import format_p
-from unmetal.evaluation.tables.means import COLUMNS, SECONDS, Column, Comparison, Summary
+from unmetal.evaluation.tables.means import (
+    SECONDS,
+    Column,
+    Comparison,
+    Summary,
+    compare_to,
+    present_columns,
+    summarize,
+)
+from unmetal.evaluation.tables.rows import Row
 from unmetal.metrics.intervals import Interval
 
-PREAMBLE = r"""% Needs \usepackage{booktabs}. Means with 95 % intervals; bold is the best method
+TABULAR = r"""% Needs \usepackage{{booktabs}}. Means with 95 % intervals; bold is the best method
 % of a column, among those with all cases.
+\begin{{tabular}}{{l{right}}}
+\toprule
+{head}
+\midrule
+{lines}
+\bottomrule
+\end{{tabular}}
 """
 
 ESCAPED = {"&": r"\&", "%": r"\%", "_": r"\_", "#": r"\#", "$": r"\$", "{": r"\{", "}": r"\}"}
 
 
-def latex(
-    summaries: Sequence[Summary],
-    comparisons: Sequence[Comparison],
-    methods: Mapping[str, Mapping[str, Any]],
-    reference: str,
-    columns: Sequence[Column] = COLUMNS,
-) -> str:
+def latex(rows: Sequence[Row], methods: Mapping[str, Mapping[str, Any]], reference: str) -> str:
     """Metrics with intervals, the difference in the first of them to `reference`, and costs.
 
-    summaries: by method. methods: facts of `evaluated_methods` by name; rows of other names (the
-    input, the ceiling) are no methods.
+    methods: facts of `evaluated_methods` by name; rows of other names (the input, the ceiling) are
+    no methods.
     """
-    shown = [c for c in columns if any(c.name in one.means for one in summaries)]
+    shown = present_columns(rows)
+    summaries = summarize(rows, columns=(*shown, SECONDS))
     best = {column.name: best_method(summaries, column, methods) for column in shown}
-    against = {one.method: one for one in comparisons}
+    against = {one.method: one for one in compare_to(rows, reference, shown)}
     head = ["", *(escape(column.head) for column in shown)]
     head += [rf"$\Delta$ to {escape(reference)}", "parameters", "samples", "s per slice"]
     lines = []
@@ -40,19 +51,9 @@ def latex(
         numbers = [_mean(one.means.get(c.name), c, bold=best[c.name] == name) for c in shown]
         difference = _difference(against.get(name), shown[0])
         lines.append([escape(name), *numbers, difference, *_costs(methods.get(name), one)])
-    body = [" & ".join(line) + r" \\" for line in (head, *lines)]
-    return "\n".join(
-        [
-            PREAMBLE + rf"\begin{{tabular}}{{l{'r' * (len(head) - 1)}}}",
-            r"\toprule",
-            body[0],
-            r"\midrule",
-            *body[1:],
-            r"\bottomrule",
-            r"\end{tabular}",
-            "",
-        ]
-    )
+    first, *body = (" & ".join(line) + r" \\" for line in (head, *lines))
+    right = "r" * (len(head) - 1)
+    return TABULAR.format(right=right, head=first, lines="\n".join(body))
 
 
 def best_method(
@@ -80,21 +81,18 @@ def _mean(interval: Interval | None, column: Column, *, bold: bool) -> str:
         return "--"
     mean, low, high = (f"{value:.{column.digits}f}" for value in interval)
     mean = rf"\textbf{{{mean}}}" if bold else mean
-    if not math.isfinite(interval.low):
-        return mean
-    return rf"{mean} {{\scriptsize [{low}, {high}]}}"
+    return rf"{mean} {{\scriptsize [{low}, {high}]}}" if math.isfinite(interval.low) else mean
 
 
 def _difference(comparison: Comparison | None, column: Column) -> str:
     """A difference with its interval and p-value."""
     if comparison is None or column.name not in comparison.differences:
         return "--"
-    mean, low, high, p = comparison.differences[column.name]
-    texts = (f"{value:+.{column.digits}f}" for value in (mean, low, high))
-    mean_, low_, high_ = (f"${text}$" for text in texts)
-    if math.isnan(low):  # one patient has no interval
-        return mean_
-    return rf"{mean_} {{\scriptsize [{low_}, {high_}], $p={format_p(p)}$}}"
+    *numbers, p = comparison.differences[column.name]
+    mean, low, high = (f"${number:+.{column.digits}f}$" for number in numbers)
+    if math.isnan(numbers[1]):  # one patient has no interval
+        return mean
+    return rf"{mean} {{\scriptsize [{low}, {high}], $p={format_p(p)}$}}"
 
 
 def _costs(facts: Mapping[str, Any] | None, one: Summary) -> list[str]:

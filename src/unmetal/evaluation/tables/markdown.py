@@ -48,16 +48,12 @@ Python, its libraries and the scanner's matrix included, on a GPU what PyTorch h
 
 
 def page(
-    caption: str,
-    rows: Sequence[Row],
-    methods: Mapping[str, Mapping[str, Any]],
-    reference: str,
+    caption: str, rows: Sequence[Row], methods: Mapping[str, Mapping[str, Any]], reference: str
 ) -> str:
     """Everything about an evaluation: means, differences to `reference`, clinical measures, costs,
     and means by the size of the metal (or by what was drawn, or case by case).
 
-    caption: what was evaluated, in a few sentences; it stands above all. methods: facts of
-    `evaluated_methods` by name.
+    caption: what was evaluated. methods: facts of `evaluated_methods` by name.
     """
     columns = present_columns(rows)
     means = summarize(rows, columns=(*columns, SECONDS))
@@ -84,18 +80,13 @@ def page(
 def means_table(summaries: Sequence[Summary], columns: Sequence[Column] = COLUMNS) -> str:
     """A line for each summary: what was grouped by, cases, means with 95 % intervals."""
     shown = [c for c in columns if any(c.name in one.means for one in summaries)]
-    keys = list(summaries[0].key)
+    head = [*summaries[0].key, "cases", *(column.head for column in shown)]
     lines = [
-        [
-            *map(str, one.key.values()),
-            str(one.cases),
-            *(format_mean(one.means.get(c.name), c) for c in shown),
-        ]
+        [str(fact) for fact in (*one.key.values(), one.cases)]
+        + [format_mean(one.means.get(c.name), c) for c in shown]
         for one in summaries
     ]
-    return markdown_table(
-        [*keys, "cases", *(column.head for column in shown)], lines, words=len(keys)
-    )
+    return markdown_table(head, lines, words=len(summaries[0].key))
 
 
 def differences_table(
@@ -104,11 +95,8 @@ def differences_table(
     """A line for each method: cases, differences with 95 % intervals and p-values."""
     shown = [c for c in columns if any(c.name in one.differences for one in comparisons)]
     lines = [
-        [
-            one.method,
-            str(one.cases),
-            *(format_difference(one.differences.get(c.name), c) for c in shown),
-        ]
+        [one.method, str(one.cases)]
+        + [format_difference(one.differences.get(c.name), c) for c in shown]
         for one in comparisons
     ]
     return markdown_table(["method", "cases", *(f"Δ {column.head}" for column in shown)], lines)
@@ -122,41 +110,35 @@ def pivot(rows: Sequence[Row], column: Column, across: str = "mask_px") -> str:
         for one in summarize(rows, ("method", across), [column])
     }
     lines = [
-        [
-            str(method),
-            *(format_mean(means.get((method, v)), column, interval=False) for v in values),
-        ]
-        for method in dict.fromkeys(row["method"] for row in rows)
+        [method, *(format_mean(means.get((method, v)), column, interval=False) for v in values)]
+        for method in dict.fromkeys(str(row["method"]) for row in rows)
     ]
     return markdown_table([f"{column.head} at {across}", *map(str, values)], lines)
 
 
 def cases_table(rows: Sequence[Row], column: Column) -> str:
     """One metric, case by case: slices down, methods to the right."""
-    methods = list(dict.fromkeys(row["method"] for row in rows))
-    values = {
-        (row["slice"], row["method"]): f"{row[column.name]:.{column.digits}f}"
-        for row in rows
-        if column.name in row
-    }
-    lines = [
-        [str(slice_), *(values.get((slice_, method), DASH) for method in methods)]
-        for slice_ in dict.fromkeys(row["slice"] for row in rows)
-    ]
-    return markdown_table([column.head, *map(str, methods)], lines)
+    methods = dict.fromkeys(str(row["method"]) for row in rows)
+    lines: dict[str, dict[str, str]] = {}
+    for row in rows:
+        line = lines.setdefault(str(row["slice"]), dict.fromkeys(methods, DASH))
+        if column.name in row:
+            line[str(row["method"])] = f"{row[column.name]:.{column.digits}f}"
+    return markdown_table(
+        [column.head, *methods], [[name, *line.values()] for name, line in lines.items()]
+    )
 
 
 def costs_table(methods: Mapping[str, Mapping[str, Any]], summaries: Sequence[Summary]) -> str:
-    """What methods cost: a line for each, from its facts and its mean seconds.
-
-    Columns that no method has a number for are left out.
-    """
+    """A line for each method, from its facts and its mean seconds, without empty columns."""
     seconds = {str(one.key["method"]): one.means.get(SECONDS.name) for one in summaries}
     head = ["method", "parameters", "with critics", "samples", "s per slice", "evaluated on"]
     head += ["CPU s", "CPU MiB", "GPU s", "GPU MiB"]
     lines = [_cost_line(name, facts, seconds.get(name)) for name, facts in methods.items()]
-    kept = [i for i in range(len(head)) if i == 0 or any(line[i] != DASH for line in lines)]
-    return markdown_table([head[i] for i in kept], [[line[i] for i in kept] for line in lines])
+    columns = zip(head, *lines, strict=True)
+    known = [column for column in columns if column[0] == "method" or {*column[1:]} - {DASH}]
+    head, *lines = map(list, zip(*known, strict=True))
+    return markdown_table(head, lines)
 
 
 def format_mean(mean: Interval | None, column: Column, *, interval: bool = True) -> str:
@@ -202,24 +184,16 @@ def markdown_table(head: Sequence[str], lines: Iterable[Sequence[str]], words: i
 def _clinical_tables(rows: Sequence[Row]) -> list[str]:
     """The tables of the clinical measures; none where no row has any."""
     groups = [present_columns(rows, columns) for columns in (AAPM, BY_DISTANCE, LESION)]
-    if not any(groups):
-        return []
     parts = [means_table(summarize(rows, columns=one), one) for one in groups if one]
-    return [CLINICAL.format(LESIONS if groups[-1] else ""), *parts]
+    return [CLINICAL.format(LESIONS if groups[-1] else ""), *parts] if parts else []
 
 
 def _cost_line(name: str, facts: Mapping[str, Any], seconds: Interval | None) -> list[str]:
     """A line of `costs_table`."""
-    costs = [facts.get("cost", {}).get(kind, {}) for kind in ("cpu", "cuda")]
     learned = facts["learned"] if facts["learned"] != facts["parameters"] else None
-    return [
-        name,
-        *(f"{n:,}" if n else DASH for n in (facts["parameters"], learned, facts["samples"])),
-        DASH if seconds is None else f"{seconds.mean:.3g}",
-        str(facts.get("evaluated on", DASH)),
-        *(
-            f"{one[key]:{form}}" if key in one else DASH
-            for one in costs
-            for key, form in (("seconds", ".3g"), ("mib", ".0f"))
-        ),
-    ]
+    counts = [f"{n:,}" if n else DASH for n in (facts["parameters"], learned, facts["samples"])]
+    line = [name, *counts, f"{seconds.mean:.3g}" if seconds else DASH]
+    line.append(facts.get("evaluated on", DASH))
+    for one in (facts.get("cost", {}).get(device, {}) for device in ("cpu", "cuda")):
+        line += [f"{one['seconds']:.3g}", f"{one['mib']:.0f}"] if one else [DASH, DASH]
+    return line

@@ -106,10 +106,9 @@ def present_columns(rows: Sequence[Row], columns: Sequence[Column] = COLUMNS) ->
 def summarize(
     rows: Sequence[Row], by: Sequence[str] = ("method",), columns: Sequence[Column] = COLUMNS
 ) -> list[Summary]:
-    """Means of the rows that agree in `by`, in the order in which they first appear.
+    """Means of the patients' (`group`) means, of the rows that agree in `by`, in their order.
 
-    Means are of the patients' (`group`) means, see `metrics.intervals`. Values that are NaN (a
-    metric over no pixels) do not count.
+    Values that are NaN (a metric over no pixels) do not count.
     """
     together: dict[tuple[str | int | float, ...], list[Row]] = {}
     for row in rows:
@@ -141,15 +140,14 @@ def compare_to(
     return result
 
 
-def write_summary(summaries: Sequence[Summary], path: Path) -> None:
-    """One line a summary: its key, `cases`, and `psnr`, `psnr_low`, `psnr_high` of each metric."""
-    rows: list[Row] = []
-    for key, cases, means in summaries:
-        row = key | {"cases": cases}
-        for name, mean in means.items():
-            row |= {name: mean.mean, f"{name}_low": mean.low, f"{name}_high": mean.high}
-        rows.append(row)
-    write_rows(rows, path)
+def write_summary(rows: Sequence[Row], path: Path) -> None:
+    """A line for each method: `cases`, and `psnr`, `psnr_low`, `psnr_high` of each metric."""
+    lines: list[Row] = []
+    for key, cases, means in summarize(rows, columns=(*COLUMNS, *CLINICAL, SECONDS)):
+        lines.append(key | {"cases": cases})
+        for name, (mean, low, high) in means.items():
+            lines[-1] |= {name: mean, f"{name}_low": low, f"{name}_high": high}
+    write_rows(lines, path)
 
 
 def _mean(rows: Sequence[Row], name: str) -> Interval | None:

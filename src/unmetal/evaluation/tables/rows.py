@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -54,11 +55,7 @@ def read_rows(path: Path) -> list[Row]:
 
 
 def _value(name: str, text: str) -> str | int | float:
-    if name in WORDS:
-        return text
-    for kind in (int, float):
-        try:
-            return kind(text)
-        except ValueError:
-            continue
+    for number in () if name in WORDS else (int, float):
+        with suppress(ValueError):
+            return number(text)
     return text
