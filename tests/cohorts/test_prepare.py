@@ -32,8 +32,7 @@ from unmetal.__main__ import main
 from unmetal.cohorts.preparation import prepare as engine
 from unmetal.cohorts.preparation.pseudonyms import Key
 from unmetal.cohorts.preparation.reader import ChunkResult, Reader, resize_square
-from unmetal.cohorts.preparation.request import Request
-from unmetal.cohorts.preparation.selection import Limits
+from unmetal.cohorts.preparation.request import Limits, Request
 from unmetal.cohorts.prepared import Prepared
 from unmetal.errors import InputError
 
@@ -258,7 +257,7 @@ def test_patients_by_folder(tmp_path):
     for folder in ("A", "B"):
         series(tmp_path / "in" / folder, "ANONYMOUS", [slice_of(450)], name=folder)
     assert len({row["patient"] for row in prepared(tmp_path / "in", tmp_path / "a")}) == 1
-    by_folder = prepared(tmp_path / "in", tmp_path / "b", by_header=False)
+    by_folder = prepared(tmp_path / "in", tmp_path / "b", patients="folder")
     assert len({row["patient"] for row in by_folder}) == 2
 
 

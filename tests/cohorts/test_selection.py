@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from archives import slice_of
 
+from unmetal.cohorts.preparation.request import Limits
 from unmetal.cohorts.preparation.selection import (
-    Limits,
     by_maximum,
     largest_component,
     only_affected,

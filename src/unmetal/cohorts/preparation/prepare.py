@@ -10,33 +10,69 @@ import logging
 import shutil
 import zipfile
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from unmetal.cohorts.preparation.assemble import Assembled, assemble, write_cohort
+from unmetal.cohorts.preparation.layouts import Kind, find_images, pixel_sizes
 from unmetal.cohorts.preparation.manifest import Row
-from unmetal.cohorts.preparation.parts import Chunk, Part, load_rows, load_slices, save_part
+from unmetal.cohorts.preparation.parts import (
+    Chunk,
+    Part,
+    load_rows,
+    load_slices,
+    make_chunks,
+    save_part,
+)
 from unmetal.cohorts.preparation.pseudonyms import Key
 from unmetal.cohorts.preparation.reader import SIZE, ChunkResult, Reader
-from unmetal.cohorts.preparation.request import Request, Work, find_work
-from unmetal.cohorts.preparation.selection import LEFT_OUT
+from unmetal.cohorts.preparation.request import Request
+from unmetal.cohorts.preparation.selection import (
+    LEFT_OUT,
+    Rule,
+    by_maximum,
+    only_affected,
+    only_clean,
+    without_metal,
+)
 from unmetal.cohorts.prepared import is_prepared
 from unmetal.errors import InputError
 from unmetal.files.staging import exclusive_lock, refuse_overlap
+from unmetal.software import software
 from unmetal.workers import one_by_one, side_by_side
 
 log = logging.getLogger("unmetal")
 
 DIED = "ended the process that read it"
 
+RULES: dict[Kind, Rule] = {
+    "deeplesion": without_metal,
+    "spineweb": by_maximum,
+    "cbct": only_affected,
+    "folder": by_maximum,
+}
+
+
+@dataclass(frozen=True)
+class Work:
+    """The files to read, and those that cannot be read."""
+
+    chunks: tuple[Chunk, ...]
+    unread: tuple[tuple[str, str, str], ...]
+    """Archive, file and reason."""
+    others: int
+    """Files that are no images by their names."""
+
 
 def prepare(
     request: Request,
     output: Path,
-    *,
     jobs: int,
     key_file: Path | None = None,
+    *,
     force: bool = False,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> Assembled:
@@ -58,7 +94,8 @@ def prepare(
         scratch.mkdir(parents=True, exist_ok=True)
         with exclusive_lock(scratch):
             key = kept or _key(scratch)
-            reader = Reader(key, request.limits, scratch, request.spacing, request.by_header)
+            by_header = request.patients == "header"
+            reader = Reader(key, request.limits, scratch, request.spacing, by_header)
             read_parts(work.chunks, reader, jobs, progress)
             made = assemble(
                 [reader.path(chunk) for chunk in work.chunks],
@@ -70,7 +107,7 @@ def prepare(
                 shutil.rmtree(scratch)
                 raise InputError(f"{request.source}: {_nothing(made)}")
             stage = _staged(scratch)
-            about = request.about() | {"files_that_are_no_images": work.others}
+            about = describe(request) | {"files_that_are_no_images": work.others}
             write_contact_sheet(write_cohort(made, about, stage), stage)
             if key_file is not None:
                 key.save(key_file, _names(work, key))
@@ -78,6 +115,46 @@ def prepare(
     except OSError as error:
         raise InputError(f"{output}: cannot be written: {error.strerror or error}") from error
     return made
+
+
+def find_work(request: Request) -> Work:
+    """Find all files; raises `InputError` where there is none."""
+    found = find_images(request.source, request.kind, request.listed, request.stride)
+    pixels = pixel_sizes(request.source) if request.kind == "deeplesion" else {}
+    rule = RULES[request.kind]
+    todo = [*make_chunks(request.source, found.files, request.kind, rule, pixels)]
+    unread = [("source", one.file, one.reason) for one in found.unread]
+    others = found.others
+    if not found.files:
+        raise InputError(
+            f"{request.source}: nothing in it that --kind {request.kind} reads "
+            f"({len(unread)} broken, {others} other files): give another folder, or --kind"
+        )
+    if request.clean is not None:
+        more = find_images(request.clean, "folder")
+        todo += make_chunks(request.clean, more.files, "folder", only_clean, {}, "clean")
+        unread += [("clean", one.file, one.reason) for one in more.unread]
+        others += more.others
+    return Work(tuple(todo), tuple(unread), others)
+
+
+def describe(request: Request) -> dict[str, Any]:
+    """How a cohort was made, for cohort.json; holds no names of the archive."""
+    return {
+        "made_by": software(),
+        "kind": request.kind,
+        "rule": RULES[request.kind].__name__,
+        **asdict(request.limits),
+        "clean_from": "another archive" if request.clean else "the same archive",
+        "slices_chosen": "by a list" if request.listed else "all",
+        "every": request.stride,
+        "size": SIZE,
+        "units": "HU, int16, not below -1000",
+        "seed": request.seed,
+        "withhold": request.withhold,
+        "patients_by": "header, else folder" if request.patients == "header" else "folder",
+        "spacing_where_none_is_stated": request.spacing or "384 mm / matrix",
+    }
 
 
 def read_parts(

@@ -16,7 +16,8 @@ from unmetal.cohorts.preparation.layouts import patient_from_path
 from unmetal.cohorts.preparation.manifest import Row
 from unmetal.cohorts.preparation.parts import Chunk, Part, save_part
 from unmetal.cohorts.preparation.pseudonyms import Key
-from unmetal.cohorts.preparation.selection import LEFT_OUT, Limits
+from unmetal.cohorts.preparation.request import Limits
+from unmetal.cohorts.preparation.selection import LEFT_OUT
 from unmetal.errors import InputError
 from unmetal.files.header import dicom_headers, header_value
 from unmetal.scan import AIR_HU, Volume

@@ -1,57 +1,77 @@
-"""The options of a preparation, and the files to read for them."""
+"""The options of `unmetal prepare` that say what comes out; imports nothing slow."""
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Literal
 
-from unmetal.cohorts.preparation.layouts import Kind, find_images, pixel_sizes
-from unmetal.cohorts.preparation.parts import Chunk, make_chunks
-from unmetal.cohorts.preparation.reader import SIZE
-from unmetal.cohorts.preparation.selection import (
-    Limits,
-    Rule,
-    by_maximum,
-    only_affected,
-    only_clean,
-    without_metal,
-)
+import tyro
+
+from unmetal.cohorts.preparation.layouts import Kind
 from unmetal.errors import InputError
-from unmetal.software import software
+from unmetal.units import METAL_HU
 
-RULES: dict[Kind, Rule] = {
-    "deeplesion": without_metal,
-    "spineweb": by_maximum,
-    "cbct": only_affected,
-    "folder": by_maximum,
-}
 
-STRIDE = 10
-"""Of DeepLesion, slices 1, 11, 21, ... are taken. Source: `train_indices` of the released code."""
+@dataclass(frozen=True)
+class Limits:
+    """Where affected slices begin and clean ones end; the defaults are the paper's for SpineWeb
+    (section 4; `max_hu` and `connected_area` of its code)."""
+
+    metal_hu: float = METAL_HU
+    """HU above which a pixel is metal."""
+
+    component_px: Annotated[int, tyro.conf.arg(name="component")] = 400
+    """An affected slice has an 8-connected piece of metal of more pixels than this."""
+
+    clean_hu: float = 2000.0
+    """A clean slice has no pixel above this. The paper says less than 2,000; its code leaves out
+    what is greater, so 2,000 itself is clean, and the code made the data."""
+
+    def __post_init__(self) -> None:
+        if not self.clean_hu <= self.metal_hu:
+            raise InputError(
+                f"clean below {self.clean_hu:g} HU and metal above {self.metal_hu:g} HU overlap: "
+                "give --clean-hu at most --metal-hu"
+            )
+        if self.component_px < 0:
+            raise InputError(f"a piece of metal of {self.component_px} pixels: give 0 or more")
 
 
 @dataclass(frozen=True)
 class Request:
-    """The options of `unmetal prepare`."""
+    """Which slices become a cohort, and how they are split."""
 
-    source: Path
+    source: tyro.conf.Positional[Path]
+    """The folder that holds the archive."""
+
     kind: Kind = "folder"
+    """How the archive is laid out, and which of the paper's rules holds: see docs/prepare.md."""
+
     clean: Path | None = None
-    """A second archive, of which only clean slices are taken."""
-    listed: Path | None = None
-    """The slices of DeepLesion to take."""
+    """Another archive, any tree, for clean slices (cone-beam CT has none)."""
+
+    listed: Annotated[Path | None, tyro.conf.arg(name="list")] = None
+    """DeepLesion: take the slices that this file names, SERIES/SLICE.png a line; or DL_info.csv,
+    for the key slices."""
+
     every: int | None = None
-    """Of those, slices 1, 1 + every, ...; None is `STRIDE` without a list, else 1."""
-    limits: Limits = field(default_factory=Limits)
+    """DeepLesion: take slices 1, 1 + N, 1 + 2N, ... (default 10, or 1 with a list)."""
+
+    limits: Annotated[Limits, tyro.conf.OmitArgPrefixes] = field(default_factory=Limits)
+    """What affected and clean slices are."""
+
     withhold: int = 200
-    """Affected slices that are withheld for tests. Source: the paper, section 4."""
+    """Affected slices to withhold for tests, where there are that many (200: the paper)."""
+
     seed: int = 0
     """Of the split."""
-    spacing: float | None = None
-    """mm, for formats that state no pixel size."""
-    by_header: bool = True
-    """Whether a DICOM header says who the patient is; else the folder."""
+
+    patients: Literal["header", "folder"] = "header"
+    """What says who a patient is: the DICOM header, or the first folder below the archive."""
+
+    spacing: Annotated[float | None, tyro.conf.arg(metavar="MM")] = None
+    """Pixel size in mm, for formats that state none (default 384 mm / matrix)."""
 
     def __post_init__(self) -> None:
         deeplesion = self.kind == "deeplesion"
@@ -66,57 +86,7 @@ class Request:
 
     @property
     def stride(self) -> int:
-        """Slices from one that is taken to the next."""
-        if self.kind != "deeplesion":
-            return 1
-        return self.every or (STRIDE if self.listed is None else 1)
-
-    def about(self) -> dict[str, Any]:
-        """How the cohort was made, for cohort.json; holds no names of the archive."""
-        return {
-            "made_by": software(),
-            "kind": self.kind,
-            "rule": RULES[self.kind].__name__,
-            **asdict(self.limits),
-            "clean_from": "another archive" if self.clean else "the same archive",
-            "slices_chosen": "by a list" if self.listed else "all",
-            "every": self.stride,
-            "size": SIZE,
-            "units": "HU, int16, not below -1000",
-            "seed": self.seed,
-            "withhold": self.withhold,
-            "patients_by": "header, else folder" if self.by_header else "folder",
-            "spacing_where_none_is_stated": self.spacing or "384 mm / matrix",
-        }
-
-
-@dataclass(frozen=True)
-class Work:
-    """The files to read, and those that cannot be read."""
-
-    chunks: tuple[Chunk, ...]
-    unread: tuple[tuple[str, str, str], ...]
-    """Archive, file and reason."""
-    others: int
-    """Files that are no images by their names."""
-
-
-def find_work(request: Request) -> Work:
-    """Find all files; raises `InputError` where there is none."""
-    found = find_images(request.source, request.kind, request.listed, request.stride)
-    pixels = pixel_sizes(request.source) if request.kind == "deeplesion" else {}
-    rule = RULES[request.kind]
-    todo = [*make_chunks(request.source, found.files, request.kind, rule, pixels)]
-    unread = [("source", one.file, one.reason) for one in found.unread]
-    others = found.others
-    if not found.files:
-        raise InputError(
-            f"{request.source}: nothing in it that --kind {request.kind} reads "
-            f"({len(unread)} broken, {others} other files): give another folder, or --kind"
-        )
-    if request.clean is not None:
-        more = find_images(request.clean, "folder")
-        todo += make_chunks(request.clean, more.files, "folder", only_clean, {}, "clean")
-        unread += [("clean", one.file, one.reason) for one in more.unread]
-        others += more.others
-    return Work(tuple(todo), tuple(unread), others)
+        """Slices from one that is taken to the next: of DeepLesion, by itself, 1, 11, 21, ...
+        (`train_indices` of the released code)."""
+        whole = self.kind != "deeplesion" or self.listed is not None
+        return self.every or (1 if whole else 10)

@@ -6,44 +6,16 @@ A rule sees one slice at its native size: a piece of 400 pixels has 100 after ha
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 from scipy import ndimage
 
-from unmetal.errors import InputError
+from unmetal.cohorts.preparation.request import Limits
 from unmetal.physics.derive import metal_mask
-from unmetal.units import METAL_HU
 
 AFFECTED, CLEAN, LEFT_OUT = "affected", "clean", "left out"
 """The decisions of a rule."""
-
-
-@dataclass(frozen=True)
-class Limits:
-    """Where affected slices begin and clean ones end; the defaults are the paper's for SpineWeb."""
-
-    metal_hu: float = METAL_HU
-    """HU above which a pixel is metal. Source: the paper, section 4; `max_hu[1]` of its code."""
-
-    component_px: int = 400
-    """A slice is affected when its largest 8-connected piece of metal has more pixels than this.
-    Source: the paper, section 4; `connected_area` of its code."""
-
-    clean_hu: float = 2000.0
-    """A slice without metal is clean when no pixel exceeds this. The paper says less than 2,000;
-    its code leaves out what is greater (`max_hu[0]`), so 2,000 itself is clean, and the code made
-    the data."""
-
-    def __post_init__(self) -> None:
-        if not self.clean_hu <= self.metal_hu:
-            raise InputError(
-                f"clean below {self.clean_hu:g} HU and metal above {self.metal_hu:g} HU overlap: "
-                "give --clean-hu at most --metal-hu"
-            )
-        if self.component_px < 0:
-            raise InputError(f"a piece of metal of {self.component_px} pixels: give 0 or more")
 
 
 class Verdict(NamedTuple):
