@@ -30,22 +30,16 @@ class Volume:
 
     hu: np.ndarray
     """float32 `[slices H W]`, HU."""
-
     spacing: tuple[float, float, float]
     """mm between voxel centres along (slice, row, column), in the order of `hu`'s axes."""
-
     spacing_known: bool = True
     """False where the format states no pixel size and a default was assumed."""
-
     padding: np.ndarray | None = None
     """bool `[slices H W]`, True where the scanner filled pixels outside its field of view."""
-
     source: Any = field(default=None, repr=False)
     """The reader's own record (header, stored integers): only the format's writer looks inside."""
-
     path: Path | None = None
     """Where it was read from."""
-
     meta: dict[str, Any] = field(default_factory=dict)
     """What the header says about the acquisition, under plain names (`modality`, `kvp`, ...)."""
 
@@ -101,23 +95,17 @@ class Scan:
 
     image: Tensor
     """`[B 1 H W]`, 1/cm: the slices as they came, with artifacts."""
-
     scanner: Scanner | None = None
     """The geometry of `sinogram`, and the way back to the image."""
-
     metal: Tensor | None = None
     """bool `[B 1 H W]`."""
-
     sinogram: Tensor | None = None
     """`[B 1 V D]`, line integrals after water beam hardening correction. `image` is its
     reconstruction, or else it is the re-projection of `image`."""
-
     trace: Tensor | None = None
     """bool `[B 1 V D]`: rays that met metal."""
-
     clean: Tensor | None = None
     """`[B 1 H W]`, 1/cm: the truth, in simulation only."""
-
     other: Tensor | None = None
     """`[B 1 H W]`, 1/cm: clean slices of other patients, for unpaired learning."""
 

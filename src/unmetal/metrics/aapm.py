@@ -15,15 +15,6 @@ from unmetal.metrics.image_quality import SOFT_TISSUE_HU, ssim_gaussian
 from unmetal.metrics.proton import range_error
 from unmetal.metrics.regions import BONE_HU, Regions
 
-SSIM_RANGE = 5000.0
-"""HU. Source: AAPM CT-MAR."""
-
-BONE_TOP_HU = 2500.0
-"""HU from which nothing is bone. Source: AAPM CT-MAR."""
-
-EXTREME = 0.05
-"""Share of the largest, and of the smallest, errors that make up a streak. Source: AAPM CT-MAR."""
-
 BREAKS = {
     "ct_number": (0.0, 15.0, 30.0, 45.0, 60.0),
     "sharpness": (0.0, 0.06, 0.15, 0.33, 0.44),
@@ -49,26 +40,24 @@ def aapm(output: np.ndarray, truth: np.ndarray, regions: Regions) -> dict[str, f
     - `proton`: error in range, as a share of the longest.
     """
     return {
-        "ct_number": ct_number(output, truth, regions),
-        "noise": noise(output, truth, regions),
-        "sharpness": sharpness(output, truth, regions),
-        "streak": streak(output, truth, regions),
-        "similarity": similarity(output, truth, regions),
-        "metal": metal_integrity(output, regions),
-        "bone": bone_integrity(output, truth, regions),
+        "ct_number": _ct_number(output, truth, regions),
+        "noise": _noise(output, truth, regions),
+        "sharpness": _sharpness(output, truth, regions),
+        "streak": _streak(output, truth, regions),
+        "similarity": _similarity(output, truth, regions),
+        "metal": _metal_integrity(output, regions),
+        "bone": _bone_integrity(output, truth, regions),
         "proton": range_error(output, truth, regions.beam),
     }
 
 
-def ct_number(output: np.ndarray, truth: np.ndarray, regions: Regions) -> float:
-    """See `aapm`."""
+def _ct_number(output: np.ndarray, truth: np.ndarray, regions: Regions) -> float:
     # sqrt(mean((output - truth)^2)).
     error = (output.astype(np.float64) - truth)[regions.counted]
     return math.sqrt((error**2).mean()) if error.size else math.nan
 
 
-def noise(output: np.ndarray, truth: np.ndarray, regions: Regions) -> float:
-    """See `aapm`."""
+def _noise(output: np.ndarray, truth: np.ndarray, regions: Regions) -> float:
     if not regions.noise.any():
         return math.nan
     # Less noise than the truth is no error here: blur is charged as lost sharpness.
@@ -76,8 +65,7 @@ def noise(output: np.ndarray, truth: np.ndarray, regions: Regions) -> float:
     return max(0.0, its - true)
 
 
-def sharpness(output: np.ndarray, truth: np.ndarray, regions: Regions) -> float:
-    """See `aapm`."""
+def _sharpness(output: np.ndarray, truth: np.ndarray, regions: Regions) -> float:
     there = [where for where in (regions.soft_edge, regions.bone_edge) if where.any()]
     if not there:
         return math.nan
@@ -93,8 +81,7 @@ def _sobel(hu: np.ndarray) -> np.ndarray:
     return np.hypot(ndimage.sobel(hu, 0), ndimage.sobel(hu, 1))
 
 
-def streak(output: np.ndarray, truth: np.ndarray, regions: Regions) -> float:
-    """See `aapm`."""
+def _streak(output: np.ndarray, truth: np.ndarray, regions: Regions) -> float:
     return extremes((output.astype(np.float64) - truth)[regions.streak])
 
 
@@ -103,31 +90,31 @@ def extremes(values: np.ndarray) -> float:
     if not values.size:
         return math.nan
     # At least one value, in a region of less than 20 pixels.
-    some = max(1, round(EXTREME * values.size))
+    some = max(1, round(0.05 * values.size))
     ordered = np.sort(values)
     return float(ordered[-some:].mean() - ordered[:some].mean())
 
 
-def similarity(output: np.ndarray, truth: np.ndarray, regions: Regions) -> float:
-    """See `aapm`. What is near metal is `SOFT_TISSUE_HU` in both images, as the challenge does."""
+def _similarity(output: np.ndarray, truth: np.ndarray, regions: Regions) -> float:
+    """What is near metal is `SOFT_TISSUE_HU` in both images, as the challenge does."""
     if not regions.counted.any():
         return math.nan
     filled = (np.where(regions.near, SOFT_TISSUE_HU, hu) for hu in (output, truth))
     # `[H W]` to `[1 1 H W]`, which the SSIM of image_quality takes.
     x, y = (torch.from_numpy(hu)[None, None] for hu in filled)
     where = torch.from_numpy(regions.counted)[None, None]
-    return max(0.0, 1 - ssim_gaussian(x, y, SSIM_RANGE, where).item())
+    return max(0.0, 1 - ssim_gaussian(x, y, 5000.0, where).item())
 
 
-def metal_integrity(output: np.ndarray, regions: Regions) -> float:
-    """See `aapm`. Metal is what exceeds `regions.metal_hu` near the true metal."""
+def _metal_integrity(output: np.ndarray, regions: Regions) -> float:
+    """Metal is what exceeds `regions.metal_hu` near the true metal."""
     return integrity((output > regions.metal_hu) & regions.around, regions.metal)
 
 
-def bone_integrity(output: np.ndarray, truth: np.ndarray, regions: Regions) -> float:
-    """See `aapm`. Bone is 150 to 2500 HU in the body, farther than 2 px from metal: closer, blur
+def _bone_integrity(output: np.ndarray, truth: np.ndarray, regions: Regions) -> float:
+    """Bone is 150 to 2500 HU in the body, farther than 2 px from metal: closer, blur
     of the metal itself, which is in the truth as well, would count as bone."""
-    its, true = (regions.counted & (hu >= BONE_HU) & (hu < BONE_TOP_HU) for hu in (output, truth))
+    its, true = (regions.counted & (hu >= BONE_HU) & (hu < 2500) for hu in (output, truth))
     return integrity(its, true)
 
 

@@ -13,7 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import ndimage
 
-from unmetal.metrics.strata import TISSUE_HU, distance_to
+from unmetal.metrics.regions import convolve
+from unmetal.metrics.strata import TISSUE_HU, depth_in, distance_to
 
 RADIUS_MM, CONTRAST_HU = 5.0, 40.0
 """Of the lesion: 10 mm and 40 HU, as a metastasis in a portal venous liver."""
@@ -23,9 +24,6 @@ CLOSE_MM, AWAY_MM = 5.0, 40.0
 
 LEAST_PLACES = 20
 """Places without a lesion below which a spread says nothing."""
-
-LEAST_SPREAD = 1e-6
-"""HU: what is less is rounding."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +49,7 @@ def choose_lesion(
     smooth = ndimage.gaussian_filter(truth.astype(np.float64), 1.5 / pixel)
     soft = body & ~metal & (smooth > TISSUE_HU[1]) & (smooth < TISSUE_HU[2])
     # mm to the nearest pixel that is no soft tissue: a disc of that radius fits.
-    room = ndimage.distance_transform_edt(np.pad(soft, 1))[1:-1, 1:-1] * pixel
+    room = depth_in(soft, pixel)
     distance = distance_to(metal, pixel)
     fits = (room > RADIUS_MM) & (distance > RADIUS_MM + CLOSE_MM) & (distance <= AWAY_MM)
     if not fits.any():
@@ -115,14 +113,11 @@ def detectability(
         return math.nan
     spread = _responses(without.astype(np.float64) - truth, lesion)[lesion.places].std()
     signal = contrast(without, with_it, lesion) * CONTRAST_HU
-    return signal / float(spread) if spread > LEAST_SPREAD else math.inf
+    # Less than 1e-6 HU is rounding.
+    return signal / float(spread) if spread > 1e-6 else math.inf
 
 
 def _responses(hu: np.ndarray, lesion: Lesion) -> np.ndarray:
     """The template at every pixel, HU `[H W]`."""
-    reach = lesion.template.shape[0] // 2
-    shape = [n + 2 * reach for n in hu.shape]
-    # Correlation as a product of transforms, with the template turned around; padded, so that
-    # nothing wraps, and cut back to `[H W]`.
-    product = np.fft.rfft2(hu, shape) * np.fft.rfft2(lesion.template[::-1, ::-1], shape)
-    return np.fft.irfft2(product, shape)[reach : reach + hu.shape[0], reach : reach + hu.shape[1]]
+    # Correlation is convolution with the template turned around.
+    return convolve(hu, lesion.template[::-1, ::-1])

@@ -11,7 +11,7 @@ from scipy import ndimage
 
 from unmetal.metrics.aapm import extremes
 from unmetal.metrics.regions import flat_tissue
-from unmetal.metrics.strata import BANDS_MM, distance_to, tissue_of
+from unmetal.metrics.strata import BANDS_MM, depth_in, distance_to, tissue_of
 
 NEAR_MM = BANDS_MM[-1]
 """Streaks are measured up to here, and harm beyond."""
@@ -32,7 +32,7 @@ def choose_flat(guide: np.ndarray, metal: np.ndarray, body: np.ndarray, pixel: f
     """
     distance = distance_to(metal, pixel)
     # 5 mm inside the skin, whose edge would pass for a streak.
-    inner = ndimage.distance_transform_edt(np.pad(body, 1))[1:-1, 1:-1] * pixel > LEVEL_MM / 2
+    inner = depth_in(body, pixel) > LEVEL_MM / 2
     flat = flat_tissue(guide, inner & (distance > 2 * pixel) & (distance <= NEAR_MM), pixel)
     smooth = ndimage.gaussian_filter(guide.astype(np.float64), NOISE_MM / pixel)
     return np.where(flat, tissue_of(smooth), 0)

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import ndimage
 
+from unmetal.metrics.strata import depth_in
+
 CURVE_HU = (-1000, -200, -120, -20, 50, 100, 140, 2990, 2995, 999960)
 CURVE_POWER = (0, 0.788, 0.897, 1.003, 1.038, 1.084, 1.097, 2.732, 3.2, 3.2)
 """Stopping power relative to water at these HU, linear between. Source: the curve of the
@@ -62,7 +64,7 @@ def choose_beam(body: np.ndarray, metal: np.ndarray, counted: np.ndarray, pixel:
     the range is not known. body, metal, counted: bool `[H W]`. pixel: mm.
     """
     # Where a disc of the target's radius fits; else the roomiest place.
-    room = ndimage.distance_transform_edt(np.pad(counted, 1))[1:-1, 1:-1] * pixel
+    room = depth_in(counted, pixel)
     fits = room > TARGET_MM if (room > TARGET_MM).any() else room == room.max()
     away = ndimage.distance_transform_edt(~metal) if metal.any() else np.zeros(body.shape)
     center = np.unravel_index(np.where(fits, away, np.inf).argmin(), body.shape)

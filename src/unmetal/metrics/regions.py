@@ -12,7 +12,7 @@ import torch
 from scipy import ndimage
 
 from unmetal.metrics.proton import Beam, choose_beam
-from unmetal.metrics.strata import TISSUE_HU, distance_to
+from unmetal.metrics.strata import TISSUE_HU, depth_in, distance_to
 from unmetal.physics.derive import dilate
 
 FAR_MM = 20.0
@@ -83,15 +83,16 @@ def choose_regions(truth: np.ndarray, metal: np.ndarray, body: np.ndarray, pixel
     bony = ndimage.binary_dilation(smooth >= BONE_HU, iterations=2) & (smooth > TISSUE_HU[0])
     around = (body & (distance <= METAL_MM)) | metal
     # What is smoothed takes the slope of bone and air beside it for its own.
-    among_soft = _room(lean, pixel) > EDGE_MM + 2 * SMOOTH_MM
-    beside_bone = _room(counted, pixel) > EDGE_MM
+    among_soft = depth_in(lean, pixel) > EDGE_MM + 2 * SMOOTH_MM
+    beside_bone = depth_in(counted, pixel) > EDGE_MM
     return Regions(
         pixel=pixel,
         metal=metal,
         near=close,
         counted=counted,
         around=around,
-        metal_hu=_densest(truth, around & ~metal) + METAL_MARGIN,
+        # Of the densest tissue; of soft tissue (100 HU) at least, and where there is none.
+        metal_hu=float(truth[around & ~metal].max(initial=100.0)) + METAL_MARGIN,
         noise=_homogeneous(truth, lean & (smooth > TISSUE_HU[1]), distance, pixel),
         soft_edge=_steepest(slope, lean, among_soft, near, pixel),
         bone_edge=_steepest(slope, counted & bony, beside_bone, near, pixel),
@@ -114,23 +115,18 @@ def _smoothed(hu: np.ndarray, pixel: float) -> tuple[np.ndarray, np.ndarray]:
     return ndimage.gaussian_filter(hu, SMOOTH_MM / pixel), slope
 
 
-def _densest(truth: np.ndarray, where: np.ndarray) -> float:
-    """HU of the densest tissue; that of soft tissue where there is none."""
-    return max(float(truth[where].max()), 100.0) if where.any() else 100.0
-
-
 def _homogeneous(
     truth: np.ndarray, tissue: np.ndarray, distance: np.ndarray, pixel: float
 ) -> np.ndarray:
     """The disc of a tissue in which the truth varies least; empty where none fits."""
-    fits = _room(tissue, pixel) > NOISE_MM
+    fits = depth_in(tissue, pixel) > NOISE_MM
     if (fits & (distance > FAR_MM + NOISE_MM)).any():
         fits &= distance > FAR_MM + NOISE_MM
     # With what lies about it, which a blur would carry in.
     disc = _disc(NOISE_MM + 2 * SMOOTH_MM, pixel)
     known = np.where(tissue, truth, 0).astype(np.float64)
     # E[x^2] - E[x]^2 over the disc about every pixel.
-    variance = _mean(known**2, disc) - _mean(known, disc) ** 2
+    variance = convolve(known**2, disc) - convolve(known, disc) ** 2
     return _placed(np.where(fits, variance, np.inf).argmin(), fits, NOISE_MM, pixel)
 
 
@@ -140,15 +136,10 @@ def _steepest(
     """The `edges` in the disc that has most slope in them, of those that fit, near metal where one
     does; empty where none fits or there are no edges."""
     # Mean slope over the disc about every pixel, edges elsewhere counting 0.
-    found = _mean(np.where(edges, slope, 0), _disc(EDGE_MM, pixel))
+    found = convolve(np.where(edges, slope, 0), _disc(EDGE_MM, pixel))
     fits = fits & (found > LEAST_SLOPE)
     fits = fits & near if (fits & near).any() else fits
     return edges & _placed(np.where(fits, found, -1).argmax(), fits, EDGE_MM, pixel)
-
-
-def _room(mask: np.ndarray, pixel: float) -> np.ndarray:
-    """mm from each pixel of a mask to the nearest outside it; outside the slice is outside."""
-    return ndimage.distance_transform_edt(np.pad(mask, 1))[1:-1, 1:-1] * pixel
 
 
 def _disc(radius: float, pixel: float) -> np.ndarray:
@@ -159,13 +150,12 @@ def _disc(radius: float, pixel: float) -> np.ndarray:
     return disc / disc.sum()
 
 
-def _mean(values: np.ndarray, disc: np.ndarray) -> np.ndarray:
-    """Mean over the disc about every pixel, `[H W]`; zeros beyond the edge."""
-    # By FFT: a disc of 8 mm has 600 pixels.
-    shape = [n + m - 1 for n, m in zip(values.shape, disc.shape, strict=True)]
-    product = np.fft.rfft2(values, shape) * np.fft.rfft2(disc, shape)
-    reach = disc.shape[0] // 2
-    height, width = values.shape
+def convolve(values: np.ndarray, kernel: np.ndarray) -> np.ndarray:
+    """`[H W]` convolved with a kernel `[n n]`, n odd; zeros beyond the edge."""
+    # By FFT, for a disc of 8 mm has 600 pixels; padded, so that nothing wraps, and cut back.
+    shape = [n + len(kernel) - 1 for n in values.shape]
+    product = np.fft.rfft2(values, shape) * np.fft.rfft2(kernel, shape)
+    reach, (height, width) = len(kernel) // 2, values.shape
     return np.fft.irfft2(product, shape)[reach : reach + height, reach : reach + width]
 
 

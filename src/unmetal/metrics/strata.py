@@ -37,6 +37,12 @@ def distance_to(mask: np.ndarray, pixel: float) -> np.ndarray:
     return ndimage.distance_transform_edt(~mask) * pixel
 
 
+def depth_in(mask: np.ndarray, pixel: float) -> np.ndarray:
+    """mm from each pixel of a mask, bool `[H W]`, to the nearest outside it; pixel in mm."""
+    # What is outside the slice is outside the mask.
+    return ndimage.distance_transform_edt(np.pad(mask, 1))[1:-1, 1:-1] * pixel
+
+
 def band_of(metal: np.ndarray, pixel: float) -> np.ndarray:
     """Place in `BANDS` of each pixel, `[H W]`; metal bool `[H W]`, pixel in mm."""
     return np.searchsorted(BANDS_MM, distance_to(metal, pixel))

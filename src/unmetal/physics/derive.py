@@ -110,17 +110,16 @@ def complete(scan: Scan, fields: Iterable[str], pixel: float, threshold: float =
     fields = set(fields)
     if "metal" in fields and scan.metal is None:
         scan = replace(scan, metal=_metal(scan.image, pixel, threshold))
-    if fields & {"sinogram", "trace"} and scan.scanner is None:
-        raise ValueError("a sinogram needs a scanner")
-    if "sinogram" in fields and scan.sinogram is None:
-        assert scan.scanner is not None
-        # The image becomes the reconstruction of that sinogram, as a measured one is of its own.
-        sinogram = scan.scanner.project(scan.image)
-        scan = replace(scan, sinogram=sinogram, image=scan.scanner.reconstruct(sinogram))
-    if "trace" in fields and scan.trace is None:
-        assert scan.scanner is not None
-        metal = _metal(scan.image, pixel, threshold) if scan.metal is None else scan.metal
-        scan = replace(scan, trace=scan.scanner.trace(metal))
+    if fields & {"sinogram", "trace"}:
+        if (scanner := scan.scanner) is None:
+            raise ValueError("a sinogram needs a scanner")
+        if "sinogram" in fields and scan.sinogram is None:
+            # The image becomes the reconstruction of that sinogram, as a measured one's does.
+            sinogram = scanner.project(scan.image)
+            scan = replace(scan, sinogram=sinogram, image=scanner.reconstruct(sinogram))
+        if "trace" in fields and scan.trace is None:
+            metal = _metal(scan.image, pixel, threshold) if scan.metal is None else scan.metal
+            scan = replace(scan, trace=scanner.trace(metal))
     if missing := [name for name in sorted(fields) if getattr(scan, name) is None]:
         raise ValueError(f"{', '.join(missing)} cannot be derived from an image")
     return scan

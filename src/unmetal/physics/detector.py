@@ -30,7 +30,11 @@ def measure(integrals: Tensor, protocol: Protocol, generator: torch.Generator | 
         removed = protocol.scatter_model.corrected * haze
     signal = expected - removed
     if generator is not None:
-        signal = _counted(expected, protocol, generator) - removed
+        counted = torch.poisson(expected, generator)
+        if protocol.electronic:
+            noise = torch.randn(counted.shape, generator=generator, device=counted.device)
+            counted = counted + protocol.electronic * noise.to(counted)
+        signal = counted - removed
         if protocol.adaptive_smoothing:
             signal = adaptive_smoothing(signal, protocol.adaptive_smoothing, protocol.electronic)
     # Clamp at the noise floor before the logarithm.
@@ -38,14 +42,6 @@ def measure(integrals: Tensor, protocol: Protocol, generator: torch.Generator | 
     # Line integrals again, of a polychromatic beam, and then corrected for water.
     seen = -torch.log(signal / photons)
     return correct_water(seen, water_coefficients_of(protocol.beam))
-
-
-def _counted(expected: Tensor, protocol: Protocol, generator: torch.Generator) -> Tensor:
-    counted = torch.poisson(expected, generator)
-    if protocol.electronic:
-        noise = torch.randn(counted.shape, generator=generator, device=counted.device)
-        counted = counted + protocol.electronic * noise.to(counted)
-    return counted
 
 
 def adaptive_smoothing(signal: Tensor, noise: float, electronic: float) -> Tensor:

@@ -34,8 +34,6 @@ class ScannerModel:
     """mm of copper behind the tube, see `spectrum.Beam`."""
     photons: Range
     """Photons to a bin of `bin` in a turn of `turn` views; even on a logarithmic scale."""
-    electronic: Range
-    """Standard deviation of the noise of such a bin, in photons."""
     scatter: Range
     """`Scatter.amount`, on a logarithmic scale."""
     corrected: Range
@@ -44,12 +42,14 @@ class ScannerModel:
     """`Scatter.width`."""
     kernels: tuple[Kernel, ...]
     """Reconstruction kernels, equally likely."""
-    motion_probability: float
-    """Share of the scans in which the patient moves."""
     motion: Range
     """Amplitude of that motion in mm, on a logarithmic scale."""
+    electronic: Range = (3.0, 10.0)
+    """Standard deviation of the noise of such a bin, in photons."""
+    motion_probability: float = 0.5
+    """Share of the scans in which the patient moves."""
     adaptive_smoothing: float = 0.1
-    """`Protocol.calm`."""
+    """`Protocol.adaptive_smoothing`."""
     fov: Range | None = None
     """Diameter of the field of view as a share of the image's longer side; None sees it all."""
     bin_mm: float = 0.6
@@ -118,12 +118,10 @@ MACHINES = {
         kvp=(80, 100, 120, 140),
         copper=0.2,
         photons=(2e4, 1e6),
-        electronic=(3.0, 10.0),
         scatter=(0.002, 0.02),
         corrected=(0.7, 1.0),
         width=0.1,
         kernels=("hann", "ram-lak"),
-        motion_probability=0.5,
         motion=(0.2, 2.0),
     ),
     "cbct": ScannerModel(
@@ -131,12 +129,10 @@ MACHINES = {
         kvp=(100, 120),
         copper=0.1,
         photons=(3e3, 3e4),
-        electronic=(3.0, 10.0),
         scatter=(0.03, 0.12),
         corrected=(0.7, 0.95),
         width=0.15,
         kernels=("hann",),
-        motion_probability=0.5,
         motion=(0.3, 3.0),
         fov=(0.65, 0.95),
     ),

@@ -8,6 +8,7 @@ from torch import Tensor
 
 from unmetal.physics.projection.fbp import Kernel, reconstruct
 from unmetal.physics.projection.geometry import (
+    Fan,
     FanArc,
     FanFlat,
     Geometry,
@@ -16,7 +17,7 @@ from unmetal.physics.projection.geometry import (
     Parallel,
 )
 from unmetal.physics.projection.projector import Backend, project
-from unmetal.physics.projection.rebin import Fan, to_fan, to_parallel
+from unmetal.physics.projection.rebin import to_fan, to_parallel
 
 
 @dataclass(frozen=True)
@@ -42,15 +43,6 @@ class CT:
             return whole[..., self.truncated_bins : whole.shape[-1] - self.truncated_bins]
         parallel, fan = self._parallel()
         return to_fan(project(image, parallel, self.grid, self.backend), parallel, fan)
-
-    def adjoint(self, sinogram: Tensor) -> Tensor:
-        """The transpose of `project`, `[B 1 V D]` -> `[B 1 H W]`."""
-        shape = (len(sinogram), 1, self.grid.height, self.grid.width)
-        with torch.enable_grad():
-            # `project` is linear, so its vector-Jacobian product is its transpose at any image.
-            image = sinogram.new_zeros(shape, requires_grad=True)
-            (gradient,) = torch.autograd.grad(self.project(image), image, sinogram)
-        return gradient
 
     def trace(self, metal: Tensor) -> Tensor:
         """Rays that meet the metal: bool `[B 1 H W]` -> bool `[B 1 V D]`."""
@@ -137,13 +129,8 @@ def syndeeplesion(size: int = 416) -> CT:
     """
     pixel = 512 / 416 * 0.03
     side = 416 * pixel
-    fan = FanFlat(
-        views=640,
-        bins=641,
-        pitch=2 * math.sqrt(2) * side / 641,
-        source=1075 * pixel,
-        detector=1075 * pixel,
-    )
+    away = 1075 * pixel
+    fan = FanFlat(640, 641, pitch=2 * math.sqrt(2) * side / 641, source=away, detector=away)
     return CT(fan, Grid(size, size, side / size))
 
 
@@ -157,11 +144,7 @@ def clinical(height: int, width: int, pixel: float) -> CT:
     grid = Grid(height, width, pixel)
     # A very large image would otherwise reach beyond the source.
     source = max(54.0, 1.2 * grid.radius)
-    # Radians that span one pixel at the axis; bins out to the corners and one more at each end.
-    pitch = pixel / source
-    bins = 2 * math.ceil(math.asin(grid.radius / source) / pitch) + 3
-    views = 4 * math.ceil(math.pi / 2 * max(height, width) / 4)
-    return CT(FanArc(views, bins, pitch, source), grid)
+    return _arc(grid, source, views=4 * math.ceil(math.pi / 2 * max(height, width) / 4))
 
 
 def arc(height: int, width: int, pixel: float) -> CT:
@@ -172,11 +155,15 @@ def arc(height: int, width: int, pixel: float) -> CT:
     one matrix serves a whole training. Rays a pixel apart at the axis; about pi / 2
     views a bin across the field, a multiple of eight.
     """
-    grid = Grid(height, width, pixel)
     source = 1.35 * max(height, width) * pixel
-    pitch = pixel / source
-    bins = 2 * math.ceil(math.asin(grid.radius / source) / pitch) + 3
     views = 8 * round(math.pi / 2 * max(height, width) / 8)
+    return _arc(Grid(height, width, pixel), source, views)
+
+
+def _arc(grid: Grid, source: float, views: int) -> CT:
+    # Radians that span one pixel at the axis; bins out to the corners and one more at each end.
+    pitch = grid.pixel / source
+    bins = 2 * math.ceil(math.asin(grid.radius / source) / pitch) + 3
     return CT(FanArc(views, bins, pitch, source), grid)
 
 

@@ -18,11 +18,8 @@ from unmetal.physics.protocol import Protocol
 from unmetal.scan import Scan
 from unmetal.units import REFERENCE_KEV, hu_to_mu
 
-BEAM = ("water", "bone")
+TISSUE = ("water", "bone")
 """What tissue is split into."""
-
-THINNEST = 0.1
-"""Share of a pixel below which metal is left out of the mask."""
 
 
 @dataclass(frozen=True)
@@ -47,10 +44,7 @@ def split_tissue(mu: Tensor) -> tuple[Tensor, Tensor]:
 
     Water up to 100 HU, bone from 1500 HU, a mixture between. Source: released ADN simulation.
     """
-    water_top, bone_top = (
-        float(hu_to_mu(torch.tensor(100.0))),
-        float(hu_to_mu(torch.tensor(1500.0))),
-    )
+    water_top, bone_top = hu_to_mu(torch.tensor([100.0, 1500.0])).tolist()
     bone = mu * ((mu - water_top) / (bone_top - water_top)).clamp(0, 1)
     return mu - bone, bone
 
@@ -84,11 +78,11 @@ def simulate(
     free = paths[:, :2]
     if protocol.tissue == "replaced":
         free = _paths(torch.cat(split_tissue(clean), 1), protocol)
-    without = polychromatic(free, BEAM, protocol.beam)
+    without = polychromatic(free, TISSUE, protocol.beam)
     # Only rays through metal need the beam again with metal in it: `[2+M N]` of N rays.
     hit = trace[:, 0]
     along_hit = integrals.movedim(1, 0)[:, hit]
-    through_metal = polychromatic(along_hit[None], (*BEAM, *materials), protocol.beam)
+    through_metal = polychromatic(along_hit[None], (*TISSUE, *materials), protocol.beam)
     if protocol.scatter_model is None and not protocol.aperture:
         free_sinogram = measure(without, protocol, generator)
         sinogram = free_sinogram.clone()
@@ -131,9 +125,9 @@ def apply_aperture(integrals: Tensor, aperture: float) -> Tensor:
 
 def majority_mask(share: Tensor) -> Tensor:
     """bool `[B 1 H W]`: pixels more than half metal; where metal is thinner than a pixel, the local
-    maxima above `THINNEST`. share: `[B 1 H W]`."""
+    maxima above a tenth. share: `[B 1 H W]`."""
     most = F.max_pool2d(share, 3, 1, 1)
-    return (share > 0.5) | ((share == most) & (share > THINNEST))
+    return (share > 0.5) | ((share == most) & (share > 0.1))
 
 
 def _at_70_kev(

@@ -4,8 +4,6 @@ The table comes with the package (`tables/attenuation.csv`, made by `recipes/phy
 from xraylib) and agrees with NIST's to 0.1 %.
 """
 
-from dataclasses import dataclass
-from functools import cache
 from importlib.resources import files
 
 import numpy as np
@@ -14,39 +12,21 @@ from torch import Tensor
 
 from unmetal.errors import InputError
 
-
-@dataclass(frozen=True)
-class Material:
-    """One column of the attenuation table."""
-
-    name: str
-    """Key in `MATERIALS` and name of the column."""
-
-    label: str
-    """Name in plain words."""
-
-    density: float
-    """g/cm3."""
-
-
-MATERIALS: dict[str, Material] = {
-    material.name: material
-    for material in (
-        Material("water", "water", 1.0),
-        Material("soft_tissue", "soft tissue (ICRU 44)", 1.06),
-        Material("bone", "cortical bone (ICRU 44)", 1.92),
-        # The densities of titanium, iron and copper are those of the released ADN simulation,
-        # rounded there; its 2 g/cm3 for gold is a slip.
-        Material("ti", "titanium", 4.5),
-        Material("fe", "iron", 7.8),
-        Material("cu", "copper", 8.9),
-        Material("au", "gold", 19.3),
-        Material("steel", "stainless steel 316L (ASTM F138)", 7.95),
-        Material("cocr", "cobalt-chromium (ASTM F75)", 8.3),
-        Material("amalgam", "dental amalgam", 11.6),
-    )
+MATERIALS = {
+    "water": 1.0,
+    "soft_tissue": 1.06,  # ICRU 44
+    "bone": 1.92,  # cortical, ICRU 44
+    # The densities of titanium, iron and copper are those of the released ADN simulation,
+    # rounded there; its 2 g/cm3 for gold is a slip.
+    "ti": 4.5,
+    "fe": 7.8,
+    "cu": 8.9,
+    "au": 19.3,
+    "steel": 7.95,  # stainless, 316L (ASTM F138)
+    "cocr": 8.3,  # cobalt-chromium (ASTM F75)
+    "amalgam": 11.6,  # dental
 }
-"""Every material by its name."""
+"""Density of every material in g/cm3; its name is its column in the attenuation table."""
 
 
 def columns(table: str) -> dict[str, Tensor]:
@@ -58,12 +38,9 @@ def columns(table: str) -> dict[str, Tensor]:
     return dict(zip(head.split(","), values.unbind(1), strict=True))
 
 
-@cache
-def _attenuation() -> dict[str, Tensor]:
-    return columns("attenuation.csv")
+_ATTENUATION = columns("attenuation.csv")
 
-
-ENERGIES: Tensor = _attenuation()["energy_kev"]
+ENERGIES = _ATTENUATION["energy_kev"]
 """keV, float64 `[E]`: 20 to 140 in steps of one. The axis of every spectrum and attenuation."""
 
 
@@ -75,7 +52,7 @@ def mass_attenuation(name: str, energies: Tensor = ENERGIES) -> Tensor:
     """
     if name not in MATERIALS:
         raise InputError(f"no material {name!r}; there are {', '.join(MATERIALS)}")
-    values = _attenuation()[name]
+    values = _ATTENUATION[name]
     if energies is ENERGIES:
         return values
     if energies.min() < ENERGIES[0] or energies.max() > ENERGIES[-1]:
@@ -86,4 +63,4 @@ def mass_attenuation(name: str, energies: Tensor = ENERGIES) -> Tensor:
 def linear_attenuation(name: str, kev: float) -> float:
     """Linear attenuation at one energy (keV), 1/cm: the mass attenuation times the density."""
     energy = torch.tensor([float(kev)], dtype=torch.float64)
-    return float(mass_attenuation(name, energy)) * MATERIALS[name].density
+    return float(mass_attenuation(name, energy)) * MATERIALS[name]

@@ -7,7 +7,6 @@ the mean by 5 keV, 0.2 mm by 8.
 """
 
 from dataclasses import dataclass
-from functools import cache
 
 import torch
 from torch import Tensor
@@ -15,10 +14,7 @@ from torch import Tensor
 from unmetal.errors import InputError
 from unmetal.physics.beam.attenuation import ENERGIES, MATERIALS, columns, mass_attenuation
 
-
-@cache
-def _spectra() -> dict[str, Tensor]:
-    return columns("spectra.csv")
+_SPECTRA = columns("spectra.csv")
 
 
 def spectrum(kvp: int) -> Tensor:
@@ -26,10 +22,10 @@ def spectrum(kvp: int) -> Tensor:
 
     Raises `InputError` for a tube voltage that is not in the table.
     """
-    voltages = [name for name in _spectra() if name != "energy_kev"]
+    voltages = [name for name in _SPECTRA if name != "energy_kev"]
     if str(kvp) not in voltages:
         raise InputError(f"no spectrum for {kvp} kVp; there are {', '.join(voltages)} kVp")
-    photons = _spectra()[str(kvp)]
+    photons = _SPECTRA[str(kvp)]
     return photons / photons.sum()
 
 
@@ -52,7 +48,7 @@ class Beam:
         seen = spectrum(self.kvp)
         if self.copper:
             # Beer and Lambert: mm of copper to g/cm2, times its mass attenuation in cm2/g.
-            path = MATERIALS["cu"].density * self.copper / 10
+            path = MATERIALS["cu"] * self.copper / 10
             seen = seen * torch.exp(-mass_attenuation("cu") * path)
         if self.integrating:
             # A scintillator gives light in proportion to the energy that it absorbs.

@@ -19,10 +19,7 @@ from unmetal.scan import Scan
 
 Completion = Callable[[Tensor, Tensor, Tensor], Tensor]
 """Sinogram, a prior's line integrals, bool trace, all `[B 1 V D]` -> completed sinogram:
-`inpaint.normalised` or `inpaint.additive`."""
-
-SMALLEST = 1e-300
-"""cm; keeps an empty trace from dividing by zero."""
+`inpaint.normalized` or `inpaint.additive`."""
 
 
 def corrected(scan: Scan, sinogram: Tensor) -> Tensor:
@@ -75,7 +72,8 @@ def correct_metal(sinogram: Tensor, path: Tensor, trace: Tensor) -> Tensor:
     metal = torch.where(trace, sinogram - interpolate(sinogram, trace), 0).to(torch.float64)
     # The unit of length is ten times the longest path: the fit is then well conditioned, and where
     # a trace is too small to tell three powers apart, the least-norm answer is the straight line.
-    unit = 10 * thickness.amax((1, 2, 3), keepdim=True).clamp_min(SMALLEST)
+    # 1e-300 cm keeps an empty trace from dividing by zero.
+    unit = 10 * thickness.amax((1, 2, 3), keepdim=True).clamp_min(1e-300)
     columns = powers((thickness / unit).flatten(1))
     # Least squares by QR: `[B N 3]` columns of L, L^2, L^3 against the metal's share `[B N 1]`.
     q, r = torch.linalg.qr(columns)

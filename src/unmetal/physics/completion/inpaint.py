@@ -55,7 +55,7 @@ def normalized(sinogram: Tensor, prior: Tensor, trace: Tensor) -> Tensor:
 def additive(sinogram: Tensor, prior: Tensor, trace: Tensor) -> Tensor:
     """CNNMAR: LI of the difference from a prior image's line integrals, then plus these again.
 
-    Source: Zhang and Yu, IEEE TMI 37 (2018). Unlike `normalised` it takes the prior's scale as it
+    Source: Zhang and Yu, IEEE TMI 37 (2018). Unlike `normalized` it takes the prior's scale as it
     is, and nothing special happens where the prior has no body. Rays outside the trace are
     untouched.
 

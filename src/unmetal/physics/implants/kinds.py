@@ -83,6 +83,7 @@ def _largest(mask: np.ndarray) -> np.ndarray:
 
 
 Parts = list[Implant]
+DrawParts = Callable[[np.random.Generator, Anatomy, float, float], Parts]
 
 
 @dataclass(frozen=True)
@@ -95,7 +96,7 @@ class Kind:
     """Names in `attenuation.MATERIALS` that it is made of."""
     where: Callable[[Anatomy], np.ndarray]
     """Where it can go, bool `[H W]`."""
-    parts: Callable[[np.random.Generator, Anatomy, float, float], Parts]
+    parts: DrawParts
     """Draws it at a (row, column) of the slice."""
 
 
@@ -165,36 +166,29 @@ def _port(rng: np.random.Generator, anatomy: Anatomy, row: float, column: float)
     return [Implant(row, column, *size, angle, oval=False, wall=rng.uniform(1.5, 2.5))]
 
 
-def _clips(rng: np.random.Generator, anatomy: Anatomy, row: float, column: float) -> Parts:
-    """Two to six surgical clips (4 to 9 mm long, 0.8 to 1.5 mm thick) within 2 cm."""
-    away = rng.uniform(-10, 10, (int(rng.integers(2, 7)), 2)) / anatomy.pixel
-    return [
-        Implant(
-            row + down,
-            column + right,
-            rng.uniform(4, 9),
-            rng.uniform(0.8, 1.5),
-            rng.uniform(0, math.pi),
-            oval=False,
-        )
-        for down, right in away
-    ]
+def _scattered(
+    fewest: int, most: int, reach: float, length: tuple[float, float], width: tuple[float, float]
+) -> DrawParts:
+    """Draws `fewest` to `most` small pieces about a place, each at most `reach` off along rows and
+    columns; all in mm."""
+
+    def draw(rng: np.random.Generator, anatomy: Anatomy, row: float, column: float) -> Parts:
+        count = int(rng.integers(fewest, most + 1))
+        away = rng.uniform(-reach, reach, (count, 2)) / anatomy.pixel
+        pieces = []
+        for down, right in away:
+            # The order of the draws is part of what a seed means.
+            size = rng.uniform(*length), rng.uniform(*width)
+            angle = rng.uniform(0, math.pi)
+            pieces.append(Implant(row + down, column + right, *size, angle, oval=False))
+        return pieces
+
+    return draw
 
 
-def _markers(rng: np.random.Generator, anatomy: Anatomy, row: float, column: float) -> Parts:
-    """One to three gold markers for radiotherapy (3 to 5 mm long, 0.8 to 1.2 mm thick)."""
-    away = rng.uniform(-12, 12, (int(rng.integers(1, 4)), 2)) / anatomy.pixel
-    return [
-        Implant(
-            row + down,
-            column + right,
-            rng.uniform(3, 5),
-            rng.uniform(0.8, 1.2),
-            rng.uniform(0, math.pi),
-            oval=False,
-        )
-        for down, right in away
-    ]
+# Surgical clips, and markers for radiotherapy.
+_clips = _scattered(2, 6, reach=10, length=(4, 9), width=(0.8, 1.5))
+_markers = _scattered(1, 3, reach=12, length=(3, 5), width=(0.8, 1.2))
 
 
 def _fillings(rng: np.random.Generator, anatomy: Anatomy, row: float, column: float) -> Parts:

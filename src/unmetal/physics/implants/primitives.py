@@ -7,12 +7,6 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-SIZES = (2.0, 40.0)
-"""mm, length of an implant's longer side: from a clip to a hip's head."""
-
-SHORTEST = 1.5
-"""mm: nothing that is implanted is thinner, seen in a slice."""
-
 
 @dataclass(frozen=True)
 class Implant:
@@ -36,8 +30,8 @@ class Implant:
 def choose_implants(body: Tensor, pixel: float, generator: torch.Generator) -> list[Implant]:
     """One to four implants with their centres inside `body` (bool `[H W]`, pixels of `pixel` mm).
 
-    Lengths are drawn evenly on a logarithmic scale from `SIZES`, aspect ratios from 1 to 8. A
-    slice without any body gets none.
+    Lengths are drawn evenly on a logarithmic scale from 2 to 40 mm (a clip, a hip's head), aspect
+    ratios from 1 to 8. A slice without any body gets none.
     """
     places = body.nonzero()
     if len(places) == 0:
@@ -50,10 +44,10 @@ def choose_implants(body: Tensor, pixel: float, generator: torch.Generator) -> l
     for _ in range(int(torch.randint(1, 5, (), generator=generator))):
         row, column = places[int(torch.randint(len(places), (), generator=generator))].tolist()
         # Log-uniform: as many clips of 2 to 4 mm as heads of 20 to 40 mm.
-        length = math.exp(uniform(math.log(SIZES[0]), math.log(SIZES[1])))
-        width = max(SHORTEST, length * math.exp(-uniform(0, math.log(8))))
-        # Never thinner than a pixel and a half: what is would not be seen as metal.
-        width = max(width, 1.5 * pixel)
+        length = math.exp(uniform(math.log(2), math.log(40)))
+        # Never thinner than 1.5 mm, as no implant is in a slice, nor than a pixel and a half: what
+        # is would not be seen as metal.
+        width = max(1.5, 1.5 * pixel, length * math.exp(-uniform(0, math.log(8))))
         angle, oval = uniform(0, math.pi), uniform(0, 1) < 0.6
         chosen.append(Implant(row, column, max(length, width), width, angle, oval))
     return chosen

@@ -5,16 +5,17 @@ what each view says of a pixel, linearly interpolated between bins.
 """
 
 import math
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Literal
 
 import torch
 from torch import Tensor
+from torch.autograd.functional import vjp
 from torch.nn import functional as F
 
 from unmetal.physics.projection.geometry import Geometry, Grid, angles
-from unmetal.physics.projection.matrix import CHUNK, CPU, CSRBuilder, apply_backprojection
-from unmetal.physics.projection.projector import MATRIX_LIMIT, Backend
+from unmetal.physics.projection.matrix import CHUNK, CSRBuilder, apply_backprojection
+from unmetal.physics.projection.projector import MATRIX_LIMIT, Backend, check_shape
 from unmetal.physics.projection.symmetry import Symmetry
 
 Kernel = Literal["ram-lak", "hann"]
@@ -30,20 +31,18 @@ def reconstruct(
     backend: Backend = "auto",
 ) -> Tensor:
     """Image `[B 1 H W]` in 1/cm from line integrals `[B 1 V D]`; linear and differentiable."""
-    if sinogram.shape[1:] != (1, geometry.views, geometry.bins):
-        wanted = (1, geometry.views, geometry.bins)
-        raise ValueError(f"sinogram is {tuple(sinogram.shape)}, the geometry wants (B, *{wanted})")
+    check_shape(sinogram, (geometry.views, geometry.bins), "sinogram")
     # In pixels, series of any pixel size share one matrix.
     geometry, pixel, grid = geometry.scaled(1 / grid.pixel), grid.pixel, grid.in_pixels()
-    filtered = filter_views(sinogram, geometry, kernel) / pixel
+    filtered = _filter_views(sinogram, geometry, kernel) / pixel
     entries = 2 * Symmetry.of(geometry).stored * grid.squared()[0].width ** 2
     small = 8 * entries <= MATRIX_LIMIT
     if backend == "matrix" or (backend == "auto" and small):
-        return _backproject_by_matrix(filtered, geometry, grid)
+        return _MatrixBackprojection.apply(filtered, geometry, grid)
     return _backproject_by_interpolation(filtered, geometry, grid)
 
 
-def filter_views(sinogram: Tensor, geometry: Geometry, kernel: Kernel) -> Tensor:
+def _filter_views(sinogram: Tensor, geometry: Geometry, kernel: Kernel) -> Tensor:
     """Weighted and ramp-filtered views `[B 1 V D]`."""
     # Zero padding to twice the bins: a cyclic convolution then equals the linear one.
     length = 2 ** math.ceil(math.log2(2 * geometry.bins))
@@ -65,15 +64,9 @@ def _response(geometry: Geometry, kernel: Kernel, length: int) -> Tensor:
     return response
 
 
-# --- by a matrix -------------------------------------------------------------------------------
-
-
 @lru_cache(maxsize=2)
-def backprojection_matrix(
-    geometry: Geometry,
-    grid: Grid,
-    dtype: torch.dtype = torch.float32,
-    device: torch.device = CPU,
+def _backprojection_matrix(
+    geometry: Geometry, grid: Grid, dtype: torch.dtype, device: torch.device
 ) -> Tensor:
     """Backprojection as a matrix, CSR `[pixels, stored D]`; see `matrix.system_matrix`."""
     # Row p of the matrix: for pixel p the two bins of each stored view that it lies between.
@@ -100,25 +93,14 @@ class _MatrixBackprojection(torch.autograd.Function):
     @staticmethod
     def forward(ctx, views, geometry, grid):  # type: ignore[no-untyped-def]
         ctx.set = (geometry, grid, views.shape)
-        matrix = backprojection_matrix(geometry, grid, views.dtype, views.device)
+        matrix = _backprojection_matrix(geometry, grid, views.dtype, views.device)
         return apply_backprojection(matrix, views, Symmetry.of(geometry), grid)
 
     @staticmethod
     def backward(ctx, gradient):  # type: ignore[no-untyped-def]
         geometry, grid, shape = ctx.set
-        with torch.enable_grad():
-            views = torch.zeros(shape, dtype=gradient.dtype, device=gradient.device)
-            views.requires_grad_()
-            image = _backproject_by_interpolation(views, geometry, grid)
-            (back,) = torch.autograd.grad(image, views, gradient)
-        return back, None, None
-
-
-def _backproject_by_matrix(views: Tensor, geometry: Geometry, grid: Grid) -> Tensor:
-    return _MatrixBackprojection.apply(views, geometry, grid)
-
-
-# --- without one -------------------------------------------------------------------------------
+        backproject = partial(_backproject_by_interpolation, geometry=geometry, grid=grid)
+        return vjp(backproject, gradient.new_zeros(shape), gradient)[1], None, None
 
 
 def _backproject_by_interpolation(views: Tensor, geometry: Geometry, grid: Grid) -> Tensor:

@@ -16,9 +16,10 @@ and rotates about pixel N // 2; ASTRA's angles start a quarter turn later and it
 """
 
 import math
+from abc import ABC, abstractmethod
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Protocol, Self
+from typing import ClassVar, Self
 
 import torch
 from torch import Tensor
@@ -83,43 +84,46 @@ class Grid:
         return Grid(size, size, self.pixel), padding
 
 
-class Geometry(Protocol):
-    """Interface of scanner geometries, for projection and reconstruction."""
+@dataclass(frozen=True)
+class Geometry(ABC):
+    """Views and bins of a scanner, for projection and reconstruction."""
+
+    views: int
+    """Number of view angles V."""
+    bins: int
+    """Number of detector bins D."""
+    pitch: float
+    """Distance between bins; each geometry says where it is measured."""
+    span: ClassVar[float]
+    """Angle that the views cover, radians."""
 
     @property
-    def views(self) -> int:
-        """Number of view angles V."""
-
-    @property
-    def bins(self) -> int:
-        """Number of detector bins D."""
-
-    @property
-    def span(self) -> float:
-        """Angle that the views cover, radians."""
-
-    @property
+    @abstractmethod
     def pitch_at_axis(self) -> float:
         """cm between rays where the central one crosses the axis of rotation."""
 
-    def scaled(self, factor: float) -> "Geometry":
+    @abstractmethod
+    def scaled(self, factor: float) -> Self:
         """The same geometry with every length multiplied."""
 
-    def __hash__(self) -> int: ...
-
+    @abstractmethod
     def rays(self) -> tuple[Tensor, Tensor]:
         """theta (radians) and t (cm) of every ray, float64 `[views bins]` each."""
 
+    @abstractmethod
     def locate(self, x: Tensor, y: Tensor, angle: Tensor) -> tuple[Tensor, Tensor]:
         """Where the points (x, y), cm, are seen from view angles (radians): the fractional bin,
         and the weight of that view in filtered backprojection; all broadcast."""
 
+    @abstractmethod
     def weight(self) -> Tensor:
         """float64 `[bins]`: factor of each ray before the filter."""
 
     def ramp(self) -> Tensor:
         """float64 `[2 bins - 1]`: the band-limited ramp in the space of bins, its middle at
         index bins - 1, times the bin pitch and the angle between views."""
+        pitch = self.pitch_at_axis
+        return discrete_ramp(self.bins, pitch) * (pitch * self.span / self.views)
 
 
 def angles(geometry: Geometry) -> Tensor:
@@ -144,22 +148,14 @@ def discrete_ramp(bins: int, pitch: float) -> Tensor:
 
 
 @dataclass(frozen=True)
-class Parallel:
-    """Parallel beam over half a turn."""
+class Parallel(Geometry):
+    """Parallel beam over half a turn; `pitch` is cm between rays."""
 
-    views: int
-    bins: int
-    pitch: float
-    """cm between rays."""
-
-    @property
-    def span(self) -> float:
-        """Half a turn."""
-        return math.pi
+    span = math.pi
 
     @property
     def pitch_at_axis(self) -> float:
-        """cm between rays."""
+        """See `Geometry.pitch_at_axis`."""
         return self.pitch
 
     def scaled(self, factor: float) -> Self:
@@ -180,48 +176,49 @@ class Parallel:
         """See `Geometry.weight`."""
         return torch.ones(self.bins, dtype=torch.float64)
 
-    def ramp(self) -> Tensor:
-        """See `Geometry.ramp`."""
-        return discrete_ramp(self.bins, self.pitch) * (self.pitch * self.span / self.views)
-
 
 @dataclass(frozen=True)
 class MatlabParallel(Parallel):
     """Parallel beam that sees a pixel as MATLAB's radon does: as four points a quarter of a pixel
-    off its centre, each split linearly between the two nearest bins."""
+    off its center, each split linearly between the two nearest bins."""
 
 
 @dataclass(frozen=True)
-class FanArc:
-    """Fan beam over a whole turn, bins at equal angles on an arc about the source."""
+class Fan(Geometry):
+    """Fan beam over a whole turn."""
 
-    views: int
-    bins: int
-    pitch: float
-    """Radians between rays."""
     source: float
     """cm from the source to the axis of rotation."""
+    span = 2 * math.pi
 
-    @property
-    def span(self) -> float:
-        """A whole turn."""
-        return 2 * math.pi
+    @abstractmethod
+    def gamma(self) -> Tensor:
+        """float64 `[bins]`: angle of each ray from the central one, radians."""
+
+    def rays(self) -> tuple[Tensor, Tensor]:
+        """See `Geometry.rays`."""
+        # The line of a ray at fan angle gamma: theta = beta + gamma, t = source sin(gamma).
+        gamma = self.gamma()
+        theta = angles(self)[:, None] + gamma
+        return theta, (self.source * gamma.sin()).expand_as(theta)
+
+
+@dataclass(frozen=True)
+class FanArc(Fan):
+    """Fan beam with bins at equal angles on an arc about the source; `pitch` is in radians."""
 
     @property
     def pitch_at_axis(self) -> float:
-        """cm between rays where the central one crosses the axis of rotation."""
+        """See `Geometry.pitch_at_axis`."""
         return self.pitch * self.source
 
     def scaled(self, factor: float) -> Self:
         """See `Geometry.scaled`."""
         return replace(self, source=self.source * factor)
 
-    def rays(self) -> tuple[Tensor, Tensor]:
-        """See `Geometry.rays`."""
-        # The line of a ray at fan angle gamma: theta = beta + gamma, t = source sin(gamma).
-        gamma = offsets(self.bins, self.pitch)
-        theta = angles(self)[:, None] + gamma
-        return theta, (self.source * gamma.sin()).expand_as(theta)
+    def gamma(self) -> Tensor:
+        """See `Fan.gamma`."""
+        return offsets(self.bins, self.pitch)
 
     def locate(self, x: Tensor, y: Tensor, angle: Tensor) -> tuple[Tensor, Tensor]:
         """See `Geometry.locate`. The weight is 1 / distance^2 from the source."""
@@ -233,7 +230,7 @@ class FanArc:
 
     def weight(self) -> Tensor:
         """See `Geometry.weight`: Kak and Slaney, equation 3.95."""
-        return self.source * offsets(self.bins, self.pitch).cos()
+        return self.source * self.gamma().cos()
 
     def ramp(self) -> Tensor:
         """See `Geometry.ramp`: Kak and Slaney, equation 3.96."""
@@ -245,46 +242,36 @@ class FanArc:
 
 
 @dataclass(frozen=True)
-class FanFlat:
-    """Fan beam over a whole turn, bins at equal distances on a straight detector."""
+class FanFlat(Fan):
+    """Fan beam with bins at equal distances on a straight detector.
 
-    views: int
-    bins: int
-    pitch: float
-    """cm between bins, measured *at the detector*; at the axis it is smaller by the
-    magnification (source + detector) / source."""
-    source: float
-    """cm from the source to the axis of rotation."""
+    `pitch` is cm between bins *at the detector*; at the axis it is smaller by the magnification
+    (source + detector) / source.
+    """
+
     detector: float
     """cm from the axis of rotation to the detector."""
 
     @property
-    def span(self) -> float:
-        """A whole turn."""
-        return 2 * math.pi
+    def pitch_at_axis(self) -> float:
+        """See `Geometry.pitch_at_axis`."""
+        return self.pitch * self.source / (self.source + self.detector)
 
     def scaled(self, factor: float) -> Self:
         """See `Geometry.scaled`."""
         lengths = {name: getattr(self, name) * factor for name in ("pitch", "source", "detector")}
         return replace(self, **lengths)
 
-    @property
-    def pitch_at_axis(self) -> float:
-        """cm between rays where the central one crosses the axis of rotation."""
-        return self.pitch * self.source / (self.source + self.detector)
-
-    def rays(self) -> tuple[Tensor, Tensor]:
-        """See `Geometry.rays`."""
+    def gamma(self) -> Tensor:
+        """See `Fan.gamma`."""
         # Bins are equidistant on the detector, brought to the axis by the magnification.
-        gamma = torch.atan(offsets(self.bins, self.pitch_at_axis) / self.source)
-        theta = angles(self)[:, None] + gamma
-        return theta, (self.source * gamma.sin()).expand_as(theta)
+        return torch.atan(offsets(self.bins, self.pitch_at_axis) / self.source)
 
     def locate(self, x: Tensor, y: Tensor, angle: Tensor) -> tuple[Tensor, Tensor]:
         """See `Geometry.locate`. The weight is 1 / (relative depth)^2."""
         across = x * angle.cos() + y * angle.sin()
-        # U of Kak and Slaney, section 3.4.2: distance from the source along the central ray, /
-        # source.
+        # U of Kak and Slaney, section 3.4.2: distance from the source along the central ray, over
+        # the distance from the source to the axis.
         depth = 1 + (x * angle.sin() - y * angle.cos()) / self.source
         return across / depth / self.pitch_at_axis + (self.bins - 1) / 2, 1 / depth**2
 
@@ -296,5 +283,4 @@ class FanFlat:
     def ramp(self) -> Tensor:
         """See `Geometry.ramp`."""
         # Half, for a whole turn measures each line twice.
-        ramp = discrete_ramp(self.bins, self.pitch_at_axis) / 2
-        return ramp * (self.pitch_at_axis * self.span / self.views)
+        return super().ramp() / 2

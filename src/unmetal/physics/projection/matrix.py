@@ -10,8 +10,6 @@ from unmetal.physics.projection.geometry import Geometry, Grid, MatlabParallel, 
 from unmetal.physics.projection.rays import by_row_and_column
 from unmetal.physics.projection.symmetry import Symmetry
 
-CPU = torch.device("cpu")
-
 CHUNK = 2**23
 """Sample points that are alive at once: 8 M points are 64 MB of coordinates."""
 
@@ -22,11 +20,7 @@ and more take three times as long (benchmarks/projector.py)."""
 
 @lru_cache(maxsize=2)
 def system_matrix(
-    geometry: Geometry,
-    grid: Grid,
-    transposed: bool = False,
-    dtype: torch.dtype = torch.float32,
-    device: torch.device = CPU,
+    geometry: Geometry, grid: Grid, transposed: bool, dtype: torch.dtype, device: torch.device
 ) -> Tensor:
     """CSR `[stored D, pixels]` of the squared grid in cm, or its explicit transpose; the views
     that are stored are those of `Symmetry`."""
@@ -119,8 +113,7 @@ def _matlab_matrix(
 
 
 def _transpose(matrix: Tensor) -> Tensor:
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message=".*[Ss]parse.*")
+    with warnings.catch_warnings(action="ignore", category=UserWarning):
         # The CSC form of a matrix is the CSR form of its transpose: nothing is computed.
         columns = matrix.to_sparse_csc()
     size = (matrix.shape[1], matrix.shape[0])
@@ -129,8 +122,7 @@ def _transpose(matrix: Tensor) -> Tensor:
 
 def csr(start: Tensor, column: Tensor, value: Tensor, size: tuple[int, int]) -> Tensor:
     """A sparse matrix without torch's notice that sparse matrices are in beta."""
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message=".*[Ss]parse.*")
+    with warnings.catch_warnings(action="ignore", category=UserWarning):
         return torch.sparse_csr_tensor(
             start.int(), column.int(), value, size=size, check_invariants=False
         )

@@ -7,10 +7,12 @@ sparse matrix, which takes seconds to make and is then many times faster, the on
 rounding.
 """
 
+from functools import partial
 from typing import Literal
 
 import torch
 from torch import Tensor
+from torch.autograd.functional import vjp
 from torch.nn import functional as F
 
 from unmetal.physics.projection.geometry import Geometry, Grid, MatlabParallel
@@ -29,7 +31,7 @@ def project(image: Tensor, geometry: Geometry, grid: Grid, backend: Backend = "a
 
     The unit of the image times cm: 1/cm becomes dimensionless, a mask becomes cm.
     """
-    _check(image, (grid.height, grid.width), "image")
+    check_shape(image, (grid.height, grid.width), "image")
     return _apply(image, geometry, grid, backend, transposed=False)
 
 
@@ -37,7 +39,7 @@ def backproject(
     sinogram: Tensor, geometry: Geometry, grid: Grid, backend: Backend = "auto"
 ) -> Tensor:
     """The adjoint of `project`: `[B 1 V D]` -> `[B 1 H W]`; differentiable. Not an inverse."""
-    _check(sinogram, (geometry.views, geometry.bins), "sinogram")
+    check_shape(sinogram, (geometry.views, geometry.bins), "sinogram")
     return _apply(sinogram, geometry, grid, backend, transposed=True)
 
 
@@ -71,7 +73,8 @@ class _Linear(torch.autograd.Function):
         return back, None, None, None, None
 
 
-def _check(x: Tensor, shape: tuple[int, int], name: str) -> None:
+def check_shape(x: Tensor, shape: tuple[int, int], name: str) -> None:
+    """Raises `ValueError` unless `x` is `[B 1 *shape]`."""
     if x.ndim != 4 or x.shape[1] != 1 or tuple(x.shape[2:]) != shape:
         raise ValueError(f"{name} is {tuple(x.shape)}, the geometry wants (B, 1, *{shape})")
 
@@ -141,13 +144,9 @@ def _rays_project(image: Tensor, geometry: Geometry, grid: Grid) -> Tensor:
 
 def _rays_backproject(sinogram: Tensor, geometry: Geometry, grid: Grid) -> Tensor:
     square, (left, _, top, _) = grid.squared()
-    shape = (len(sinogram), 1, square.height, square.width)
-    image = torch.zeros(shape, dtype=sinogram.dtype, device=sinogram.device)
+    image = sinogram.new_zeros(len(sinogram), 1, square.height, square.width)
     for views in _rays_chunks(geometry, grid):
         # The adjoint is what autograd makes of the projection: exact, and nothing to keep in step.
-        with torch.enable_grad():
-            here = torch.zeros_like(image, requires_grad=True)
-            seen = _rays_views(here, geometry, square, views)
-            (gradient,) = torch.autograd.grad(seen, here, sinogram[:, :, views])
-        image += gradient
+        project_views = partial(_rays_views, geometry=geometry, grid=square, views=views)
+        image += vjp(project_views, torch.zeros_like(image), sinogram[:, :, views], strict=True)[1]
     return image[..., top : top + grid.height, left : left + grid.width]

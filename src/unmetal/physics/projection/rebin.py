@@ -6,9 +6,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from unmetal.physics.projection.geometry import FanArc, FanFlat, Parallel
-
-Fan = FanArc | FanFlat
+from unmetal.physics.projection.geometry import Fan, FanArc, Parallel
 
 
 def to_parallel(sinogram: Tensor, fan: Fan, parallel: Parallel) -> Tensor:
