@@ -52,8 +52,8 @@ class CStore(Transport):
         except OSError as error:  # the name of the host cannot be resolved
             raise UnreachableError("no connection") from error
         if not association.is_established:
-            rejected = association.is_rejected
-            raise UnreachableError("association rejected" if rejected else "no connection")
+            why = "association rejected" if association.is_rejected else "no connection"
+            raise UnreachableError(why)
         try:
             yield association
         finally:
@@ -93,6 +93,6 @@ def presentation_contexts(images: list[Path]) -> list[PresentationContext]:
     for image in images:
         meta = dcmread(image, stop_before_pixels=True, specific_tags=[]).file_meta
         syntax = meta.TransferSyntaxUID
-        for offered in uncompressed if syntax in uncompressed else {syntax}:
-            pairs.add((meta.MediaStorageSOPClassUID, offered))
+        offered = uncompressed if syntax in uncompressed else {syntax}
+        pairs |= {(meta.MediaStorageSOPClassUID, one) for one in offered}
     return [build_context(sop_class, syntax) for sop_class, syntax in sorted(pairs)]

@@ -27,10 +27,8 @@ def application_entity(title: str) -> AE:
 
 
 def server_tls(config: ReceiveConfig) -> ssl.SSLContext | None:
-    """For senders; None without a certificate. With --tls-ca they must show a certificate, too.
-
-    Raises `InputError` for files that hold no certificate and key.
-    """
+    """For senders, None without a certificate; with --tls-ca they must show one, too. Raises
+    `InputError` for files that hold no certificate and key."""
     if config.tls_cert is None:
         return None
     context = _load(ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), config)
@@ -40,10 +38,8 @@ def server_tls(config: ReceiveConfig) -> ssl.SSLContext | None:
 
 
 def client_tls(config: ReceiveConfig) -> ssl.SSLContext:
-    """For destinations: their certificate is checked, and ours is shown if there is one.
-
-    Raises `InputError` for files that hold no certificate and key.
-    """
+    """For destinations: their certificate is checked, and ours is shown if there is one. Raises
+    `InputError` for files that hold no certificate and key."""
     return _load(ssl.create_default_context(), config)
 
 

@@ -153,10 +153,10 @@ class Node:
 
     def _transport(self, destination: Entity | str) -> Transport:
         receive = self.config.receive
-        if isinstance(destination, Entity):
-            tls = client_tls(receive) if self.config.send.tls_to else None
-            return CStore(receive.aet, destination, tls)
-        return Stow(destination, receive)
+        if isinstance(destination, str):
+            return Stow(destination, receive)
+        tls = client_tls(receive) if self.config.send.tls_to else None
+        return CStore(receive.aet, destination, tls)
 
     def _give_up_unknown_destinations(self, names: set[str]) -> None:
         """Series that wait for a destination which --to does not name any more become dead letters,

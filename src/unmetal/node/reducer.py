@@ -75,9 +75,7 @@ class ReducerProcess:
             return
         context = multiprocessing.get_context("spawn")
         self._pipe, other_end = context.Pipe()
-        self._process = context.Process(
-            target=serve, args=(other_end, self.config), daemon=True, name="unmetal-reducer"
-        )
+        self._process = context.Process(target=serve, args=(other_end, self.config), daemon=True)
         self._process.start()
         other_end.close()
         answer = self._receive(START_TIMEOUT_S)
@@ -98,8 +96,7 @@ class ReducerProcess:
 
     def stop(self) -> None:
         """Kill the process; from any thread."""
-        process = self._process
-        if process is not None:
+        if (process := self._process) is not None:
             process.kill()
 
     def _receive(self, seconds: float) -> Outcome | InputError | None:

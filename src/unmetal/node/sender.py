@@ -12,11 +12,9 @@ from unmetal.node.health import Metrics
 from unmetal.node.log import Log
 from unmetal.node.queue.job import Job
 from unmetal.node.queue.spool import Spool
+from unmetal.node.thread import IDLE_S
 
 MAX_BACKOFF_S = 900.0
-
-IDLE_S = 1.0
-"""Between two looks at the spool."""
 
 
 @dataclass

@@ -9,6 +9,9 @@ from pathlib import Path
 
 from unmetal.node.log import Log
 
+IDLE_S = 1.0
+"""Pause after a look at the spool that found nothing; a person may move a dead letter back."""
+
 ERROR_PAUSE_S = 5.0
 """Pause after a step that failed, on a full disk for example."""
 

@@ -9,12 +9,10 @@ from unmetal.node.log import Log
 from unmetal.node.queue.job import Job
 from unmetal.node.queue.spool import Spool
 from unmetal.node.reducer import Outcome, ProcessDiedError, ReducerProcess
+from unmetal.node.thread import IDLE_S
 
 MAX_ATTEMPTS = 3
 """Reductions of one series that may end with the death of their process."""
-
-IDLE_S = 1.0
-"""Between two looks at the spool, to which a person may move a dead letter back."""
 
 DISK_FULL_PAUSE_S = 30.0
 
@@ -64,10 +62,10 @@ class Worker:
         if outcome.error:
             self._dead_letter(job, outcome.error)
             return 0.0
-        seconds = round(outcome.seconds, 3)
-        state = replace(job.state.with_warnings(*outcome.warnings), seconds=seconds)
-        state.save(job.folder)
-        names = [warning.partition(":")[0] for warning in state.warnings]
+        seconds, state = round(outcome.seconds, 3), job.state
+        warnings = tuple(dict.fromkeys((*state.warnings, *outcome.warnings)))
+        replace(state, warnings=warnings, seconds=seconds).save(job.folder)
+        names = [warning.partition(":")[0] for warning in warnings]
         for name in names:
             self.metrics.warnings.labels(name).inc()
         facts = {"series": job.series, "slices": outcome.slices, "warnings": names}

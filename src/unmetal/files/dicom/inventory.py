@@ -1,4 +1,4 @@
-"""The CT series in a folder of many studies, and every other DICOM object with why it is none.
+"""The CT series in a folder of many studies, and why every other DICOM object is left aside.
 
 Only headers are read, and nothing is decoded. A series is what shares its UID, matrix, pixel size,
 orientation and kernel: scanners put several reconstructions, or a coronal view, under one UID.

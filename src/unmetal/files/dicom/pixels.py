@@ -42,10 +42,8 @@ def decode(dataset: Dataset, where: str) -> np.ndarray:
         dataset.get("PhotometricInterpretation", "MONO")
     ):
         raise InputError(f"{where}: a colour picture: give CT images")
-    if dataset.get("BitsAllocated") not in {16, 32}:
-        raise InputError(
-            f"{where}: {dataset.get('BitsAllocated')}-bit pixels: give CT images of 16 bits"
-        )
+    if (bits := dataset.get("BitsAllocated")) not in {16, 32}:
+        raise InputError(f"{where}: {bits}-bit pixels: give CT images of 16 bits")
     syntax = dataset.file_meta.get("TransferSyntaxUID")
     if syntax == uid.JPEGExtended12Bit:
         raise InputError(

@@ -103,8 +103,8 @@ def processing_equipment(derivation: Derivation) -> Dataset:
     item.ManufacturerModelName = model_name(derivation)
     item.SoftwareVersions = software()
     # Changes with each trained model; without weights, with the method and its version.
-    trained_by = derivation.weights or f"{software()} {derivation.method}"
-    item.DeviceUID = generate_uid(entropy_srcs=[trained_by])
+    model = derivation.weights or f"{software()} {derivation.method}"
+    item.DeviceUID = generate_uid(entropy_srcs=[model])
     item.ContributionDescription = f"{MEANINGS.get(derivation.kind, 'MAR')}. RESEARCH USE ONLY"
     return item
 

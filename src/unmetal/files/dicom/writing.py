@@ -104,16 +104,14 @@ def _layout(path: Path, series: Series) -> Layout:
     if layout == "zip" and not suffix_of(path):
         log.info("%s: written as a folder; for an archive give a name that ends in .zip", path.name)
         return "folder"
-    if layout == "file" and len(series.slices) > 1:
-        raise InputError(
-            f"{path.name}: {len(series.slices)} slices need a folder or a .zip as output"
-        )
+    if layout == "file" and (count := len(series.slices)) > 1:
+        raise InputError(f"{path.name}: {count} slices need a folder or a .zip as output")
     return layout
 
 
 @contextmanager
 def _copying(what: str) -> Iterator[None]:
-    """Turn an error into `InputError`: pydicom raises many, by which value makes no sense."""
+    """Turn any error into `InputError`: pydicom raises many kinds where a value makes no sense."""
     try:
         yield
     except Exception as error:

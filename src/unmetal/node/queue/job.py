@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, fields
 from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import quote, unquote
@@ -111,10 +111,6 @@ class JobState:
 
     seconds: float = 0.0
     """Duration of the reduction."""
-
-    def with_warnings(self, *warnings: str) -> JobState:
-        """With further warnings, each once."""
-        return replace(self, warnings=tuple(dict.fromkeys((*self.warnings, *warnings))))
 
     def save(self, folder: Path) -> None:
         """Write it into the folder of a series."""

@@ -48,19 +48,17 @@ class Spool:
         self.lock = threading.RLock()
         """Held for every step: each thread sees a series in exactly one place."""
         self.history = History(folder / "done")
-        self._held = ExitStack()
         try:
-            for name in (*STAGES, "arriving", "trash", "done"):
-                durable.mkdir(folder / name)
-            self._held.enter_context(exclusive_lock(folder))
-            self.recover()
-        except BaseException as error:
-            self.close()
-            if isinstance(error, InputError):
-                raise InputError(f"{folder}: another node uses this spool") from error
-            if isinstance(error, OSError):
-                raise InputError(f"{folder}: cannot be the spool: {error.strerror}") from error
-            raise
+            with ExitStack() as held:
+                for name in (*STAGES, "arriving", "trash", "done"):
+                    durable.mkdir(folder / name)
+                held.enter_context(exclusive_lock(folder))
+                self.recover()
+                self._held = held.pop_all()
+        except InputError as error:
+            raise InputError(f"{folder}: another node uses this spool") from error
+        except OSError as error:
+            raise InputError(f"{folder}: cannot be the spool: {error.strerror}") from error
 
     def close(self) -> None:
         """Let another node use it; the end of the process does so, too."""
@@ -117,7 +115,7 @@ class Spool:
         with self.lock:
             folder = self.folder / "receiving" / series
             if warnings:
-                JobState().with_warnings(*warnings).save(folder)
+                JobState(warnings=warnings).save(folder)
             stamp = datetime.now(UTC).strftime(TIME_FORMAT)
             return self._move(Job(folder), "waiting", f"{stamp}-{series}")
 
