@@ -15,11 +15,11 @@ from contextlib import nullcontext
 import torch
 from torch import nn
 
-from unmetal.device import autocast, choose_device
+from unmetal.device import choose_device
 from unmetal.methods import adn
 from unmetal.nets.adn import Architecture, ArtifactEncoder, Encoder, ToOneChannel
 from unmetal.scan import Scan
-from unmetal.training.loop import Config, Training, next_step, train_on_batch
+from unmetal.training.loop import Config, Training, next_step
 
 
 class DeadBlocks(ArtifactEncoder):
@@ -98,16 +98,13 @@ def main():
     fast = Config(precision="bf16" if small else "auto", batch=batch)
     print(f"{device}, width {architecture.width}, {arguments.size} x {arguments.size}")
 
-    def our_step(training, scan):
-        train_on_batch(training.method, scan, training.optimizers, autocast(fast.precision, device))
-
     def report(name, method, config, move):
         pace, memory = measured(Training(method, config, device), move, config.batch, arguments)
         print(f"{name:6} batch {config.batch}  {pace:8.2f} samples/s  {memory:6.2f} GiB peak")
         return pace
 
     # Ours first: what a process has held at most, which is all a CPU tells, never falls.
-    ours = report("ours", adn.ADN(adn.Config(architecture)), fast, our_step)
+    ours = report("ours", adn.ADN(adn.Config(architecture)), fast, Training.train_on_batch)
     plainly = report("plain", plain(adn.ADN(adn.Config(architecture))), slow, plain_step)
     print(f"ratio  {ours / plainly:.2f}")
 

@@ -12,7 +12,6 @@ from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wai
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from multiprocessing import get_context, parent_process
-from multiprocessing.process import BaseProcess
 from typing import TypeVar
 
 Item = TypeVar("Item")
@@ -37,13 +36,9 @@ def side_by_side(
     """Do the work in `jobs` processes; outcomes come in the order in which they are done.
 
     When a process dies, the pool is broken: the items that were at work are done again, each in a
-    process of its own, so that only the item that kills its process is lost.
+    process of its own, so that only the item that kills its process is lost; its outcome is `died`.
 
-    Args:
-        items: can be pickled.
-        work: can be pickled, and raises nothing.
-        jobs: processes at a time.
-        died: the outcome of an item whose process died.
+    `items` and `work`, which raises nothing, can be pickled.
     """
     waiting = deque(items)
     suspects: list[Item] = []
@@ -108,17 +103,14 @@ def end_with_parent() -> None:
     """Exit this process when the one that started it ends, even if that one is killed."""
     parent = parent_process()
     assert parent is not None
-    threading.Thread(target=_follow, args=(parent,), daemon=True).start()
 
+    def follow() -> None:
+        parent.join()
+        os._exit(1)  # not sys.exit, which would end this thread only
 
-def _follow(parent: BaseProcess) -> None:
-    parent.join()
-    # Not sys.exit: that would end this thread only.
-    os._exit(1)
+    threading.Thread(target=follow, daemon=True).start()
 
 
 def cores() -> int:
     """How many this process may use."""
-    if sys.platform == "linux":
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+    return len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1

@@ -86,7 +86,7 @@ def test_each_critic_sees_its_own_fakes_and_reals():
     )
     list(method.training_step(scan))
     x, y = mu_to_network(scan.image), mu_to_network(scan.other)
-    torch.testing.assert_close(clean.shown[1], torch.cat([method.to_clean(x), y]))
+    torch.testing.assert_close(clean.shown[1], torch.cat([method.corrected(x), y]))
     torch.testing.assert_close(affected.shown[1], torch.cat([method.to_affected(y), x]))
 
 

@@ -4,14 +4,8 @@ import pytest
 import torch
 from counting import macs, parameters
 
-from unmetal.nets.adn import (
-    Architecture,
-    ArtifactEncoder,
-    Decoder,
-    Discriminator,
-    Encoder,
-    Generator,
-)
+from unmetal.nets.adn import Architecture, ArtifactEncoder, Decoder, Encoder, Generator
+from unmetal.nets.patchgan import PatchGAN
 
 PAPER = Architecture()
 SMALL = Architecture(width=8)
@@ -35,7 +29,7 @@ def test_parameters_of_the_paper():
         assert parameters(ArtifactEncoder(PAPER)) == 658_944
         assert parameters(Decoder(PAPER)) == 5_748_353
         assert parameters(Decoder(PAPER, merges=True)) == 5_920_833
-        assert parameters(Discriminator()) == 660_929
+        assert parameters(PatchGAN(layers=2)) == 660_929
 
 
 def test_only_live_parameters():
@@ -44,7 +38,7 @@ def test_only_live_parameters():
 
 @pytest.mark.parametrize(("width", "count"), [(8, 10_937), (16, 42_353), (32, 166_625)])
 def test_parameters_of_narrow_critics(width, count):
-    assert parameters(Discriminator(width)) == count
+    assert parameters(PatchGAN(1, width, layers=2)) == count
 
 
 @torch.no_grad()
@@ -56,7 +50,7 @@ def test_arithmetic_of_the_paper():
     assert 16 * macs(Decoder(PAPER), code) == 46_376_419_328
     assert 16 * macs(Decoder(PAPER, merges=True), code, artifact) == 47_987_032_064
     with torch.device("meta"):
-        assert macs(Discriminator(), torch.empty(1, 1, 256, 256)) == 2_650_292_224
+        assert macs(PatchGAN(layers=2), torch.empty(1, 1, 256, 256)) == 2_650_292_224
 
 
 def test_shapes_of_the_codes():
@@ -73,7 +67,7 @@ def test_shapes_of_the_codes():
 @pytest.mark.parametrize(("side", "scores"), [(256, 62), (216, 52), (128, 30), (64, 14)])
 def test_shapes_of_the_scores(side, scores):
     with torch.device("meta"):
-        assert Discriminator()(torch.empty(1, 1, side, side)).shape == (1, 1, scores, scores)
+        assert PatchGAN(layers=2)(torch.empty(1, 1, side, side)).shape == (1, 1, scores, scores)
 
 
 @torch.no_grad()
@@ -82,7 +76,7 @@ def test_generator_is_blind_to_offset_and_gain_but_the_critic_is_not(generator, 
     assert (generator.clean(0.5 * x + 0.3) - generator.clean(x)).abs().max() < 1e-3
     flat = torch.ones(1, 1, 32, 32)
     assert torch.allclose(generator.clean(flat * 0.2), generator.clean(flat * -0.9), atol=1e-4)
-    discriminator = Discriminator(8)
+    discriminator = PatchGAN(1, 8, layers=2)
     assert (discriminator(0.5 * x + 0.3) - discriminator(x)).abs().max() > 1e-3
 
 

@@ -5,10 +5,7 @@ import torch
 from counting import macs, parameters, receptive_field
 from torch import nn
 
-from unmetal.nets.cnnmar import Fusion
-from unmetal.nets.destreaknet import DualStream
-from unmetal.nets.dncnn import DnCNN
-from unmetal.nets.plain import stack
+from unmetal.nets.plain import DnCNN, DualStream, Fusion, stack
 
 
 class Alone(nn.Module):

@@ -12,21 +12,19 @@ from typing import ClassVar, Literal
 from torch import Tensor, nn
 
 from unmetal.methods.adversarial import REAL, GANMode, discriminator_loss, gan_loss, l1, weighted
-from unmetal.methods.method import Method, OptimizerStep
-from unmetal.nets.adn import Architecture, Discriminator, Generator
-from unmetal.nets.blocks import add_noise_to_flat, pad_to_stride
+from unmetal.methods.method import ImageConfig, ImageMethod, OptimizerStep
+from unmetal.nets.adn import Architecture, Generator
+from unmetal.nets.blocks import pad_to_stride
+from unmetal.nets.patchgan import PatchGAN
 from unmetal.scan import Scan
 from unmetal.units import mu_to_network, network_to_mu
 
 
 @dataclass(frozen=True)
-class Config:
+class Config(ImageConfig):
     """The networks and the weights of the losses, equation (8); those of SYN and CL1 by default."""
 
     architecture: Architecture = field(default_factory=Architecture)
-
-    size: int = 256
-    """Side in pixels of the slices it is trained on, which the body fills."""
 
     adv_clean: float = 1.0
     """Weight of equation (3): corrected slices look clean."""
@@ -50,10 +48,9 @@ class Config:
     """What the outputs are subtracted from in equation (7); the released code's `gt_art`."""
 
 
-class ADN(Method):
+class ADN(ImageMethod):
     """The artifact disentanglement network, trained on affected and clean slices without pairs."""
 
-    inputs: ClassVar[frozenset[str]] = frozenset({"image"})
     train_inputs: ClassVar[frozenset[str]] = frozenset({"image", "other"})
 
     def __init__(self, config: Config | None = None) -> None:
@@ -61,16 +58,15 @@ class ADN(Method):
         self.config = config = config or Config()
         self.input_size = config.size
         self.generator = Generator(config.architecture)
+        # D_I and D_Ia (Figure 6): PatchGANs of 34 pixels, [B 1 256 256] to [B 1 62 62].
         width = config.architecture.discriminator_width
         self.discriminator = nn.ModuleDict(
-            {domain: Discriminator(width) for domain in ("clean", "affected")}
+            {domain: PatchGAN(1, width, layers=2) for domain in ("clean", "affected")}
         )
 
-    def reduce(self, scan: Scan) -> Tensor:
-        """The slices without artifacts, `[B 1 H W]` in 1/cm, within the window of `units`."""
-        stride = self.config.architecture.stride
-        x = pad_to_stride(self.generator.clean, mu_to_network(scan.image), stride)
-        return network_to_mu(x.float())
+    def corrected(self, x: Tensor) -> Tensor:
+        """Affected slices `[B 1 H W]` in [-1, 1], of any size, to clean ones."""
+        return pad_to_stride(self.generator.clean, x, self.config.architecture.stride)
 
     def transfer(self, affected: Tensor, clean: Tensor) -> Tensor:
         """Clean slices given the artifact of affected ones (Figure 11); `[B 1 H W]` in 1/cm."""
@@ -83,10 +79,8 @@ class ADN(Method):
         The released code moves each discriminator before the generator's gradients are taken, which
         PyTorch has refused since 1.5; here both sides answer the other's previous weights.
         """
-        assert scan.other is not None
-        # x: affected, y: clean and of another patient; [B 1 H W] in [-1, 1].
-        x = add_noise_to_flat(mu_to_network(scan.image))
-        y = add_noise_to_flat(mu_to_network(scan.other))
+        # x: affected, y: clean and of another patient.
+        x, y = self.unpaired(scan)
         w = self.config
         # Figure 1: x is split into content and artifact; y is given that artifact, and cleaned.
         artifact = self.generator.encode_artifact(x)
@@ -108,12 +102,9 @@ class ADN(Method):
         # Equation (8).
         yield "generator", weighted(losses, w)
         # Equations (3) and (5), the discriminators' part.
-        yield (
-            "discriminator",
-            {
-                "clean": discriminator_loss(self.discriminator["clean"], x_clean, y, w.gan_mode),
-                "affected": discriminator_loss(
-                    self.discriminator["affected"], y_affected, x, w.gan_mode
-                ),
-            },
-        )
+        images = {"clean": (x_clean, y), "affected": (y_affected, x)}
+        losses = {
+            name: discriminator_loss(self.discriminator[name], fakes, reals, w.gan_mode)
+            for name, (fakes, reals) in images.items()
+        }
+        yield "discriminator", losses

@@ -21,7 +21,7 @@ REAL, FAKE = 1.0, 0.0
 def gan_loss(scores: Tensor | Sequence[Tensor], target: float, mode: GANMode = "lsgan") -> Tensor:
     """The mean loss, a scalar, of raw scores that should say `target`: `REAL`, `FAKE` or between.
 
-    Of scores at several scales (`nets.patchgan.MultiScale`) the sum over these, as in MUNIT.
+    Of scores at several scales (`nets.patchgan.MultiScale`) their losses are summed, as in MUNIT.
     """
     if not isinstance(scores, Tensor):
         return torch.stack([gan_loss(scale, target, mode) for scale in scores]).sum()

@@ -18,23 +18,20 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from unmetal.methods.adversarial import REAL, discriminator_loss, gan_loss, l1
-from unmetal.methods.method import Method, OptimizerStep
+from unmetal.methods.method import ImageConfig, ImageMethod, OptimizerStep
 from unmetal.nets.blocks import add_noise_to_flat, init_weights, pad_to_stride
 from unmetal.nets.patchgan import PatchGAN
 from unmetal.nets.resnet import ResNet
 from unmetal.scan import Scan
-from unmetal.units import mu_to_network, network_to_mu
+from unmetal.units import mu_to_network
 
 
 @dataclass(frozen=True)
-class Config:
+class Config(ImageConfig):
     """The networks, and the weight of the truth."""
-
-    size: int = 256
-    """Side in pixels of the slices it is trained on, which the body fills."""
 
     width: int = 64
     """Channels of the generator at full resolution."""
@@ -46,10 +43,9 @@ class Config:
     """Weight of the L1 distance to the truth."""
 
 
-class CGANMAR(Method):
+class CGANMAR(ImageMethod):
     """pix2pix, trained on pairs: the discriminator sees the affected slice beside the other."""
 
-    inputs: ClassVar[frozenset[str]] = frozenset({"image"})
     train_inputs: ClassVar[frozenset[str]] = frozenset({"image", "clean"})
 
     def __init__(self, config: Config | None = None) -> None:
@@ -58,12 +54,8 @@ class CGANMAR(Method):
         self.input_size = config.size
         self.generator = ResNet(1, config.width)
         # Two channels: the condition, and the corrected or the true slice.
-        self.discriminator = PatchGAN(2, config.discriminator_width, norm="batch")
+        self.discriminator = PatchGAN(2, config.discriminator_width, norm=nn.BatchNorm2d)
         init_weights(self)
-
-    def reduce(self, scan: Scan) -> Tensor:
-        """The slices without artifacts, `[B 1 H W]` in 1/cm, within the window of `units`."""
-        return network_to_mu(self.corrected(mu_to_network(scan.image)))
 
     def training_step(self, scan: Scan) -> Iterator[OptimizerStep]:
         """One step of the discriminator, then one of the generator against its new weights."""
@@ -75,15 +67,10 @@ class CGANMAR(Method):
         # Batch normalization would tell fakes from reals by their share of a common batch.
         loss = discriminator_loss(self.discriminator, fakes, reals, "vanilla", apart=True)
         yield "discriminator", {"pairs": loss}
-        yield (
-            "generator",
-            {
-                "adv": gan_loss(self.discriminator(fakes), REAL, "vanilla"),
-                # Equations (3) and (4): the L1 loss and its weight.
-                "recon": self.config.recon * l1(corrected, y),
-            },
-        )
+        adversarial = gan_loss(self.discriminator(fakes), REAL, "vanilla")
+        # Equations (3) and (4): the L1 loss and its weight.
+        yield "generator", {"adv": adversarial, "recon": self.config.recon * l1(corrected, y)}
 
     def corrected(self, x: Tensor) -> Tensor:
-        """Affected slices `[B 1 H W]` in [-1, 1] to clean ones."""
+        """Affected slices `[B 1 H W]` in [-1, 1], of any size, to clean ones."""
         return pad_to_stride(self.generator, x, ResNet.stride)

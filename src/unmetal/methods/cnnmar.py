@@ -22,7 +22,7 @@ from torch.nn import functional
 
 from unmetal.methods.method import Method, OptimizerStep
 from unmetal.methods.patches import crop, hard_negative_corners
-from unmetal.nets.cnnmar import Fusion
+from unmetal.nets.plain import Fusion
 from unmetal.physics.completion.images import bhc_image, from_prior, li_image
 from unmetal.physics.completion.inpaint import additive
 from unmetal.physics.completion.prior import cnnmar_prior

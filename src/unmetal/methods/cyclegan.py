@@ -20,20 +20,16 @@ from typing import ClassVar
 from torch import Tensor, nn
 
 from unmetal.methods.adversarial import REAL, ImagePool, discriminator_loss, gan_loss, l1
-from unmetal.methods.method import Method, OptimizerStep
-from unmetal.nets.blocks import add_noise_to_flat, init_weights, pad_to_stride
+from unmetal.methods.method import ImageConfig, ImageMethod, OptimizerStep
+from unmetal.nets.blocks import init_weights, pad_to_stride
 from unmetal.nets.patchgan import PatchGAN
 from unmetal.nets.resnet import ResNet
 from unmetal.scan import Scan
-from unmetal.units import mu_to_network, network_to_mu
 
 
 @dataclass(frozen=True)
-class Config:
+class Config(ImageConfig):
     """The size of the networks and the weights of the losses."""
-
-    size: int = 256
-    """Side in pixels of the slices it is trained on, which the body fills."""
 
     width: int = 64
     """Channels of the generators at full resolution."""
@@ -63,10 +59,9 @@ class Discriminators(nn.Module):
         self.pool_clean, self.pool_affected = (ImagePool(config.pool) for _ in range(2))
 
 
-class CycleGAN(Method):
+class CycleGAN(ImageMethod):
     """Two generators, each the other's way back, trained on slices without pairs."""
 
-    inputs: ClassVar[frozenset[str]] = frozenset({"image"})
     train_inputs: ClassVar[frozenset[str]] = frozenset({"image", "other"})
 
     def __init__(self, config: Config | None = None) -> None:
@@ -80,43 +75,35 @@ class CycleGAN(Method):
         self.discriminator = Discriminators(config)
         init_weights(self)
 
-    def reduce(self, scan: Scan) -> Tensor:
-        """The slices without artifacts, `[B 1 H W]` in 1/cm, within the window of `units`."""
-        return network_to_mu(self.to_clean(mu_to_network(scan.image)))
-
     def training_step(self, scan: Scan) -> Iterator[OptimizerStep]:
         """One step of both generators, then one of both discriminators, on fakes of the pools."""
-        assert scan.other is not None
         w, discriminator = self.config, self.discriminator
-        # x: affected, y: clean and of another patient; [B 1 H W] in [-1, 1].
-        x = add_noise_to_flat(mu_to_network(scan.image))
-        y = add_noise_to_flat(mu_to_network(scan.other))
-        x_clean, y_affected = self.to_clean(x), self.to_affected(y)
+        # x: affected, y: clean and of another patient.
+        x, y = self.unpaired(scan)
+        x_clean, y_affected = self.corrected(x), self.to_affected(y)
         losses = {
             # Equation (1), the generators' part, in its least-squares form (section 4).
             "adv_clean": gan_loss(discriminator.clean(x_clean), REAL),
             "adv_affected": gan_loss(discriminator.affected(y_affected), REAL),
             # Equation (2): there and back.
             "cycle_affected": w.cycle * l1(self.to_affected(x_clean), x),
-            "cycle_clean": w.cycle * l1(self.to_clean(y_affected), y),
+            "cycle_clean": w.cycle * l1(self.corrected(y_affected), y),
         }
         if w.identity:
-            losses["identity_clean"] = w.identity * l1(self.to_clean(y), y)
+            losses["identity_clean"] = w.identity * l1(self.corrected(y), y)
             losses["identity_affected"] = w.identity * l1(self.to_affected(x), x)
         yield "generator", losses
         # Equation (1), the discriminators' part, on a mixture of new and earlier fakes.
         clean_fakes = discriminator.pool_clean.swap(x_clean)
         affected_fakes = discriminator.pool_affected.swap(y_affected)
-        yield (
-            "discriminator",
-            {
-                "clean": discriminator_loss(discriminator.clean, clean_fakes, y),
-                "affected": discriminator_loss(discriminator.affected, affected_fakes, x),
-            },
-        )
+        losses = {
+            "clean": discriminator_loss(discriminator.clean, clean_fakes, y),
+            "affected": discriminator_loss(discriminator.affected, affected_fakes, x),
+        }
+        yield "discriminator", losses
 
-    def to_clean(self, x: Tensor) -> Tensor:
-        """Affected slices without artifacts, `[B 1 H W]` in [-1, 1]."""
+    def corrected(self, x: Tensor) -> Tensor:
+        """Affected slices `[B 1 H W]` in [-1, 1], of any size, to clean ones."""
         return pad_to_stride(self.generator["clean"], x, ResNet.stride)
 
     def to_affected(self, y: Tensor) -> Tensor:

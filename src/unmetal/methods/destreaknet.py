@@ -16,7 +16,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from unmetal.methods.method import Method, OptimizerStep
-from unmetal.nets.destreaknet import DualStream
+from unmetal.nets.plain import DualStream
 from unmetal.physics.completion.images import nmar_image
 from unmetal.scan import Scan
 from unmetal.units import WINDOW, mu_to_network

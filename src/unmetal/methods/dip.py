@@ -49,8 +49,7 @@ class Config:
     """Steps between checks whether the fit has collapsed."""
 
     collapse: float = 5.0
-    """Loss of PSNR in dB since the last check after which the weights of that check are restored.
-    """
+    """Loss of PSNR, dB, since the last check from which on that check's weights are restored."""
 
     seed: int = 0
     """Of the weights and the noise; the same for every slice."""

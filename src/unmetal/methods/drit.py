@@ -3,8 +3,9 @@
 ECCV 2018, arXiv 1808.00948. A slice is a content, in a space that affected and clean slices share
 and that a discriminator of contents watches over, and an attribute of its domain: reducing
 artifacts is giving the content of an affected slice the attribute of a clean one. Losses, weights
-and schedule are those of the authors' code of 2018. Where the paper draws the attribute of each
-result from N(0, I), `reduce` takes the mean attribute of clean training slices: one answer.
+and schedule are those of the authors' code of 2018, without its crops of 216 of 256 pixels: the
+share of air, which the norms see, would differ from slice to slice. Where the paper draws the
+attribute of each result from N(0, I), `reduce` takes the mean of clean training slices: one answer.
 """
 
 from collections.abc import Iterator, Sequence
@@ -22,8 +23,8 @@ from unmetal.methods.adversarial import (
     multiscale_discriminator_loss,
     weighted,
 )
-from unmetal.methods.method import Losses, Method, OptimizerStep
-from unmetal.nets.blocks import add_noise_to_flat, pad_to_stride
+from unmetal.methods.method import ImageConfig, ImageMethod, Losses, OptimizerStep
+from unmetal.nets.blocks import pad_to_stride
 from unmetal.nets.drit import (
     AttributeEncoder,
     Code,
@@ -34,10 +35,6 @@ from unmetal.nets.drit import (
 )
 from unmetal.nets.patchgan import MultiScale
 from unmetal.scan import Scan
-from unmetal.units import mu_to_network, network_to_mu
-
-STRIDE = 4
-"""Sides of slices are brought to multiples of this number of pixels."""
 
 GROUPS = 3
 """Groups of slices in a batch, of which the last trains all players, the others the discriminator
@@ -48,7 +45,7 @@ UNDECIDED = 0.5
 
 
 @dataclass(frozen=True)
-class Config:
+class Config(ImageConfig):
     """The networks and the weights of the losses; the released code's of 2018 by default."""
 
     width: int = 64
@@ -61,15 +58,10 @@ class Config:
     """Resolutions at which slices are judged; 2 where slices have 64 pixels."""
 
     content_layers: int = 3
-    """7x7 convolutions of the content discriminator: 3 for 216 or 256 pixels, 2 for 128, 1 for 64.
-    """
+    """7x7 convolutions of the content discriminator: 3 for 256 pixels, 2 for 128, 1 for 64."""
 
     attribute_size: int = 8
     """Numbers in an attribute."""
-
-    size: int = 256
-    """Side in pixels of the slices it is trained on, which the body fills. The released code crops
-    216 of 256: the share of air, which the norms see, would then differ from slice to slice."""
 
     adv: float = 1.0
     """Weight of the adversarial losses on images."""
@@ -96,10 +88,9 @@ class Config:
     """Weight of latent regression: a translated slice shows the random attribute it was given."""
 
 
-class DRIT(Method):
+class DRIT(ImageMethod):
     """Contents and attributes, trained on affected and clean slices without pairs."""
 
-    inputs: ClassVar[frozenset[str]] = frozenset({"image"})
     train_inputs: ClassVar[frozenset[str]] = frozenset({"image", "other"})
 
     def __init__(self, config: Config | None = None) -> None:
@@ -119,15 +110,12 @@ class DRIT(Method):
         init_normal(self.discriminator)
         self.content_discriminator = ContentDiscriminator(c.width, c.content_layers)
 
-    def reduce(self, scan: Scan) -> Tensor:
-        """The slices without artifacts, `[B 1 H W]` in 1/cm, within the window of `units`."""
-        generator = self.generator
-        attribute = generator.mean_attribute.expand(len(scan.image))
-
-        def clean(x: Tensor) -> Tensor:
-            return generator.slice(Code(generator.content(x, "affected"), attribute), "clean")
-
-        return network_to_mu(pad_to_stride(clean, mu_to_network(scan.image), STRIDE).float())
+    def corrected(self, x: Tensor) -> Tensor:
+        """Affected slices `[B 1 H W]` in [-1, 1] to clean ones of the mean attribute."""
+        g, attribute = self.generator, self.generator.mean_attribute.expand(len(x))
+        return pad_to_stride(
+            lambda x: g.slice(Code(g.content(x, "affected"), attribute), "clean"), x, stride=4
+        )
 
     def random_attribute(self, x: Tensor) -> Tensor:
         """N(0, I) for each slice of `[B 1 H W]`, `[B A]`."""
@@ -141,10 +129,8 @@ class DRIT(Method):
         alone. So a batch of 6 here is one of its cycles. Larger ones have larger groups; smaller
         ones fewer groups, and in a batch of one the slice is both.
         """
-        assert scan.other is not None
-        # x: affected, y: clean and of another patient; [B 1 H W] in [-1, 1].
-        x = add_noise_to_flat(mu_to_network(scan.image))
-        y = add_noise_to_flat(mu_to_network(scan.other))
+        # x: affected, y: clean and of another patient.
+        x, y = self.unpaired(scan)
         *early, last = zip(in_groups(x), in_groups(y), strict=True)
         for x_group, y_group in early:
             with torch.no_grad():
@@ -169,16 +155,20 @@ class DRIT(Method):
         x_clean, y_affected = self.generator.swap(x_code, y_code)
         z = self.random_attribute(x)
         with torch.no_grad():
-            x_random, y_random = self.with_attribute(x_code.content, y_code.content, z)
-        yield (
-            "discriminator",
-            {
-                "clean": self.discriminator_loss("clean", x_clean, y),
-                "affected": self.discriminator_loss("affected", y_affected, x),
-                "random_clean": self.discriminator_loss("random_clean", x_random, y_beside),
-                "random_affected": self.discriminator_loss("random_affected", y_random, x_beside),
-            },
-        )
+            x_random, y_random = self.generator.swap(
+                x_code._replace(attribute=z), y_code._replace(attribute=z)
+            )
+        images = {
+            "clean": (x_clean, y),
+            "affected": (y_affected, x),
+            "random_clean": (x_random, y_beside),
+            "random_affected": (y_random, x_beside),
+        }
+        image_losses = {
+            name: multiscale_discriminator_loss(self.discriminator[name], *pair, "vanilla")
+            for name, pair in images.items()
+        }
+        yield "discriminator", image_losses
         content_losses = self.content_discriminator_loss(x_code.content, y_code.content)
         yield "content_discriminator", content_losses
         # Equation (6), in the released code's two parts.
@@ -190,16 +180,6 @@ class DRIT(Method):
     def code(self, x: Tensor, domain: Domain) -> Code:
         """Content and sampled attribute of slices `[B 1 H W]` of a domain."""
         return Code(self.generator.content(x, domain), self.attribute[domain](x).rsample())
-
-    def with_attribute(
-        self, x_content: Tensor, y_content: Tensor, z: Tensor
-    ) -> tuple[Tensor, Tensor]:
-        """Affected slices made clean, clean ones affected, `[B 1 H W]`, by attributes `[B A]`."""
-        return self.generator.swap(Code(x_content, z), Code(y_content, z))
-
-    def discriminator_loss(self, name: str, fakes: Tensor, reals: Tensor) -> Tensor:
-        """The loss, a scalar, of the image discriminator `name`; images `[B 1 H W]`."""
-        return multiscale_discriminator_loss(self.discriminator[name], fakes, reals, "vanilla")
 
     def generator_loss(self, name: str, fakes: Tensor) -> Tensor:
         """The generator's adversarial loss, a scalar, against the image discriminator `name`."""
@@ -231,14 +211,16 @@ class DRIT(Method):
             "recon": l1(x_same, x) + l1(y_same, y),
             # Equation (5).
             "cycle": l1(x_back, x) + l1(y_back, y),
-            "square_content": mean_square(x_code.content) + mean_square(y_code.content),
+            "square_content": x_code.content.float().square().mean()
+            + y_code.content.float().square().mean(),
         }
 
     def random_losses(self, x: Tensor, y: Tensor, z: Tensor) -> dict[str, Tensor]:
         """The losses of slices `[B 1 H W]` made clean or affected by random attributes `[B A]`."""
-        x_content = self.generator.content(x, "affected")
-        y_content = self.generator.content(y, "clean")
-        x_random, y_random = self.with_attribute(x_content, y_content, z)
+        # Both get the same attribute: the clean one of x, the affected one of y.
+        x_code = Code(self.generator.content(x, "affected"), z)
+        y_code = Code(self.generator.content(y, "clean"), z)
+        x_random, y_random = self.generator.swap(x_code, y_code)
         return {
             "adv_random": self.generator_loss("random_clean", x_random)
             + self.generator_loss("random_affected", y_random),
@@ -256,8 +238,3 @@ def in_halves(x: Tensor) -> tuple[Tensor, Tensor]:
     """`[B 1 H W]` in two parts of equal size; both are `x` where there is but one slice."""
     half = max(1, len(x) // 2)
     return x[:half], x[-half:]
-
-
-def mean_square(content: Tensor) -> Tensor:
-    """A scalar, of `[B C H W]` of any precision."""
-    return content.float().square().mean()

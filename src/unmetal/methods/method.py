@@ -1,12 +1,15 @@
-"""The one interface of everything that reduces metal artifacts."""
+"""The interface of all methods of reducing metal artifacts; the base of image-to-image methods."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import ClassVar
 
 from torch import Tensor, nn
 
+from unmetal.nets.blocks import add_noise_to_flat
 from unmetal.scan import Scan
+from unmetal.units import mu_to_network, network_to_mu
 
 Losses = Mapping[str, Tensor]
 """Named scalar losses of one optimizer step; the loop minimizes their sum."""
@@ -49,3 +52,30 @@ class Method(nn.Module, ABC):
         """
         del scan
         yield from ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class ImageConfig:
+    """What the configurations of all `ImageMethod`s have."""
+
+    size: int = 256
+    """Side in pixels of the slices it is trained on, which the body fills."""
+
+
+class ImageMethod(Method):
+    """A network from affected to clean slices, which sees the slice alone, in [-1, 1]."""
+
+    def reduce(self, scan: Scan) -> Tensor:
+        """The slices without artifacts, `[B 1 H W]` in 1/cm, within the window of `units`."""
+        return network_to_mu(self.corrected(mu_to_network(scan.image)))
+
+    @abstractmethod
+    def corrected(self, x: Tensor) -> Tensor:
+        """Affected slices `[B 1 H W]` in [-1, 1], of any size, to clean ones."""
+
+    def unpaired(self, scan: Scan) -> tuple[Tensor, Tensor]:
+        """Affected slices and clean ones of other patients, `[B 1 H W]` in [-1, 1]."""
+        assert scan.other is not None
+        # In this order: both draw from torch's generator.
+        x = add_noise_to_flat(mu_to_network(scan.image))
+        return x, add_noise_to_flat(mu_to_network(scan.other))

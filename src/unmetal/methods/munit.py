@@ -16,19 +16,15 @@ import torch
 from torch import Tensor, nn
 
 from unmetal.methods.adversarial import REAL, gan_loss, l1, multiscale_discriminator_loss, weighted
-from unmetal.methods.method import Losses, Method, OptimizerStep
-from unmetal.nets.blocks import add_noise_to_flat, init_weights, pad_to_stride
+from unmetal.methods.method import ImageConfig, ImageMethod, Losses, OptimizerStep
+from unmetal.nets.blocks import init_weights, pad_to_stride
 from unmetal.nets.munit import StyleEncoder, Translator
 from unmetal.nets.patchgan import MultiScale
 from unmetal.scan import Scan
-from unmetal.units import mu_to_network, network_to_mu
-
-STRIDE = 4
-"""Sides of slices are brought to multiples of this number of pixels."""
 
 
 @dataclass(frozen=True)
-class Config:
+class Config(ImageConfig):
     """The networks and the weights of the losses; the released code's by default."""
 
     width: int = 64
@@ -42,9 +38,6 @@ class Config:
 
     style_size: int = 8
     """Numbers in a style code."""
-
-    size: int = 256
-    """Side in pixels of the slices it is trained on, which the body fills."""
 
     adv: float = 1.0
     """Weight of the adversarial losses, equation (4)."""
@@ -63,7 +56,7 @@ class Config:
     for domains as near to each other as these; 0 in those for distant ones."""
 
 
-class MUNIT(Method):
+class MUNIT(ImageMethod):
     """Contents and styles, trained on affected and clean slices without pairs.
 
     The paper's auto-encoders belong to domains; the players here to directions, so that what
@@ -71,7 +64,6 @@ class MUNIT(Method):
     players are updated together and Adam treats every weight by itself, by the same steps.
     """
 
-    inputs: ClassVar[frozenset[str]] = frozenset({"image"})
     train_inputs: ClassVar[frozenset[str]] = frozenset({"image", "other"})
 
     def __init__(self, config: Config | None = None) -> None:
@@ -87,14 +79,10 @@ class MUNIT(Method):
         )
         init_weights(self.discriminator)
 
-    def reduce(self, scan: Scan) -> Tensor:
-        """The slices without artifacts, `[B 1 H W]` in 1/cm, within the window of `units`."""
-        style = self.generator.mean_style.expand(len(scan.image))
-
-        def clean(x: Tensor) -> Tensor:
-            return self.generator.decode(self.generator.encode(x), style)
-
-        return network_to_mu(pad_to_stride(clean, mu_to_network(scan.image), STRIDE).float())
+    def corrected(self, x: Tensor) -> Tensor:
+        """Affected slices `[B 1 H W]` in [-1, 1], of any size, to clean ones of the mean style."""
+        g, style = self.generator, self.generator.mean_style.expand(len(x))
+        return pad_to_stride(lambda x: g.decode(g.encode(x), style), x, stride=4)
 
     def random_style(self, x: Tensor) -> Tensor:
         """N(0, I) for each slice of `[B 1 H W]`, `[B S]`."""
@@ -105,10 +93,8 @@ class MUNIT(Method):
 
         Styles are drawn for each step anew.
         """
-        assert scan.other is not None
-        # x: affected, y: clean and of another patient; [B 1 H W] in [-1, 1].
-        x = add_noise_to_flat(mu_to_network(scan.image))
-        y = add_noise_to_flat(mu_to_network(scan.other))
+        # x: affected, y: clean and of another patient.
+        x, y = self.unpaired(scan)
         yield "discriminator", self.discriminator_losses(x, y)
         yield ("generator", "inverse", "style"), self.generator_losses(x, y)
 

@@ -14,15 +14,15 @@ from typing import ClassVar
 from torch import Tensor
 from torch.nn import functional
 
-from unmetal.methods.method import Method, OptimizerStep
+from unmetal.methods.method import ImageConfig, ImageMethod, OptimizerStep
 from unmetal.methods.patches import crop, random_corners
-from unmetal.nets.dncnn import DnCNN
+from unmetal.nets.plain import DnCNN
 from unmetal.scan import Scan
-from unmetal.units import mu_to_network, network_to_mu
+from unmetal.units import mu_to_network
 
 
 @dataclass(frozen=True)
-class Config:
+class Config(ImageConfig):
     """The network and its training patches."""
 
     width: int = 64
@@ -31,9 +31,6 @@ class Config:
     depth: int = 17
     """Number of convolutions."""
 
-    size: int = 256
-    """Side in pixels of the slices it is trained on, which the body fills."""
-
     patches: int = 16
     """Patches of each slice; 0 takes the whole slice."""
 
@@ -41,10 +38,9 @@ class Config:
     """Side of a patch in pixels."""
 
 
-class RLARCNN(Method):
+class RLARCNN(ImageMethod):
     """Residual learning of artifacts, on the slice alone."""
 
-    inputs: ClassVar[frozenset[str]] = frozenset({"image"})
     train_inputs: ClassVar[frozenset[str]] = frozenset({"image", "clean"})
 
     def __init__(self, config: Config | None = None) -> None:
@@ -53,11 +49,9 @@ class RLARCNN(Method):
         self.input_size = config.size
         self.generator = DnCNN(config.width, config.depth)
 
-    def reduce(self, scan: Scan) -> Tensor:
-        """The slices without artifacts, `[B 1 H W]` in 1/cm."""
-        # The network's output is the artifact.
-        x = mu_to_network(scan.image).float()
-        return network_to_mu(x - self.generator(x)).to(scan.image)
+    def corrected(self, x: Tensor) -> Tensor:
+        """Affected slices `[B 1 H W]` in [-1, 1] to clean ones; the network gives the artifact."""
+        return x - self.generator(x.float())
 
     def training_step(self, scan: Scan) -> Iterator[OptimizerStep]:
         """One step by the mean squared error of the artifact."""

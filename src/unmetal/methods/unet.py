@@ -17,28 +17,24 @@ from typing import ClassVar
 from torch import Tensor
 from torch.nn import functional
 
-from unmetal.methods.method import Method, OptimizerStep
+from unmetal.methods.method import ImageConfig, ImageMethod, OptimizerStep
 from unmetal.nets.blocks import pad_to_stride
 from unmetal.nets.unet import UNet
 from unmetal.scan import Scan
-from unmetal.units import mu_to_network, network_to_mu
+from unmetal.units import mu_to_network
 
 
 @dataclass(frozen=True)
-class Config:
+class Config(ImageConfig):
     """The size of the network."""
-
-    size: int = 256
-    """Side in pixels of the slices it is trained on, which the body fills."""
 
     width: int = 64
     """Channels at full resolution; they double at every halving of the image."""
 
 
-class SupervisedUNet(Method):
+class SupervisedUNet(ImageMethod):
     """A U-Net, trained on pairs."""
 
-    inputs: ClassVar[frozenset[str]] = frozenset({"image"})
     train_inputs: ClassVar[frozenset[str]] = frozenset({"image", "clean"})
 
     def __init__(self, config: Config | None = None) -> None:
@@ -46,10 +42,6 @@ class SupervisedUNet(Method):
         self.config = config = config or Config()
         self.input_size = config.size
         self.generator = UNet(config.width)
-
-    def reduce(self, scan: Scan) -> Tensor:
-        """The slices without artifacts, `[B 1 H W]` in 1/cm, within the window of `units`."""
-        return network_to_mu(self.corrected(mu_to_network(scan.image)))
 
     def training_step(self, scan: Scan) -> Iterator[OptimizerStep]:
         """One step by the mean absolute error in the networks' range."""
@@ -59,5 +51,5 @@ class SupervisedUNet(Method):
         yield "generator", {"l1": functional.l1_loss(corrected, mu_to_network(scan.clean))}
 
     def corrected(self, x: Tensor) -> Tensor:
-        """Affected slices `[B 1 H W]` in [-1, 1] to clean ones."""
+        """Affected slices `[B 1 H W]` in [-1, 1], of any size, to clean ones."""
         return pad_to_stride(self.generator, x, self.generator.stride)

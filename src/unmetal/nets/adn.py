@@ -1,7 +1,7 @@
-"""The artifact disentanglement network: encoders, generators and discriminators.
+"""The artifact disentanglement network: encoders and generators.
 
 Source: Liao et al., "Artifact Disentanglement Network for Unsupervised Metal Artifact Reduction"
-(MICCAI 2019), Figures 1 and 5 to 7; kernel sizes, normalization and slopes as in the authors'
+(MICCAI 2019), Figures 1, 5 and 7; kernel sizes, normalization and slopes as in the authors'
 released code, which is what the published weights belong to. Images are `[B 1 H W]` in the
 networks' range [-1, 1] (`unmetal.units.mu_to_network`); H and W are multiples of `stride`.
 
@@ -22,10 +22,8 @@ from unmetal.nets.blocks import (
     ToOneChannel,
     UpsampleConv,
     convolution,
-    instance_norm,
     layer_norm,
 )
-from unmetal.nets.patchgan import PatchGAN
 
 
 @dataclass(frozen=True)
@@ -160,21 +158,14 @@ class Generator(nn.Module):
         return self.decode_clean(self.encode_affected(x))
 
 
-class Discriminator(PatchGAN):
-    """D_I or D_Ia (Figure 6): a 34-pixel PatchGAN, `[B 1 256 256]` to raw scores `[B 1 62 62]`."""
-
-    def __init__(self, width: int = 64) -> None:
-        super().__init__(width=width, layers=2)
-
-
 def halvings(architecture: Architecture) -> list[nn.Sequential]:
     """The first layers of every encoder: 7x7 at full resolution, then 4x4 with stride 2."""
+    relu, (first, *deeper) = nn.ReLU(), architecture.channels
     # [B 1 H W] to 64 channels, then 128 at H/2, 256 at H/4.
-    first, *deeper = architecture.channels
     return [
-        convolution(1, first, 7, norm=instance_norm(first), activation=nn.ReLU()),
+        convolution(1, first, 7, norm=nn.InstanceNorm2d(first), activation=relu),
         *(
-            convolution(c // 2, c, 4, stride=2, norm=instance_norm(c), activation=nn.ReLU())
+            convolution(c // 2, c, 4, stride=2, norm=nn.InstanceNorm2d(c), activation=relu)
             for c in deeper
         ),
     ]

@@ -17,11 +17,6 @@ MEAN_STEPS = 100
 """Training steps that `MeanStyle` looks back on: codes drift as the encoder learns."""
 
 
-def instance_norm(channels: int) -> nn.Module:
-    """Zero mean and unit variance per sample and channel; no parameters, no running statistics."""
-    return nn.InstanceNorm2d(channels)
-
-
 def layer_norm(channels: int) -> nn.GroupNorm:
     """Zero mean and unit variance per sample over `[C H W]`, then a gain and bias per channel.
 
@@ -54,16 +49,12 @@ def convolution(
 class Residual(nn.Module):
     """`x + body(x)`: two 3x3 convolutions with an activation between, nothing after the sum."""
 
-    def __init__(
-        self,
-        channels: int,
-        activation: nn.Module,
-        norm: Callable[[int], nn.Module] = instance_norm,
-    ) -> None:
+    def __init__(self, channels: int, activation: nn.Module) -> None:
         super().__init__()
+        norm = nn.InstanceNorm2d(channels)  # no parameters, no running statistics
         self.body = nn.Sequential(
-            convolution(channels, channels, 3, norm=norm(channels), activation=activation),
-            convolution(channels, channels, 3, norm=norm(channels)),
+            convolution(channels, channels, 3, norm=norm, activation=activation),
+            convolution(channels, channels, 3, norm=norm),
         )
 
     def forward(self, x: Tensor) -> Tensor:
@@ -88,10 +79,9 @@ class ToOneChannel(nn.Conv2d):
         # Weight [1 C row k] to [row C 1 k]: each row of the kernel becomes an output channel.
         rows = functional.conv2d(x, self.weight.permute(2, 1, 0, 3))
         # rows [B kernel H+2pad W]: row k of the kernel belongs k pixels further down.
-        return sum(
-            (rows[:, k : k + 1, k : k + height] for k in range(kernel)),
-            self.bias.view(1, 1, 1, 1) if self.bias is not None else rows.new_zeros(()),
-        )
+        assert self.bias is not None
+        shifted = (rows[:, k : k + 1, k : k + height] for k in range(kernel))
+        return sum(shifted, self.bias.view(1, 1, 1, 1))
 
 
 class UpsampleConv(nn.Conv2d):

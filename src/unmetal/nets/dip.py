@@ -83,7 +83,9 @@ class Scale(nn.Module):
         # Skip connection and what comes back from below lie beside each other.
         joined = skips + (channels[level + 1] if deeper else width)
         self.join = nn.Sequential(
-            norm(joined, images), layer(joined, width, 3, images), layer(width, width, 1, images)
+            nn.BatchNorm2d(joined * images, track_running_stats=False),
+            layer(joined, width, 3, images),
+            layer(width, width, 1, images),
         )
 
     def forward(self, x: Tensor) -> Tensor:
@@ -97,21 +99,10 @@ class Scale(nn.Module):
 
 def layer(inputs: int, outputs: int, kernel: int, images: int, *, stride: int = 1) -> nn.Sequential:
     """A convolution with reflected edges, batch normalisation, leaky ReLU."""
-    return nn.Sequential(
-        nn.Conv2d(
-            inputs * images,
-            outputs * images,
-            kernel,
-            stride=stride,
-            padding=kernel // 2,
-            padding_mode="reflect",
-            groups=images,
-        ),
-        norm(outputs, images),
-        nn.LeakyReLU(0.2, inplace=True),
+    width, pad = outputs * images, kernel // 2
+    conv = nn.Conv2d(
+        inputs * images, width, kernel, stride, pad, groups=images, padding_mode="reflect"
     )
-
-
-def norm(channels: int, images: int) -> nn.BatchNorm2d:
-    """Zero mean and unit variance per channel and image, always of the present image."""
-    return nn.BatchNorm2d(channels * images, track_running_stats=False)
+    # Each channel of each image is normalized by itself, always as it is now.
+    norm = nn.BatchNorm2d(width, track_running_stats=False)
+    return nn.Sequential(conv, norm, nn.LeakyReLU(0.2, inplace=True))

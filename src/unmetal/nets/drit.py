@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from unmetal.nets.blocks import InFloat32, MeanStyle, Residual, convolution, instance_norm
+from unmetal.nets.blocks import InFloat32, MeanStyle, Residual, convolution
 
 Domain = Literal["affected", "clean"]
 
@@ -96,13 +96,14 @@ class Encoder(nn.Sequential):
     """
 
     def __init__(self, width: int = 64) -> None:
+        relu = nn.ReLU()
         super().__init__(
             convolution(1, width, 7, activation=nn.LeakyReLU(0.01)),
             *(
-                convolution(c, 2 * c, 3, stride=2, norm=instance_norm(2 * c), activation=nn.ReLU())
+                convolution(c, 2 * c, 3, stride=2, norm=nn.InstanceNorm2d(2 * c), activation=relu)
                 for c in (width, 2 * width)
             ),
-            *(Residual(4 * width, nn.ReLU()) for _ in range(3)),
+            *(Residual(4 * width, relu) for _ in range(3)),
         )
 
 
@@ -147,11 +148,8 @@ def append_attribute(x: Tensor, attribute: Tensor) -> Tensor:
 
 def doubling(inputs: int, outputs: int) -> nn.Sequential:
     """Twice the size in a decoder; the layer norm's gain starts at 1, unlike MUNIT's and ADN's."""
-    return nn.Sequential(
-        nn.ConvTranspose2d(inputs, outputs, 3, stride=2, padding=1, output_padding=1),
-        nn.GroupNorm(1, outputs),
-        nn.ReLU(),
-    )
+    layer = nn.ConvTranspose2d(inputs, outputs, 3, stride=2, padding=1, output_padding=1)
+    return nn.Sequential(layer, nn.GroupNorm(1, outputs), nn.ReLU())
 
 
 class AttributeEncoder(nn.Module):
@@ -208,16 +206,10 @@ class ContentDiscriminator(nn.Module):
         super().__init__()
         c, slope = 4 * width, nn.LeakyReLU(0.01)
         # Of a side of 64: 30, 13, 5, then 2 after the 4x4 convolution without padding.
-        halvings = [
-            (nn.Conv2d(c, c, 7, stride=2, padding=1, padding_mode="reflect"), slope)
-            for _ in range(layers)
-        ]
-        self.body = nn.Sequential(
-            *(layer for halving in halvings for layer in halving),
-            nn.Conv2d(c, c, 4),
-            slope,
-            nn.Conv2d(c, 1, 1),
-        )
+        body: list[nn.Module] = []
+        for _ in range(layers):
+            body += [nn.Conv2d(c, c, 7, stride=2, padding=1, padding_mode="reflect"), slope]
+        self.body = nn.Sequential(*body, nn.Conv2d(c, c, 4), slope, nn.Conv2d(c, 1, 1))
         init_normal(self)
 
     def forward(self, content: Tensor) -> Tensor:

@@ -16,9 +16,6 @@ from unmetal.nets.blocks import InFloat32, MeanStyle, ToOneChannel, UpsampleConv
 RESIDUALS = 4
 """Residual blocks of encoder and decoder. Source: released configurations."""
 
-EPS = 1e-5
-"""Added to the standard deviation in `LayerNorm`. Source: released code."""
-
 
 class ContentEncoder(Encoder):
     """An image to its content code; layer by layer ADN's encoder."""
@@ -40,9 +37,7 @@ class StyleEncoder(nn.Sequential):
         super().__init__(
             convolution(1, w, 7, activation=relu),
             convolution(w, 2 * w, 4, stride=2, activation=relu),
-            convolution(2 * w, 4 * w, 4, stride=2, activation=relu),
-            convolution(4 * w, 4 * w, 4, stride=2, activation=relu),
-            convolution(4 * w, 4 * w, 4, stride=2, activation=relu),
+            *(convolution(c * w, 4 * w, 4, stride=2, activation=relu) for c in (2, 4, 4)),
             nn.AdaptiveAvgPool2d(1),
             nn.Conv2d(4 * w, size, 1),
             nn.Flatten(),
@@ -57,13 +52,8 @@ class Decoder(nn.Module):
         super().__init__()
         deep = 4 * width
         # The MLP that turns a style into the parameters of all AdaIN layers.
-        self.norms = nn.Sequential(
-            nn.Linear(size, deep),
-            nn.ReLU(),
-            nn.Linear(deep, deep),
-            nn.ReLU(),
-            nn.Linear(deep, RESIDUALS * 4 * deep),
-        )
+        hidden = (nn.Linear(size, deep), nn.ReLU(), nn.Linear(deep, deep), nn.ReLU())
+        self.norms = nn.Sequential(*hidden, nn.Linear(deep, RESIDUALS * 4 * deep))
         self.residual = nn.ModuleList([AdaptiveResidual(deep) for _ in range(RESIDUALS)])
         self.doublings = nn.Sequential(doubling(deep, deep // 2), doubling(deep // 2, width))
         self.to_image = InFloat32(ToOneChannel(width, 7), nn.Tanh())
@@ -71,12 +61,11 @@ class Decoder(nn.Module):
 
     def forward(self, content: Tensor, style: Tensor) -> Tensor:
         """`[B 256 H/4 W/4]` (width 64) and `[B S]` to `[B 1 H W]` in [-1, 1]."""
-        x = content
         # [B 4096] (width 64): 4 blocks x (bias and gain of two norms) x 256 channels.
         norms = self.norms(style).chunk(RESIDUALS, dim=1)
         for block, norm in zip(self.residual, norms, strict=True):
-            x = block(x, norm)
-        return self.to_image(self.doublings(x))
+            content = block(content, norm)
+        return self.to_image(self.doublings(content))
 
 
 class AdaptiveResidual(nn.Module):
@@ -101,7 +90,7 @@ def adaptive_instance_norm(x: Tensor, gain: Tensor, bias: Tensor) -> Tensor:
 
 
 class LayerNorm(nn.Module):
-    """MUNIT's own: `1e-5` is added to the standard deviation, not the variance, and that is the
+    """MUNIT's own: 1e-5 is added to the standard deviation, not the variance, and that is the
     unbiased one. The gain starts uniform in [0, 1)."""
 
     def __init__(self, channels: int) -> None:
@@ -113,7 +102,7 @@ class LayerNorm(nn.Module):
         """`[B C H W]` of any precision to the same shape, float32."""
         # The gradient of `std` is zero where all is equal; that of a square root would be infinite.
         std, mean = torch.std_mean(x.float(), dim=(1, 2, 3), keepdim=True)
-        return (x - mean) / (std + EPS) * self.weight + self.bias
+        return (x - mean) / (std + 1e-5) * self.weight + self.bias
 
 
 def doubling(inputs: int, outputs: int) -> nn.Sequential:

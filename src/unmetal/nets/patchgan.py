@@ -4,15 +4,13 @@ Source: Isola et al., "Image-to-Image Translation with Conditional Adversarial N
 2017), the discriminator of pix2pix, CycleGAN and ADN; layers as in the authors' released code.
 """
 
+from collections.abc import Callable
 from itertools import pairwise
-from typing import Literal
 
 from torch import Tensor, nn
 from torch.nn import functional
 
-from unmetal.nets.blocks import convolution, instance_norm
-
-Norm = Literal["instance", "batch", "none"]
+from unmetal.nets.blocks import convolution
 
 
 class PatchGAN(nn.Sequential):
@@ -23,27 +21,22 @@ class PatchGAN(nn.Sequential):
     """
 
     def __init__(
-        self, inputs: int = 1, width: int = 64, layers: int = 3, norm: Norm = "instance"
+        self,
+        inputs: int = 1,
+        width: int = 64,
+        layers: int = 3,
+        norm: Callable[[int], nn.Module] = nn.InstanceNorm2d,
     ) -> None:
         # Channels 64, 128, 256, 512, then no more.
         outputs = [width * min(2**level, 8) for level in range(layers + 1)]
-        body: list[nn.Module] = [
-            nn.Conv2d(inputs, width, 4, stride=2, padding=1),
-            nn.LeakyReLU(0.2),
-        ]
-        for level in range(1, layers + 1):
+        # Batch normalization has a bias of its own.
+        bias = norm is not nn.BatchNorm2d
+        body = [nn.Conv2d(inputs, width, 4, stride=2, padding=1), nn.LeakyReLU(0.2)]
+        for level, (before, after) in enumerate(pairwise(outputs), start=1):
             stride = 2 if level < layers else 1
-            body += _layer(outputs[level - 1], outputs[level], stride, norm)
+            layer = nn.Conv2d(before, after, 4, stride, padding=1, bias=bias)
+            body += [layer, norm(after), nn.LeakyReLU(0.2)]
         super().__init__(*body, nn.Conv2d(outputs[-1], 1, 4, padding=1))
-
-
-def _layer(inputs: int, outputs: int, stride: int, norm: Norm) -> list[nn.Module]:
-    # Batch normalization has a bias of its own.
-    bias = norm != "batch"
-    body: list[nn.Module] = [nn.Conv2d(inputs, outputs, 4, stride=stride, padding=1, bias=bias)]
-    if norm != "none":
-        body.append(instance_norm(outputs) if norm == "instance" else nn.BatchNorm2d(outputs))
-    return [*body, nn.LeakyReLU(0.2)]
 
 
 class MultiScale(nn.Module):
@@ -54,11 +47,9 @@ class MultiScale(nn.Module):
     reflect; at 64 the third scale is a single score of the whole image, and 2 scales are enough.
     """
 
-    def __init__(
-        self, width: int = 64, scales: int = 3, layers: int = 4, slope: float = 0.2
-    ) -> None:
+    def __init__(self, width: int = 64, scales: int = 3, slope: float = 0.2) -> None:
         super().__init__()
-        self.scales = nn.ModuleList([_one_scale(width, layers, slope) for _ in range(scales)])
+        self.scales = nn.ModuleList([one_scale(width, slope) for _ in range(scales)])
 
     def forward(self, x: Tensor) -> list[Tensor]:
         """`[B 1 H W]` to `[B 1 H/16 W/16]`, `[B 1 H/32 W/32]`, and so on."""
@@ -70,12 +61,8 @@ class MultiScale(nn.Module):
         return scores
 
 
-def _one_scale(width: int, layers: int, slope: float) -> nn.Sequential:
-    channels = [1, *(width * 2**level for level in range(layers))]
-    return nn.Sequential(
-        *(
-            convolution(inputs, outputs, 4, stride=2, activation=nn.LeakyReLU(slope))
-            for inputs, outputs in pairwise(channels)
-        ),
-        nn.Conv2d(channels[-1], 1, 1),
-    )
+def one_scale(width: int, slope: float) -> nn.Sequential:
+    """`[B 1 H W]` to scores `[B 1 H/16 W/16]`, by four halvings."""
+    relu, channels = nn.LeakyReLU(slope), [1, width, 2 * width, 4 * width, 8 * width]
+    halvings = (convolution(a, b, 4, stride=2, activation=relu) for a, b in pairwise(channels))
+    return nn.Sequential(*halvings, nn.Conv2d(channels[-1], 1, 1))

@@ -9,7 +9,7 @@ As ADN's, it normalizes over the whole slice and is blind to a positive affine c
 
 from torch import Tensor, nn
 
-from unmetal.nets.blocks import InFloat32, Residual, ToOneChannel, convolution, instance_norm
+from unmetal.nets.blocks import InFloat32, Residual, ToOneChannel, convolution
 
 
 class ResNet(nn.Module):
@@ -22,12 +22,12 @@ class ResNet(nn.Module):
         super().__init__()
         # [B 1 H W] to [B 64 H W], [B 128 H/2 W/2], [B 256 H/4 W/4] (width 64).
         self.down = nn.Sequential(
-            convolution(inputs, width, 7, norm=instance_norm(width), activation=nn.ReLU()),
-            *halving(width, 2 * width),
-            *halving(2 * width, 4 * width),
+            convolution(inputs, width, 7, norm=nn.InstanceNorm2d(width), activation=nn.ReLU()),
+            *halving(width),
+            *halving(2 * width),
         )
         self.residual = nn.Sequential(*(Residual(4 * width, nn.ReLU()) for _ in range(residuals)))
-        self.up = nn.Sequential(*enlarging(4 * width, 2 * width), *enlarging(2 * width, width))
+        self.up = nn.Sequential(*doubling(4 * width), *doubling(2 * width))
         # In bfloat16 the image would be rounded to steps of 2 to 10 HU.
         self.to_image = InFloat32(ToOneChannel(width, 7), nn.Tanh())
 
@@ -36,19 +36,12 @@ class ResNet(nn.Module):
         return self.to_image(self.up(self.residual(self.down(x))))
 
 
-def halving(inputs: int, outputs: int) -> tuple[nn.Module, ...]:
-    """Half the size: a 3x3 convolution with stride 2, padded with zeros."""
-    return (
-        nn.Conv2d(inputs, outputs, 3, stride=2, padding=1),
-        instance_norm(outputs),
-        nn.ReLU(),
-    )
+def halving(c: int) -> tuple[nn.Module, ...]:
+    """Half the size and twice the channels: a 3x3 convolution with stride 2, padded with zeros."""
+    return nn.Conv2d(c, 2 * c, 3, stride=2, padding=1), nn.InstanceNorm2d(2 * c), nn.ReLU()
 
 
-def enlarging(inputs: int, outputs: int) -> tuple[nn.Module, ...]:
-    """Twice the size: a transposed 3x3 convolution."""
-    return (
-        nn.ConvTranspose2d(inputs, outputs, 3, stride=2, padding=1, output_padding=1),
-        instance_norm(outputs),
-        nn.ReLU(),
-    )
+def doubling(c: int) -> tuple[nn.Module, ...]:
+    """Twice the size and half the channels: a transposed 3x3 convolution."""
+    layer = nn.ConvTranspose2d(c, c // 2, 3, stride=2, padding=1, output_padding=1)
+    return layer, nn.InstanceNorm2d(c // 2), nn.ReLU()

@@ -5,32 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from unmetal.cohorts import samples, unpaired
 from unmetal.cohorts.cohort import ROLES, Cohort
 from unmetal.cohorts.prepared import Prepared, is_prepared
 from unmetal.errors import InputError, short_error
-from unmetal.methods.method import Method
 from unmetal.training import loop
-from unmetal.training.validation import PairedValidator, UnpairedValidator
-
-
-class Validator(Protocol):
-    """How good a method is, on patients kept out of the training."""
-
-    before: dict[str, float]
-    """The same measures of the input itself."""
-
-    def __call__(self, method: Method) -> dict[str, float]:
-        """Means over all validation slices."""
-
-    def pictures(self, method: Method, count: int = 6) -> list[Tensor]:
-        """Rows of the first slices, `[count 1 H W]` in [0, 1]."""
+from unmetal.training.validation import PairedValidator, UnpairedValidator, Validator
 
 
 @dataclass(frozen=True)

@@ -1,11 +1,9 @@
 """The one training loop, for every method that has something to learn."""
 
-import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from copy import deepcopy
 from dataclasses import dataclass, field
-from types import MappingProxyType
 from typing import Literal
 
 import torch
@@ -84,7 +82,7 @@ class Training:
         self.method = method.to(device, memory_format=layout).train()  # type: ignore[call-overload]
         self.ema = deepcopy(self.method).requires_grad_(False) if config.ema_decay else None
         self.optimizers = {
-            player: build_optimizer(list(network.parameters()), config, fused=on_gpu)
+            player: build_optimizer(network, config, fused=on_gpu)
             for player, network in method.named_children()
         }
         if on_gpu if config.compile is None else config.compile:
@@ -106,17 +104,30 @@ class Training:
             torch.manual_seed(self.config.seed * 1_000_003 + self.seen)
             self.set_lr()
             # Each rank takes its own part of the batch.
-            scan = source(self.seen + rank * share, share)
-            losses = train_on_batch(
-                self.method,
-                scan,
-                self.optimizers,
-                autocast(self.config.precision, self.device),
-                self.config.grad_clip_norm,
-            )
+            losses = self.train_on_batch(source(self.seen + rank * share, share))
             self.seen += self.config.batch
             self.update_ema()
             yield losses
+
+    def train_on_batch(self, scan: Scan) -> dict[str, Tensor]:
+        """Take all optimizer steps of one batch; returns the losses as `player/name`, detached."""
+        all_losses: dict[str, Tensor] = {}
+        steps = self.method.training_step(scan)
+        while step := next_step(steps, autocast(self.config.precision, self.device)):
+            names, losses = step
+            players = (names,) if isinstance(names, str) else names
+            updated = {p: list(self.method.get_submodule(p).parameters()) for p in players}
+            parameters = [p for some in updated.values() for p in some if p.requires_grad]
+            # Gradients of these players only: a generator's step leaves none in the discriminator.
+            sum(losses.values()).backward(inputs=parameters)  # type: ignore[union-attr]
+            average_gradients(parameters)
+            for player in players:
+                if most := self.config.grad_clip_norm.get(player):
+                    nn.utils.clip_grad_norm_(updated[player], most)
+                self.optimizers[player].step()
+                self.optimizers[player].zero_grad(set_to_none=True)
+            all_losses |= {f"{players[0]}/{name}": loss.detach() for name, loss in losses.items()}
+        return all_losses
 
     def set_lr(self) -> None:
         """Set the learning rates of this point of the run."""
@@ -173,44 +184,12 @@ class Training:
                 raise ValueError(f"weights of another method: {[*unexpected, *missing][0]}")
 
 
-def train_on_batch(
-    method: Method,
-    scan: Scan,
-    optimizers: Mapping[str, torch.optim.Optimizer],
-    precision: AbstractContextManager,
-    grad_clip_norm: Mapping[str, float] = MappingProxyType({}),
-) -> dict[str, Tensor]:
-    """Take all optimizer steps of one batch; returns the losses as `player/name`, detached."""
-    all_losses: dict[str, Tensor] = {}
-    steps = method.training_step(scan)
-    while step := next_step(steps, precision):
-        names, losses = step
-        players = (names,) if isinstance(names, str) else names
-        updated = {p: list(method.get_submodule(p).parameters()) for p in players}
-        parameters = [p for some in updated.values() for p in some if p.requires_grad]
-        # Gradients of these players only: a generator's step leaves none in the discriminator.
-        sum(losses.values()).backward(inputs=parameters)  # type: ignore[union-attr]
-        average_gradients(parameters)
-        for player in players:
-            if player in grad_clip_norm:
-                nn.utils.clip_grad_norm_(updated[player], grad_clip_norm[player])
-            optimizers[player].step()
-            optimizers[player].zero_grad(set_to_none=True)
-        all_losses |= {f"{players[0]}/{name}": loss.detach() for name, loss in losses.items()}
-    return all_losses
-
-
-def build_optimizer(
-    parameters: list[nn.Parameter], config: Config, *, fused: bool
-) -> torch.optim.Optimizer:
+def build_optimizer(player: nn.Module, config: Config, *, fused: bool) -> torch.optim.Optimizer:
     """The optimizer of one player."""
+    lr, decay = config.lr, config.weight_decay
     if config.optimizer == "sgd":
-        return torch.optim.SGD(
-            parameters, config.lr, config.betas[0], weight_decay=config.weight_decay
-        )
-    return torch.optim.Adam(
-        parameters, config.lr, config.betas, weight_decay=config.weight_decay, fused=fused
-    )
+        return torch.optim.SGD(player.parameters(), lr, config.betas[0], weight_decay=decay)
+    return torch.optim.Adam(player.parameters(), lr, config.betas, weight_decay=decay, fused=fused)
 
 
 def next_step(
@@ -235,11 +214,5 @@ def networks(player: nn.Module) -> list[nn.Module]:
 
     ADN's generator has a forward pass for each of its uses and none of its own.
     """
-    if type(player).forward is nn.Module.forward:
-        return list(player.children())
-    return [player]
-
-
-def samples_per_second(seen: int, since: float) -> float:
-    """Mean rate since a time of `time.monotonic`."""
-    return seen / max(time.monotonic() - since, 1e-9)
+    whole = type(player).forward is not nn.Module.forward
+    return [player] if whole else list(player.children())

@@ -23,28 +23,15 @@ PAIRED = replace(AUGMENTED, disjoint_patients=False)
 UNPAIRED = unpaired.Config()
 """Affected and clean slices of a cohort of `unmetal prepare`, with the paper's flips."""
 
-SYN = Experiment("ADN on simulated titanium, as in the paper", data=AUGMENTED)
-
-CPU = replace(
-    SYN,
-    description="adn-syn at a quarter of the width, for a CPU overnight",
-    method_config=adn.Config(Architecture(width=16, discriminator_width=32)),
-    training=loop.Config(
-        samples=20_000,
-        batch=1,
-        lr=2e-4,
-        lr_decay_fraction=0.3,
-        ema_decay=0.998,
-        precision="bf16",
-        validate_every=500,
-    ),
+OVERNIGHT = loop.Config(
+    samples=20_000, batch=1, lr=2e-4, lr_decay_fraction=0.3, ema_decay=0.998, validate_every=500
 )
 
-TINY = replace(
-    SYN,
-    description="a few seconds on a CPU, to see that everything runs",
-    method_config=adn.Config(Architecture(width=4, residuals=1, discriminator_width=4)),
-    training=loop.Config(samples=8, batch=2, validate_every=4, ema_decay=0.9),
+CPU = Experiment(
+    "adn-syn at a quarter of the width, for a CPU overnight",
+    method_config=adn.Config(Architecture(width=16, discriminator_width=32)),
+    data=AUGMENTED,
+    training=replace(OVERNIGHT, precision="bf16"),
 )
 
 TABLE_SAMPLES = 60_000
@@ -69,13 +56,9 @@ LIKE_MUNIT = loop.Config(samples=TABLE_SAMPLES, batch=4, lr=1e-4, lr_halve_every
 """MUNIT's; its batch is 1, and it takes a million iterations."""
 
 LIKE_DRIT = loop.Config(
-    samples=TABLE_SAMPLES,
-    batch=6,
-    lr=1e-4,
-    lr_scale={"content_discriminator": 0.4},
-    grad_clip_norm={"content_discriminator": 5.0},
-    lr_decay_fraction=0.5,
-)
+    samples=TABLE_SAMPLES, batch=6, lr=1e-4, lr_decay_fraction=0.5,
+    lr_scale={"content_discriminator": 0.4}, grad_clip_norm={"content_discriminator": 5.0},
+)  # fmt: skip
 """DRIT's: the content discriminator is trained on all three pairs of a batch, all on the last."""
 
 FOR_PLAIN = loop.Config(
@@ -98,7 +81,9 @@ FOR_CL2 = adn.Config(recon=5, cycle=5, artifact=5)
 """The paper's weights for CL2, whose affected images are noisy."""
 
 EXPERIMENTS: dict[str, Experiment] = {
-    "adn-syn": replace(SYN, training=LIKE_ADN),
+    "adn-syn": Experiment(
+        "ADN on simulated titanium, as in the paper", data=AUGMENTED, training=LIKE_ADN
+    ),
     "unet-syn": Experiment("the U-Net, on pairs", "unet", unet.Config(), PAIRED, FOR_UNET),
     "cganmar-syn": Experiment(
         "cGANMAR, on pairs", "cganmar", cganmar.Config(), PAIRED, LIKE_CYCLEGAN
@@ -110,10 +95,7 @@ EXPERIMENTS: dict[str, Experiment] = {
     "drit-syn": Experiment("DRIT, without pairs", "drit", drit.Config(), AUGMENTED, LIKE_DRIT),
     "adn-cl1": Experiment("ADN on clinical slices (CL1)", data=UNPAIRED, training=LIKE_ADN),
     "adn-cl2": Experiment(
-        "ADN on cone-beam CT and CT (CL2), the paper's weights of 5",
-        method_config=FOR_CL2,
-        data=UNPAIRED,
-        training=LIKE_ADN,
+        "ADN on cone-beam CT and CT (CL2), the paper's weights", "adn", FOR_CL2, UNPAIRED, LIKE_ADN
     ),
     "cyclegan-cl1": Experiment(
         "CycleGAN on clinical slices", "cyclegan", cyclegan.Config(), UNPAIRED, LIKE_CYCLEGAN
@@ -133,7 +115,7 @@ EXPERIMENTS: dict[str, Experiment] = {
     ),
     "adn-cbct": Experiment("ADN, unpaired, cone-beam and clean CT", "adn", FOR_CL2, CBCT, LIKE_ADN),
     "cyclegan-cbct": Experiment(
-        "CycleGAN, unpaired, cone-beam and clean CT",
+        "CycleGAN, unpaired, cone-beam CT and CT",
         "cyclegan",
         cyclegan.Config(),
         CBCT,
@@ -188,15 +170,11 @@ def small(name: str) -> Experiment:
 EXPERIMENTS |= {f"{name}-small": small(name) for name in list(EXPERIMENTS)}
 
 EXPERIMENTS |= {
-    "adn-syn-paper": replace(
-        SYN,
-        description="adn-syn with the paper's flips, batch and rate and nothing else",
-        data=samples.Config(),
-    ),
-    "adn-syn-log": replace(
-        SYN,
-        description="adn-syn with the paper's logarithmic adversarial loss",
+    "adn-syn-paper": Experiment("adn-syn with the paper's flips, batch and rate and nothing else"),
+    "adn-syn-log": Experiment(
+        "adn-syn with the paper's logarithmic adversarial loss",
         method_config=adn.Config(gan_mode="vanilla"),
+        data=AUGMENTED,
     ),
     "adn-syn-cpu": CPU,
     "adn-syn-cpu-coarse": replace(
@@ -210,7 +188,12 @@ EXPERIMENTS |= {
         method_config=cnnmar.Config(scale=1.0, patches=16),
         training=SGD,
     ),
-    "tiny": TINY,
+    "tiny": Experiment(
+        "a few seconds on a CPU, to see that everything runs",
+        method_config=adn.Config(Architecture(width=4, residuals=1, discriminator_width=4)),
+        data=AUGMENTED,
+        training=loop.Config(samples=8, batch=2, validate_every=4, ema_decay=0.9),
+    ),
 }
 
 ABLATION: dict[str, dict[str, Any]] = {

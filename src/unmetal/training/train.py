@@ -13,11 +13,11 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from unmetal.device import choose_device, init_distributed
 from unmetal.software import commit
-from unmetal.training.dataset import Validator, build_training_data
+from unmetal.training.dataset import build_training_data
 from unmetal.training.experiment import Experiment
-from unmetal.training.loop import Training, samples_per_second
+from unmetal.training.loop import Training
 from unmetal.training.run_folder import RunFolder
-from unmetal.training.validation import headline
+from unmetal.training.validation import Validator, headline
 from unmetal.weights import checkpoint
 
 LOG_EVERY = 50
@@ -68,8 +68,9 @@ def train(
     begun, since = training.seen, time.monotonic()
     with logger.bar:
         for losses in training.run(training_data.samples):
-            logger.after_step(losses, samples_per_second(training.seen - begun, since))
-            if minutes is not None and time.monotonic() - started > 60 * minutes:
+            now = time.monotonic()
+            logger.after_step(losses, (training.seen - begun) / (now - since))
+            if minutes is not None and now - started > 60 * minutes:
                 break
         return logger.latest if logger.validated == training.seen else logger.validate()
 

@@ -1,6 +1,7 @@
 """How good a method is while it is trained: slices of patients kept out of the training."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 
 import numpy as np
 import torch
@@ -36,32 +37,27 @@ BATCH = 8
 class PairedValidator:
     """The paper's metrics on validation slices with simulated metal: the same scans every time."""
 
-    def __init__(self, samples: Samples, batch: int = 8) -> None:
+    def __init__(self, samples: Samples) -> None:
         slices = samples.cohort.slices_of("validation")
         specs = [validation_spec(samples, index, int(slice)) for index, slice in enumerate(slices)]
         noise = torch.Generator(samples.device).manual_seed(20_011)
         self.scans: list[Scan] = [
-            samples.scan(specs[first : first + batch], noise)
-            for first in range(0, len(specs), batch)
+            samples.scan(specs[first : first + BATCH], noise)
+            for first in range(0, len(specs), BATCH)
         ]
         self.before = mean([adn_protocol(*protocol(scan, scan.image)) for scan in self.scans])
 
-    @torch.no_grad()
     def __call__(self, method: Method) -> dict[str, float]:
         """The paper's metrics, means over all validation slices."""
-        method.eval()
-        found = [adn_protocol(*protocol(scan, method.reduce(scan))) for scan in self.scans]
-        method.train()
-        return mean(found)
+        with evaluating(method):
+            return mean([adn_protocol(*protocol(scan, method.reduce(scan))) for scan in self.scans])
 
-    @torch.no_grad()
     def pictures(self, method: Method, count: int = 6) -> list[Tensor]:
         """Input, output and truth of the first slices, `[count 1 H W]` in [0, 1] each."""
         scan = self.scans[0]
         assert scan.clean is not None
-        method.eval()
-        rows = [scan.image, method.reduce(scan), scan.clean]
-        method.train()
+        with evaluating(method):
+            rows = [scan.image, method.reduce(scan), scan.clean]
         return [mu_to_unit(row[:count]) for row in rows]
 
 
@@ -82,9 +78,18 @@ def protocol(scan: Scan, output: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     return output, scan.clean, scan.image
 
 
-def mean(found: list[Mapping[str, Tensor]] | list[dict[str, Tensor]]) -> dict[str, float]:
+def mean(found: Sequence[Mapping[str, Tensor]]) -> dict[str, float]:
     """One number per metric, over all slices of all batches."""
     return {name: float(torch.cat([f[name] for f in found]).mean()) for name in found[0]}
+
+
+@contextmanager
+def evaluating(method: Method) -> Iterator[None]:
+    """Evaluation mode, without gradients; training mode afterwards."""
+    method.eval()
+    with torch.no_grad():
+        yield
+    method.train()
 
 
 def headline(found: Mapping[str, float]) -> str:
@@ -111,28 +116,21 @@ class UnpairedValidator:
         self.images = images.to(device)
         self.before = self._measured(self.images)
 
-    @torch.no_grad()
     def __call__(self, method: Method) -> dict[str, float]:
         """`near` and `far` in HU, see `_measured`."""
-        method.eval()
-        result = torch.cat([method.reduce(scan) for scan in self._scans()])
-        method.train()
-        return self._measured(result)
+        with evaluating(method):
+            batches = self.images.split(BATCH)
+            return self._measured(torch.cat([method.reduce(Scan(image)) for image in batches]))
 
-    @torch.no_grad()
     def pictures(self, method: Method, count: int = 6) -> list[Tensor]:
         """Input, output and their difference (gray is 0) of the first slices, `[count 1 H W]` in
         [0, 1] each."""
-        method.eval()
         image = self.images[:count]
-        result = method.reduce(Scan(image))
-        method.train()
+        with evaluating(method):
+            result = method.reduce(Scan(image))
         # A difference of 0 is 0.5; one of half the window is black or white.
         taken = (image.clip(*WINDOW) - result) / (WINDOW[1] - WINDOW[0]) + 0.5
         return [mu_to_unit(image), mu_to_unit(result), taken.clip(0, 1)]
-
-    def _scans(self) -> Iterator[Scan]:
-        return (Scan(some) for some in self.images.split(BATCH))
 
     def _measured(self, result: Tensor) -> dict[str, float]:
         """Of a result `[N 1 H W]` in 1/cm: `near`, the standard deviation in HU of tissue near
@@ -143,6 +141,10 @@ class UnpairedValidator:
         spread = [one[m].std() for one, m in zip(hu.clip(*TISSUE_HU), self.near, strict=True)]
         moved = [one[m].mean() for one, m in zip(change, self.far, strict=True)]
         return {"near": _mean(spread), "far": _mean(moved)}
+
+
+Validator = PairedValidator | UnpairedValidator
+"""Measures a method on patients kept out of the training; `before` is the same of the input."""
 
 
 def regions(hu: np.ndarray, pixel: float) -> tuple[np.ndarray, np.ndarray]:
