@@ -76,17 +76,14 @@ def average_gradients(parameters: Sequence[Tensor]) -> None:
 
 def timed(make: Callable[[], Made], device: torch.device) -> tuple[Made, float]:
     """The result of `make`, and its seconds, queued CUDA kernels included."""
-    synchronize(device)
-    begun = time.perf_counter()
-    made = make()
-    synchronize(device)
-    return made, time.perf_counter() - begun
 
+    def clock() -> float:
+        if device.type == "cuda":
+            torch.cuda.synchronize(device)
+        return time.perf_counter()
 
-def synchronize(device: torch.device) -> None:
-    """Wait for queued CUDA kernels."""
-    if device.type == "cuda":
-        torch.cuda.synchronize(device)
+    begun = clock()
+    return make(), clock() - begun
 
 
 def device_name(device: torch.device) -> str:

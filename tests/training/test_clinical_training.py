@@ -36,7 +36,6 @@ def cohort(tmp_path_factory):
         Request(hospital(root / "in", affected=5, clean=5, PixelSpacing=[6.0, 6.0])),
         root / "out",
         jobs=0,
-        draw=lambda *_: None,
     )
     return root / "out"
 
@@ -194,7 +193,7 @@ def test_metal_is_put_into_the_clean_slices_of_deeplesion(tmp_path, capsys):
         f"00000{p}_01_01/{n:03}.png": slice_of(seed=10 * p + n) for p in range(8) for n in (1, 2)
     }
     request = Request(deeplesion(tmp_path / "DL", tree), kind="deeplesion", every=1)
-    prepare(request, tmp_path / "out", jobs=0, draw=lambda *_: None)
+    prepare(request, tmp_path / "out", jobs=0)
     masks = np.zeros((2, 64, 64), bool)
     masks[0, 28:34, 20:26] = masks[1, 30:33, 40:44] = True
     np.savez(tmp_path / "masks.npz", masks=masks)
@@ -226,7 +225,7 @@ def test_metal_is_put_into_the_clean_slices_of_deeplesion(tmp_path, capsys):
 def test_what_cannot_be_trained_on_is_said(tmp_path, monkeypatch, capsys, arguments, reason):
     monkeypatch.chdir(tmp_path)
     request = Request(hospital(tmp_path / "in", affected=1, clean=1))
-    prepare(request, tmp_path / "few", jobs=0, draw=lambda *_: None)
+    prepare(request, tmp_path / "few", jobs=0)
     assert main(["train", *arguments, "--out", "run", "--device", "cpu"]) == 1
     assert reason in capsys.readouterr().err
 

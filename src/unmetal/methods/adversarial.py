@@ -74,8 +74,7 @@ def weighted(losses: Mapping[str, Tensor], config: object) -> dict[str, Tensor]:
     Losses of weight 0 are left out: a gradient of zeros would let weight decay shrink what nothing
     else trains.
     """
-    weights = {name: getattr(config, name) for name in losses}
-    return {name: weights[name] * losses[name] for name in losses if weights[name]}
+    return {name: w * loss for name, loss in losses.items() if (w := getattr(config, name))}
 
 
 def l1(a: Tensor, b: Tensor) -> Tensor:

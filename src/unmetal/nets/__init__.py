@@ -1,1 +1,1 @@
-"""Network architectures, one per file: layers only, no losses, no optimizers."""
+"""Network architectures: layers only, no losses, no optimizers."""

@@ -111,8 +111,8 @@ class UnpairedValidator:
         bands = [
             regions(mu_to_hu(one[0]).numpy(), mm) for one, mm in zip(images, pixels, strict=True)
         ]
-        self.near = torch.from_numpy(np.stack([near for near, _ in bands]))[:, None].to(device)
-        self.far = torch.from_numpy(np.stack([far for _, far in bands]))[:, None].to(device)
+        masks = torch.from_numpy(np.array(bands))[:, :, None].to(device)
+        self.near, self.far = masks.unbind(1)  # bool [N 1 H W] each
         self.images = images.to(device)
         self.before = self._measured(self.images)
 
