@@ -31,7 +31,7 @@ class Volume:
     hu: np.ndarray
     """float32 `[slices H W]`, HU."""
     spacing: tuple[float, float, float]
-    """mm between voxel centres along (slice, row, column), in the order of `hu`'s axes."""
+    """mm between voxel centers along (slice, row, column), in the order of `hu`'s axes."""
     spacing_known: bool = True
     """False where the format states no pixel size and a default was assumed."""
     padding: np.ndarray | None = None

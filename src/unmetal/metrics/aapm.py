@@ -43,9 +43,9 @@ def aapm(output: np.ndarray, truth: np.ndarray, regions: Regions) -> dict[str, f
         "ct_number": _ct_number(output, truth, regions),
         "noise": _noise(output, truth, regions),
         "sharpness": _sharpness(output, truth, regions),
-        "streak": _streak(output, truth, regions),
+        "streak": extremes((output.astype(np.float64) - truth)[regions.streak]),
         "similarity": _similarity(output, truth, regions),
-        "metal": _metal_integrity(output, regions),
+        "metal": integrity((output > regions.metal_hu) & regions.around, regions.metal),
         "bone": _bone_integrity(output, truth, regions),
         "proton": range_error(output, truth, regions.beam),
     }
@@ -81,10 +81,6 @@ def _sobel(hu: np.ndarray) -> np.ndarray:
     return np.hypot(ndimage.sobel(hu, 0), ndimage.sobel(hu, 1))
 
 
-def _streak(output: np.ndarray, truth: np.ndarray, regions: Regions) -> float:
-    return extremes((output.astype(np.float64) - truth)[regions.streak])
-
-
 def extremes(values: np.ndarray) -> float:
     """Mean of the largest 5 % of values `[N]` minus mean of the smallest; NaN of none."""
     if not values.size:
@@ -96,7 +92,7 @@ def extremes(values: np.ndarray) -> float:
 
 
 def _similarity(output: np.ndarray, truth: np.ndarray, regions: Regions) -> float:
-    """What is near metal is `SOFT_TISSUE_HU` in both images, as the challenge does."""
+    """Near metal both images are `SOFT_TISSUE_HU`, as the challenge does."""
     if not regions.counted.any():
         return math.nan
     filled = (np.where(regions.near, SOFT_TISSUE_HU, hu) for hu in (output, truth))
@@ -106,14 +102,9 @@ def _similarity(output: np.ndarray, truth: np.ndarray, regions: Regions) -> floa
     return max(0.0, 1 - ssim_gaussian(x, y, 5000.0, where).item())
 
 
-def _metal_integrity(output: np.ndarray, regions: Regions) -> float:
-    """Metal is what exceeds `regions.metal_hu` near the true metal."""
-    return integrity((output > regions.metal_hu) & regions.around, regions.metal)
-
-
 def _bone_integrity(output: np.ndarray, truth: np.ndarray, regions: Regions) -> float:
-    """Bone is 150 to 2500 HU in the body, farther than 2 px from metal: closer, blur
-    of the metal itself, which is in the truth as well, would count as bone."""
+    """Bone is 150 to 2500 HU in the body, farther than 2 px from metal: closer, blur of the metal
+    itself, which is in the truth as well, would count as bone."""
     its, true = (regions.counted & (hu >= BONE_HU) & (hu < 2500) for hu in (output, truth))
     return integrity(its, true)
 

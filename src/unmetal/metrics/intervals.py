@@ -64,7 +64,7 @@ def paired(
     The p-value is that of a sign-flip test: if neither were better, each group's mean difference
     could as well have had the other sign. All signs are tried for up to `EXACT` groups, so that 11
     patients cannot give less than 2 / 2^11; beyond, `draws` of them, counting the one that was
-    observed. Source: Fisher's randomisation test; Phipson and Smyth, "Permutation P-values Should
+    observed. Source: Fisher's randomization test; Phipson and Smyth, "Permutation P-values Should
     Never Be Zero", Stat. Appl. Genet. Mol. Biol. 9 (2010).
     Raises `ValueError` where there is nothing to compare.
     """

@@ -59,12 +59,14 @@ def choose_lesion(
     center = int(row), int(column)
     rows, columns = np.ogrid[: fits.shape[0], : fits.shape[1]]
     away = np.hypot(rows - row, columns - column) * pixel
+    # Places a radius apart are about as independent as the noise lets them be.
+    step = max(1, round(RADIUS_MM / pixel))
+    lattice = (rows % step == 0) & (columns % step == 0)
     return Lesion(
         profile=CONTRAST_HU * _disc(away, RADIUS_MM, pixel),
         template=_template(pixel),
         center=center,
-        # Places a radius apart are about as independent as the noise lets them be.
-        places=fits & (away > 3 * RADIUS_MM) & _lattice(fits.shape, RADIUS_MM / pixel),
+        places=fits & (away > 3 * RADIUS_MM) & lattice,
     )
 
 
@@ -83,14 +85,6 @@ def _template(pixel: float) -> np.ndarray:
     # Mean over the disc minus mean over the ring; scaled so that the disc alone answers 1.
     weights = disc / disc.sum() - ring / ring.sum()
     return weights / (weights * disc).sum()
-
-
-def _lattice(shape: tuple[int, ...], step: float) -> np.ndarray:
-    """Every n-th pixel in both directions, bool `[H W]`."""
-    every = max(1, round(step))
-    lattice = np.zeros(shape, bool)
-    lattice[::every, ::every] = True
-    return lattice
 
 
 def contrast(without: np.ndarray, with_it: np.ndarray, lesion: Lesion) -> float:

@@ -60,7 +60,7 @@ def choose_beam(body: np.ndarray, metal: np.ndarray, counted: np.ndarray, pixel:
     """The beam to a target next to the metal that crosses the least metal on the shortest way.
 
     The target is the disc of `TARGET_MM` nearest to the metal that lies in what is `counted`, or,
-    where none fits, in the middle of it: a tumour beside a fixation. Planners avoid metal, of which
+    where none fits, in the middle of it: a tumor beside a fixation. Planners avoid metal, of which
     the range is not known. body, metal, counted: bool `[H W]`. pixel: mm.
     """
     # Where a disc of the target's radius fits; else the roomiest place.
@@ -76,7 +76,7 @@ def choose_beam(body: np.ndarray, metal: np.ndarray, counted: np.ndarray, pixel:
 
 
 def _beam(center: tuple[int, int], angle: float, body: np.ndarray, pixel: float) -> Beam:
-    """Rays to the disc about `centre` (pixels) at an angle from the row axis, radians."""
+    """Rays to the disc about `center` (pixels) at an angle from the row axis, radians."""
     radius, reach = TARGET_MM / pixel, math.ceil(math.hypot(*body.shape))
     # Rays a pixel apart across the target, from outside the slice to the target's far edge.
     across = np.arange(-math.floor(radius), math.floor(radius) + 1)[:, None]

@@ -17,9 +17,6 @@ EDGE = 0.4
 """Share of its peak at which a blurred edge is; half for a large object, and a little less, because
 a missed pixel of metal leaves its streaks and one too many costs next to nothing."""
 
-HOLLOW_HU = 1800.0
-"""Mean HU above which what metal encloses is the implant's: denser than cortical bone."""
-
 GROW = 0.8
 """Share of the threshold down to which a piece is followed: 2000 HU, above any bone but enamel."""
 
@@ -92,9 +89,10 @@ def metal_mask(
     edge[(peak <= threshold) | (inside < 0.5)] = np.inf
     # Each pixel against the edge of its own piece; background has an infinite one.
     metal = hu > np.concatenate([[np.inf], edge])[pieces]
-    # What metal encloses and is denser than bone is its hollow (a port, a pacemaker).
+    # What metal encloses and is denser than cortical bone (1800 HU on average) is the implant's
+    # own inside (a port, a pacemaker).
     holes, count = ndimage.label(ndimage.binary_fill_holes(metal) & ~metal)
-    dense = ndimage.mean(hu, holes, np.arange(1, count + 1)) > HOLLOW_HU
+    dense = ndimage.mean(hu, holes, np.arange(1, count + 1)) > 1800
     return metal | np.concatenate([[False], dense])[holes]
 
 

@@ -29,7 +29,7 @@ class Protocol:
     motion: Motion | None = None
     """How the patient moves while the gantry turns."""
     aperture: float = 0.0
-    """Share of the photons of each neighbour that a bin counts, beside its own: bins, focal spot
+    """Share of the photons of each neighbor that a bin counts, beside its own: bins, focal spot
     and gantry are not points. As photons are what is averaged, so are edges of metal."""
     edge: float = 4
     """Partial volume: metal in the outermost bin at each side of a trace counts 1 / edge."""

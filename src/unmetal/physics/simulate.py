@@ -116,7 +116,7 @@ def _paths(parts: Tensor, protocol: Protocol) -> Tensor:
 
 def apply_aperture(integrals: Tensor, aperture: float) -> Tensor:
     """Line integrals `[B 1 V D]` of bins that count the share `aperture` of the photons of each of
-    their neighbours."""
+    their neighbors."""
     # Averages photons, not line integrals: the logarithm comes after the detector.
     photons = F.pad(torch.exp(-integrals), (1, 1, 0, 0), mode="replicate")
     beside = photons[..., :-2] + photons[..., 2:]

@@ -21,9 +21,6 @@ from unmetal.units import hu_to_mu, mu_to_hu
 SIMULATE_STREAM = 20_019
 """First number of the seeds of machines and their implants: training draws from other ones."""
 
-NOISE_SEED = 2**31
-"""Added to a seed for the noise, so that implants drawn from it are independent of it."""
-
 
 def simulate_volume(
     volume: Volume,
@@ -48,7 +45,8 @@ def simulate_volume(
     drawn; and a str under `settings`, the scan's as JSON.
     """
     grid = setting.scanner.grid
-    noise = torch.Generator().manual_seed(seed + NOISE_SEED)
+    # Another seed than that of the implants, which are so independent of the noise.
+    noise = torch.Generator().manual_seed(seed + 2**31)
     draw = ImplantSampler(setting, pixel, metal, seed)
     parts: dict[str, list[Tensor]] = {}
     implants = []

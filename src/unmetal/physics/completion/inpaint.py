@@ -3,9 +3,6 @@
 import torch
 from torch import Tensor
 
-FLOOR = 1e-6
-"""Added to a prior's line integrals so that no ray divides by zero. Source: released CNNMAR."""
-
 BODY = 0.1
 """Share of a view's greatest prior line integral below which a ray has missed the body, or only
 grazed it: the quotient of a ray through 3 mm of skin is noise, and NMAR would multiply it along the
@@ -42,8 +39,8 @@ def normalized(sinogram: Tensor, prior: Tensor, trace: Tensor) -> Tensor:
 
     sinogram: `[B 1 V D]`. prior: `[B 1 V D]`, the same unit. trace: bool `[B 1 V D]`.
     """
-    # Positive everywhere, for it divides.
-    prior = prior.clamp_min(0) + FLOOR
+    # Positive everywhere, for it divides; 1e-6 as in the released CNNMAR.
+    prior = prior.clamp_min(0) + 1e-6
     # Metal rays, and rays whose quotient is noise, are bridged in the quotient.
     unknown = trace | (prior < BODY * prior.amax(-1, keepdim=True))
     quotient = interpolate(sinogram / prior, unknown)

@@ -12,9 +12,9 @@ from unmetal.units import MU_WATER
 def boundaries(values: Tensor, start: tuple[float, ...], rounds: int = 500) -> Tensor:
     """Where the clusters of 1-D k-means meet: `[B N]` -> float64 `[B K-1]`, same unit.
 
-    Lloyd's algorithm from the `start` centres (ascending, K of them) until nothing moves. Values
+    Lloyd's algorithm from the `start` centers (ascending, K of them) until nothing moves. Values
     are sorted first, so their order does not matter, and a cluster is the difference of two
-    cumulative sums. A cluster that is empty keeps its centre.
+    cumulative sums. A cluster that is empty keeps its center.
     """
     values = values.to(torch.float64).sort(-1).values
     batch, count = values.shape

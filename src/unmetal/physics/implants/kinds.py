@@ -24,9 +24,6 @@ METALS = ("ti", "steel", "cocr", "au", "amalgam")
 BONE_HU, DENSE_HU = 250.0, 700.0
 """HU above which a pixel is bone, and is dense enough for a tooth or cortical bone."""
 
-THICK = 0.5
-"""Share of bone within about a centimetre that makes bone thick: a joint, a vertebra."""
-
 HEAD_MM = 230.0
 """Width of a body up to which it is a head or a limb, and no trunk."""
 
@@ -41,8 +38,8 @@ class Anatomy:
         # mm to the skin; the border of the image counts as skin.
         self.depth = ndimage.distance_transform_edt(np.pad(self.body, 1))[1:-1, 1:-1] * pixel
         self.bone = (hu > BONE_HU) & self.body
-        # Local share of bone: 1 inside a femoral head, small in ribs and thin cortex.
-        self.thick = ndimage.gaussian_filter(self.bone.astype(np.float32), 6 / pixel) > THICK
+        # Local share of bone: half and more in a joint or a vertebra, less in ribs and thin cortex.
+        self.thick = ndimage.gaussian_filter(self.bone.astype(np.float32), 6 / pixel) > 0.5
         rows, columns = np.nonzero(self.body) if self.body.any() else (np.arange(1), np.arange(1))
         self.middle = (float(rows.mean()), float(columns.min() + columns.max()) / 2)
         self.width = float(np.ptp(columns) + 1) * pixel
@@ -90,8 +87,6 @@ DrawParts = Callable[[np.random.Generator, Anatomy, float, float], Parts]
 class Kind:
     """One kind of implant."""
 
-    label: str
-    """What it is."""
     metals: tuple[str, ...]
     """Names in `attenuation.MATERIALS` that it is made of."""
     where: Callable[[Anatomy], np.ndarray]
@@ -207,13 +202,13 @@ def _fillings(rng: np.random.Generator, anatomy: Anatomy, row: float, column: fl
 
 
 KINDS: dict[str, Kind] = {
-    "hip": Kind("head of a hip prosthesis", ("cocr", "steel"), Anatomy.joint, _head),
-    "stem": Kind("stem or nail", ("ti", "cocr", "steel"), Anatomy.joint, _stem),
-    "spine": Kind("rods and pedicle screws", ("ti", "steel", "cocr"), Anatomy.vertebra, _rods),
-    "port": Kind("port", ("ti", "steel"), Anatomy.under_skin, _port),
-    "clips": Kind("surgical clips", ("ti", "steel"), Anatomy.soft, _clips),
-    "markers": Kind("gold markers", ("au",), Anatomy.soft, _markers),
-    "fillings": Kind("fillings and crowns", ("amalgam", "au"), Anatomy.dense, _fillings),
+    "hip": Kind(("cocr", "steel"), Anatomy.joint, _head),
+    "stem": Kind(("ti", "cocr", "steel"), Anatomy.joint, _stem),
+    "spine": Kind(("ti", "steel", "cocr"), Anatomy.vertebra, _rods),
+    "port": Kind(("ti", "steel"), Anatomy.under_skin, _port),
+    "clips": Kind(("ti", "steel"), Anatomy.soft, _clips),
+    "markers": Kind(("au",), Anatomy.soft, _markers),
+    "fillings": Kind(("amalgam", "au"), Anatomy.dense, _fillings),
 }
 """Every kind by its name."""
 

@@ -13,7 +13,7 @@ class Implant:
     """One object in a slice."""
 
     row: float
-    """Pixel index of its centre."""
+    """Pixel index of its center."""
     column: float
     length: float
     """mm along its longer side."""
@@ -28,7 +28,7 @@ class Implant:
 
 
 def choose_implants(body: Tensor, pixel: float, generator: torch.Generator) -> list[Implant]:
-    """One to four implants with their centres inside `body` (bool `[H W]`, pixels of `pixel` mm).
+    """One to four implants with their centers inside `body` (bool `[H W]`, pixels of `pixel` mm).
 
     Lengths are drawn evenly on a logarithmic scale from 2 to 40 mm (a clip, a hip's head), aspect
     ratios from 1 to 8. A slice without any body gets none.
@@ -54,7 +54,7 @@ def choose_implants(body: Tensor, pixel: float, generator: torch.Generator) -> l
 
 
 def draw_implants(implants: list[Implant], height: int, width: int, pixel: float) -> Tensor:
-    """bool `[H W]`: pixels (of `pixel` mm) whose centre lies in one of the implants."""
+    """bool `[H W]`: pixels (of `pixel` mm) whose center lies in one of the implants."""
     mask = torch.zeros(height, width, dtype=torch.bool)
     rows, columns = torch.arange(height)[:, None], torch.arange(width)[None]
     for implant in implants:

@@ -52,11 +52,11 @@ class Grid:
         return (self.height - 1 + (self.width - self.height) % 2) / 2, (self.width - 1) / 2
 
     def x(self) -> Tensor:
-        """`[W]` float64, cm: column centres."""
+        """`[W]` float64, cm: column centers."""
         return (torch.arange(self.width, dtype=torch.float64) - self.center[1]) * self.pixel
 
     def y(self) -> Tensor:
-        """`[H]` float64, cm: row centres, falling."""
+        """`[H]` float64, cm: row centers, falling."""
         return (self.center[0] - torch.arange(self.height, dtype=torch.float64)) * self.pixel
 
     @property
@@ -132,7 +132,7 @@ def angles(geometry: Geometry) -> Tensor:
 
 
 def offsets(bins: int, pitch: float) -> Tensor:
-    """float64 `[bins]`: bin centres, symmetric about zero, in the unit of `pitch`."""
+    """float64 `[bins]`: bin centers, symmetric about zero, in the unit of `pitch`."""
     return (torch.arange(bins, dtype=torch.float64) - (bins - 1) / 2) * pitch
 
 
