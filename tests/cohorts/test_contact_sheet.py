@@ -9,7 +9,6 @@ from unmetal.cohorts.preparation.contact_sheet import (
     BROAD,
     NAME,
     contact_sheet,
-    write_contact_sheet,
 )
 from unmetal.cohorts.preparation.manifest import Row
 from unmetal.display.sheet import METAL
@@ -36,7 +35,7 @@ def test_every_group_and_slice_is_named_with_its_numbers():
 
 def test_the_window_is_the_one_stated_and_metal_is_red(tmp_path):
     values = (*BROAD.limits, 200, 3000)
-    write_contact_sheet([group("g", 1, hu) for hu in values], tmp_path)
+    contact_sheet([group("g", 1, hu) for hu in values]).savefig(tmp_path / NAME)
     figure = contact_sheet([group("g", 1, hu) for hu in values])
     with Image.open(tmp_path / NAME) as drawn:
         picture = np.asarray(drawn)[..., :3] / 255

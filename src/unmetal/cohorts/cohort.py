@@ -33,27 +33,20 @@ class Cohort:
 
     hu: np.ndarray
     """int16 `[N H W]`, HU."""
-
     patient: np.ndarray
     """str `[N]`."""
-
     role: np.ndarray
     """str `[N]`, each one of `ROLES`."""
-
     shapes: np.ndarray
     """uint8 `[M S S]`: share of each pixel that is metal, 255 for all of it."""
-
     whole: np.ndarray
     """bool `[M]`: the shape is a whole frame with metal where it belongs; else a component, one
     piece of metal that fills the image and can go anywhere."""
-
     pixel: np.ndarray
     """float32 `[N]`, mm: the pixel of each slice."""
-
     frame: np.ndarray
     """float32 `[M]`, mm: the side of each whole frame; 0 for components, and where it is unknown,
     which scanners in mm refuse."""
-
     made_of: np.ndarray
     """str `[M]`: possible materials, names in `physics.beam.attenuation.MATERIALS` with spaces
     between; empty where any will do."""
@@ -89,9 +82,8 @@ class Cohort:
             with np.load(path, allow_pickle=False) as held:
                 return cls(**{name: held[name] for name in cls.__annotations__})
         except (OSError, KeyError, ValueError) as error:
-            raise InputError(
-                f"{path}: not a cohort ({error}); recipes/syn_cohort.py makes one"
-            ) from error
+            how = "recipes/syn_cohort.py makes one"
+            raise InputError(f"{path}: not a cohort ({error}); {how}") from error
 
 
 def sampling_weights(patients: np.ndarray, by_patient: bool) -> np.ndarray:

@@ -43,13 +43,10 @@ class Sizes:
 
     field: float
     """mm: side of the slice."""
-
     frame: np.ndarray
     """float `[M]`, mm: side of each shape's own frame."""
-
     frames: np.ndarray
     """int `[n]`: shapes that are whole frames and may be taken."""
-
     area: tuple[float, float]
     """mm2: smallest and largest area of all components together."""
 
@@ -60,16 +57,12 @@ class Placement:
 
     shape: int
     """Index of the shape."""
-
     center: tuple[float, float]
     """Where the shape's center of mass goes."""
-
     scale: float
     """Its size relative to the stored one."""
-
     angle: float
     """Radians, clockwise on the screen (x right, y down)."""
-
     flip: bool
     """Mirrored left to right before it is rotated."""
 
@@ -133,23 +126,17 @@ class Shapes:
         self, rng: np.random.Generator, count: int, area: float, body: np.ndarray
     ) -> list[Placement]:
         """Components of `area` each, a share of the frame, at places inside the body."""
-        rows, columns = np.nonzero(body) if body.any() else np.nonzero(~body)
-        return [self._component(rng, area, rows, columns, body.shape) for _ in range(count)]
-
-    def _component(
-        self,
-        rng: np.random.Generator,
-        area: float,
-        rows: np.ndarray,
-        columns: np.ndarray,
-        size: tuple[int, ...],
-    ) -> Placement:
-        shape, place = int(rng.choice(self.components)), int(rng.integers(len(rows)))
-        x = (columns[place] + 0.5) / size[1] * 2 - 1
-        y = (rows[place] + 0.5) / size[0] * 2 - 1
-        scale = float(np.sqrt(area / self.area[shape]))
-        angle = float(rng.uniform(-np.pi, np.pi))
-        return Placement(shape, (float(x), float(y)), scale, angle, bool(rng.random() < 0.5))
+        rows, columns = np.nonzero(body if body.any() else ~body)
+        placements = []
+        for _ in range(count):
+            shape, place = int(rng.choice(self.components)), int(rng.integers(len(rows)))
+            # The center of a pixel, in half frames.
+            x = (columns[place] + 0.5) / body.shape[1] * 2 - 1
+            y = (rows[place] + 0.5) / body.shape[0] * 2 - 1
+            scale = float(np.sqrt(area / self.area[shape]))
+            angle, flip = float(rng.uniform(-np.pi, np.pi)), bool(rng.random() < 0.5)
+            placements.append(Placement(shape, (float(x), float(y)), scale, angle, flip))
+        return placements
 
     def choose_in_mm(
         self, rng: np.random.Generator, body: np.ndarray, bone: np.ndarray, sizes: Sizes
@@ -193,8 +180,10 @@ class Shapes:
         theta = self.share.new_tensor(np.concatenate([to_shape, shift[:, None]], axis=1))
         grid = functional.affine_grid(theta[None], [1, 1, height, width], align_corners=False)
         shape = self.share[p.shape][None, None]
-        if p.scale < 1:  # bilinear sampling of every n-th pixel would lose thin metal
-            shape = _shrunk(shape, p.scale)
+        if p.scale < 1:
+            # Averaged down first: bilinear sampling of every n-th pixel would lose thin metal.
+            side = max(4, round(shape.shape[-1] * p.scale))
+            shape = functional.interpolate(shape, (side, side), mode="bilinear", antialias=True)
         return functional.grid_sample(shape, grid, align_corners=False)[0, 0]
 
 
@@ -212,12 +201,6 @@ def _points(share: np.ndarray, across: np.ndarray) -> np.ndarray:
     rows, columns = np.nonzero(share >= share.max() / 2)
     some = slice(None, None, max(1, len(rows) // 200))
     return np.stack([across[columns[some]], across[rows[some]]], axis=1)
-
-
-def _shrunk(shape: Tensor, scale: float) -> Tensor:
-    """`[1 1 S S]` averaged down to about `scale` times its side, never to less than 4 pixels."""
-    side = max(4, round(shape.shape[-1] * scale))
-    return functional.interpolate(shape, (side, side), mode="bilinear", antialias=True)
 
 
 class MetalSampler:

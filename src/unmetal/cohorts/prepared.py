@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -33,16 +33,12 @@ class Prepared:
 
     shards: tuple[np.ndarray, ...] = field(repr=False)
     """int16 `[n H W]` each, HU; memory-mapped."""
-
     patient: np.ndarray
     """str `[N]`."""
-
     decision: np.ndarray
     """str `[N]`, `affected` or `clean`."""
-
     split: np.ndarray
     """str `[N]`, `train`, `validation` or `test`."""
-
     pixel: np.ndarray
     """float32 `[N]`, mm."""
 
@@ -99,10 +95,8 @@ class Prepared:
             files = sorted((folder / FOLDER).glob("hu-*.npy"))
             shards = tuple(np.load(file, mmap_mode="r", allow_pickle=False) for file in files)
         except (OSError, KeyError, ValueError) as error:
-            raise InputError(
-                f"{folder}: not a prepared cohort ({short_error(error)}); `unmetal prepare` makes "
-                "one"
-            ) from error
+            reason = f"({short_error(error)}); `unmetal prepare` makes one"
+            raise InputError(f"{folder}: not a prepared cohort {reason}") from error
         if sum(map(len, shards)) != len(known["patient"]):
             raise InputError(f"{folder}: slices are missing: prepare it again")
         return cls(shards, **known)
@@ -117,13 +111,10 @@ def write_shards(slices: Iterable[np.ndarray], count: int, folder: Path) -> None
     """Write `count` slices, int16 `[H W]`, into files of `SHARD`, without holding them all."""
     source = iter(slices)
     for shard, first in enumerate(range(0, count, SHARD)):
-        _write_shard(source, min(SHARD, count - first), folder / f"hu-{shard:04}.npy")
-
-
-def _write_shard(source: Iterator[np.ndarray], count: int, path: Path) -> None:
-    head = next(source)
-    held = np.lib.format.open_memmap(path, "w+", np.int16, (count, *head.shape))
-    held[0] = head
-    for place in range(1, count):
-        held[place] = next(source)
-    held.flush()
+        head = next(source)
+        shape = min(SHARD, count - first), *head.shape
+        held = np.lib.format.open_memmap(folder / f"hu-{shard:04}.npy", "w+", np.int16, shape)
+        held[0] = head
+        for place in range(1, len(held)):
+            held[place] = next(source)
+        held.flush()

@@ -45,12 +45,11 @@ class Unpaired:
     ) -> None:
         self.cohort, self.config, self.seed = cohort, config, seed
         self.device = torch.device(device)
-        self.slices = {kind: self._slices(kind) for kind in ("affected", "clean")}
-
-    def _slices(self, kind: str) -> tuple[np.ndarray, np.ndarray]:
-        """The training slices of a kind, and the probability of each."""
-        slices = self.cohort.slices_of(kind)
-        return slices, sampling_weights(self.cohort.patient[slices], self.config.by_patient)
+        self.slices = {}
+        for kind in ("affected", "clean"):
+            slices = cohort.slices_of(kind)
+            weights = sampling_weights(cohort.patient[slices], config.by_patient)
+            self.slices[kind] = slices, weights
 
     def choose(self, index: int) -> tuple[SliceTransform, SliceTransform]:
         """Everything random about sample `index`: the affected slice and the clean one."""

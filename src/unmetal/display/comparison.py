@@ -17,7 +17,7 @@ from matplotlib.figure import Figure
 from matplotlib.patheffects import withStroke
 
 from unmetal.display.look import Box, PanelStyle
-from unmetal.display.sheet import LABEL, METAL, axes_at, sheet, write
+from unmetal.display.sheet import LABEL, METAL, axes_at, write
 
 PAPER, INK, WARNING = "black", "0.85", "#ffcc00"
 FELL, ROSE, UNCHANGED = "#4da6ff", "#ffb000", "0.10"
@@ -96,7 +96,7 @@ def _sheet(styles: list[PanelStyle], title: str) -> Figure:
     """An empty figure with its title and note, as large as its rows of panels need."""
     width = GAP + 3 * (PANEL + GAP) + RIGHT
     height = HEAD + sum(PANEL * style.aspect + GAP for style in styles) + FOOT
-    figure = sheet(width, height, dpi=120, paper=PAPER)
+    figure = Figure(figsize=(width, height), dpi=120, facecolor=PAPER)
     write(figure, GAP, 0.13, title, color="white", size=13, va="top")
     write(figure, width - GAP, 0.15, LABEL, color=WARNING, size=11, va="top", ha="right")
     style = styles[0]
@@ -113,8 +113,7 @@ def _axes(figure: Figure, column: int, top: float, style: PanelStyle, name: str)
     """Axes of a panel, `top` inches below the upper edge, with its name, label and letters."""
     left = GAP + column * (PANEL + GAP)
     axes = axes_at(figure, left, top, PANEL, PANEL * style.aspect, facecolor=PAPER)
-    for spine in axes.spines.values():
-        spine.set_edgecolor("0.35")
+    axes.spines[:].set_edgecolor("0.35")
     _write_on(axes, 0.02, 0.97, name, color="white", va="top", size=11)
     _write_on(axes, 0.02, 0.02, LABEL.lower(), color=WARNING, va="bottom", size=7.5)
     if style.edges:

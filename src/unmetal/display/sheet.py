@@ -1,7 +1,6 @@
 """Figures laid out in inches, so that pixels stay square; a slice in grey with its metal in red.
 
-Nothing here opens a window or touches pyplot's global state: a `Figure` made directly draws with
-Agg.
+A `Figure` that is made directly draws with Agg: no window opens, pyplot's state is not touched.
 """
 
 from __future__ import annotations
@@ -24,11 +23,6 @@ METAL = "#ff3b30"
 
 PAPER, INK = "white", "0.1"
 """Colours of a figure for print; `comparison` has a dark one."""
-
-
-def sheet(width: float, height: float, dpi: int, paper: str = PAPER) -> Figure:
-    """An empty figure; width and height in inches."""
-    return Figure(figsize=(width, height), dpi=dpi, facecolor=paper)
 
 
 def axes_at(

@@ -20,12 +20,11 @@ OFFSET = -1024
 
 @dataclass(frozen=True)
 class Clean:
-    """Slices without metal and the metals to put into each of them."""
+    """Slices without metal, the truth, HU float32 `[N H W]`, and masks of the metals to put into
+    each of them, bool `[M h w]`, of any size."""
 
     hu: np.ndarray
-    """float32 `[N H W]`, HU: the truth."""
     masks: np.ndarray
-    """bool `[M h w]`, of any size."""
     groups: tuple[str, ...]
     """N names of patients; of slices where the patients are not known."""
     grouped_by: Literal["patient", "slice"] = "slice"
@@ -41,16 +40,13 @@ class Clean:
 
 @dataclass(frozen=True)
 class Pairs:
-    """Slices with metal, and the same without."""
+    """Slices with metal, and the same without, the truth: HU float32, masks bool, `[N H W]`."""
 
     affected: np.ndarray
-    """float32 `[N H W]`, HU."""
     clean: np.ndarray
-    """float32 `[N H W]`, HU: the truth."""
     metal: np.ndarray
-    """bool `[N H W]`."""
     body: np.ndarray
-    """bool `[N H W]`: where results are scored."""
+    """Where results are scored."""
     spacing: np.ndarray
     """float64 `[N]`, mm."""
     names: tuple[str, ...]
@@ -150,9 +146,7 @@ def _spacing(rows: list[dict[str, str]], path: Path) -> np.ndarray:
     try:
         spacing = np.array([float(row["spacing_mm"]) for row in rows])
     except (KeyError, TypeError, ValueError) as error:
-        raise InputError(
-            f"{path}: has no spacing_mm, the pixel size in mm, for each row"
-        ) from error
+        raise InputError(f"{path}: has no spacing_mm, a pixel size in mm, for each row") from error
     if not (np.isfinite(spacing) & (spacing > 0)).all():
         raise InputError(f"{path}: spacing_mm must be positive lengths in mm")
     return spacing

@@ -42,7 +42,6 @@ class EvalConfig:
     where everything is done twice, without a lesion and with."""
 
     def __post_init__(self) -> None:
-        """Raise InputError for numbers that make no sense."""
         for name in ("downsample", "slices", "draws"):
             number = getattr(self, name)
             if number is not None and number < 1:

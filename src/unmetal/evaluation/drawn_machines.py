@@ -23,9 +23,6 @@ from unmetal.physics.protocol import Protocol
 from unmetal.physics.simulate import Simulation, resize, simulate
 from unmetal.units import MU_WATER, hu_to_mu, mu_to_hu
 
-TRIES = 20
-"""Implants that are drawn for a slice until one is as thick as a pixel and in the field of view."""
-
 SIZE = 256
 """Pixels a side at which slices are scanned: that of the ADN protocol, for the same networks."""
 
@@ -133,10 +130,10 @@ def random_scene(name: str, clean: Tensor, pixel: float, rng: np.random.Generato
     height, width = clean.shape[-2:]
     protocol = protocol_for(name, rng, (height, width), pixel)
     hu = mu_to_hu(clean[0, 0]).cpu().numpy()
-    for _ in range(TRIES):
+    for _ in range(20):
         hardware = choose_hardware(hu, pixel, METALS, rng)
         share, materials = metal_of(hardware, height, width, pixel)
-        # Metal outside of a small field of view leaves nothing to reduce that is scored.
+        # Metal thinner than a pixel, or outside a small field of view, leaves nothing to reduce.
         if hardware is not None and (share * protocol.scanner.fov_mask(share) > 0.5).any():
             break
     else:

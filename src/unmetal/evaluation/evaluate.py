@@ -65,9 +65,7 @@ def validate_config(cases: Cases, config: EvalConfig) -> None:
     if config.clinical and isinstance(cases, Real):
         raise InputError("--clinical needs a truth, and real metal has none: leave it out")
     if config.clinical and isinstance(cases, Clean) and not drawn:
-        raise InputError(
-            "--clinical needs slices at true size: --protocol clinical or cbct, or pairs"
-        )
+        raise InputError("--clinical needs true sizes: --protocol clinical or cbct, or pairs")
     if drawn and isinstance(cases, Clean) and cases.spacing is None:
         raise InputError(f"--protocol {config.protocol} needs spacing_mm: give an index.csv")
 

@@ -49,9 +49,6 @@ log = logging.getLogger("unmetal")
 ROWS, ABOUT, PICTURES, FIGURE = "rows.csv", "evaluation.json", "pictures.npz", "figure.png"
 FILES = (ROWS, "table.csv", "table.md", "table.tex", ABOUT, PICTURES, FIGURE)
 
-Facts = Mapping[str, Mapping[str, Any]]
-"""What `evaluated_methods.facts` knows, by the name of the method."""
-
 SAME = ("class", "parameters", "samples", "sha256")
 """Facts that tell whether a method is the one that was evaluated."""
 
@@ -90,11 +87,6 @@ class Evaluation:
     def about(self) -> dict[str, Any]:
         """What all rows must have in common."""
         return {"cases": fingerprint(self.cases), "config": self.config.merge_key}
-
-    @property
-    def caption(self) -> str:
-        """What the table shows."""
-        return caption(self.cases, self.config, self.rows)
 
     def _load(self, out: Path) -> None:
         """Take up what lies in a folder; raises `InputError` if it is of something else."""
@@ -140,8 +132,8 @@ class Evaluation:
         known = self.methods.get(name, {})
         return all(known.get(key, "absent") == facts[key] for key in SAME)
 
-    def add(self, rows: Iterable[Row], facts: Facts) -> None:
-        """Add the rows of methods, in place of all older ones of their names."""
+    def add(self, rows: Iterable[Row], facts: Mapping[str, Mapping[str, Any]]) -> None:
+        """Add the rows of methods, in place of all older ones; facts: by name of the method."""
         replaced = [f"{name}{suffix}" for name in facts for suffix in ("", TRUE_MASK)]
         kept = [row for row in self.rows if row["method"] not in replaced]
         by_case = {(str(row["method"]), Case.of(row)): row for row in (*kept, *rows)}
@@ -165,8 +157,9 @@ class Evaluation:
 
     def write(self, out: Path, reference: str) -> str:
         """Write the files, all or none, and return the Markdown; see `tables.markdown.page`."""
-        text = page(self.caption, self.rows, self.methods, reference)
-        held = {"caption": self.caption, "about": self.about, "methods": self.methods}
+        shown = caption(self.cases, self.config, self.rows)
+        text = page(shown, self.rows, self.methods, reference)
+        held = {"caption": shown, "about": self.about, "methods": self.methods}
         texts = {
             "table.md": text,
             "table.tex": latex(self.rows, self.methods, reference),

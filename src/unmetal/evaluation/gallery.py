@@ -1,7 +1,4 @@
-"""The figure of an evaluation: cases down, methods across, each with its numbers and a close-up.
-
-On white paper, for print.
-"""
+"""The figure of an evaluation, for print: cases down, methods across, each with its numbers."""
 
 from __future__ import annotations
 
@@ -14,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from unmetal.display.look import SOFT_TISSUE, Box, Window, zoom_box
-from unmetal.display.sheet import INK, LABEL, axes_at, sheet, show_slice, write
+from unmetal.display.sheet import INK, LABEL, PAPER, axes_at, show_slice, write
 from unmetal.evaluation.pictures import Pictures
 from unmetal.evaluation.tables.rows import INPUT, TRUTH, Case, Row
 from unmetal.units import METAL_HU
@@ -54,7 +51,8 @@ def gallery(
     lines = math.ceil(len(names) / ACROSS)
     across = math.ceil(len(names) / lines)
     height = HEAD + len(cases) * lines * LINE + FOOT
-    figure = sheet(SIDE + across * (PANEL + GAP), height, dpi=200)
+    size = SIDE + across * (PANEL + GAP), height
+    figure = Figure(figsize=size, dpi=200, facecolor=PAPER)
     scores = {(str(row["method"]), Case.of(row)): row for row in rows}
     for number, case in enumerate(cases):
         middle = HEAD + (number + 0.5) * lines * LINE
@@ -64,7 +62,9 @@ def gallery(
         zoom, corner = close_up(affected, reference[case])
         for place, name in enumerate(names):
             line, column = divmod(place, across)
-            axes = _axes(figure, number * lines + line, column)
+            left, top = SIDE + column * (PANEL + GAP), HEAD + (number * lines + line) * LINE
+            axes = axes_at(figure, left, top + TITLE, PANEL, PANEL)
+            axes.spines[:].set_visible(False)
             axes.set_title(name, size=8, color=INK, pad=3)
             hu = pictures.hu[name].get(case)
             if hu is None:
@@ -99,15 +99,6 @@ def close_up(affected: np.ndarray, truth: np.ndarray) -> tuple[Box, tuple[int, i
     return zoom, min(hidden, key=hidden.__getitem__)
 
 
-def _axes(figure: Figure, line: int, column: int) -> Axes:
-    """Axes for the panel in this line and column of the figure."""
-    left, top = SIDE + column * (PANEL + GAP), HEAD + line * LINE + TITLE
-    axes = axes_at(figure, left, top, PANEL, PANEL)
-    for spine in axes.spines.values():
-        spine.set_visible(False)
-    return axes
-
-
 def _close_up(
     axes: Axes,
     hu: np.ndarray,
@@ -123,8 +114,7 @@ def _close_up(
     inset.set(xticks=[], yticks=[])
     inset.set_xlim(zoom.left - 0.5, zoom.right - 0.5)
     inset.set_ylim(zoom.bottom - 0.5, zoom.top - 0.5)
-    for spine in inset.spines.values():
-        spine.set(edgecolor=FRAME, linewidth=0.8)
+    inset.spines[:].set(edgecolor=FRAME, linewidth=0.8)
     size = zoom.right - zoom.left, zoom.bottom - zoom.top
     from_here = zoom.left - 0.5, zoom.top - 0.5
     axes.add_patch(Rectangle(from_here, *size, fill=False, edgecolor=FRAME, linewidth=0.6))

@@ -18,9 +18,6 @@ from unmetal.physics.derive import body_mask
 from unmetal.reduction.reduce_volume import find_metal, reduce_volume
 from unmetal.scan import Volume
 
-GUIDE = "li"
-"""The method whose result says where tissue is flat: LI has learned nothing, so it invents none."""
-
 
 def on_pairs(run: EvalRun, cases: Pairs) -> Iterator[Row]:
     """Each slice by `reduction.reduce_volume` from the image alone, with its own metal mask.
@@ -64,7 +61,8 @@ def on_real(run: EvalRun, cases: Real) -> Iterator[Row]:
     where no slice has metal.
     """
     some = False
-    guide = build(GUIDE).to(run.device).eval()
+    # LI says where tissue is flat: it has learned nothing, so it invents none.
+    guide = build("li").to(run.device).eval()
     for number in run.slices(len(cases.names)):
         volume, pixel = _volume(cases, number)
         metal = find_metal(volume)

@@ -1,7 +1,4 @@
-"""What methods make of a simulated scan and how long they take; rows of scores from that.
-
-All test sets share `EvalRun`. `Clinical` holds what the clinical measures of a case need.
-"""
+"""What methods make of a simulated scan and how long they take; rows of scores from that."""
 
 from __future__ import annotations
 
@@ -31,7 +28,7 @@ from unmetal.scan import Progress, Scan
 
 @dataclass(frozen=True)
 class EvalRun:
-    """Which methods are evaluated, and how: the same for every kind of test set."""
+    """Which methods are evaluated, and how; shared by all test sets."""
 
     methods: Mapping[str, Method]
     config: EvalConfig
@@ -55,7 +52,6 @@ class Result:
 
     image: Tensor
     """`[B 1 H W]`, 1/cm."""
-
     seconds: float | None = None
     """For each slice; None for input, ceiling and truth."""
 

@@ -14,7 +14,7 @@ import numpy as np
 from unmetal.cohorts.preparation.manifest import MANIFEST, Row, write_manifest
 from unmetal.cohorts.preparation.parts import load_rows, load_slices
 from unmetal.cohorts.preparation.selection import AFFECTED, CLEAN, LEFT_OUT
-from unmetal.cohorts.prepared import ABOUT, FOLDER, write_shards
+from unmetal.cohorts.prepared import ABOUT, FOLDER, Prepared, write_shards
 from unmetal.cohorts.splits import TRAIN, VALIDATION, Counts, in_halves, split
 
 COPY = "a copy of another image"
@@ -130,7 +130,9 @@ def write_cohort(made: Assembled, about: Mapping[str, Any], folder: Path) -> lis
         patient=np.array([row.patient for row in used]),
         decision=np.array([row.decision for row in used]),
         split=np.array([row.split for row in used]),
-        pixel=np.array([resized_pixel(row, about["size"]) for row in used], np.float32),
+        # mm, as resized.
+        pixel=np.array([float(row.pixel_mm) * float(row.matrix) for row in used], np.float32)
+        / about["size"],
     )
     write_manifest(made.rows, folder / MANIFEST)
     (folder / ABOUT).write_text(json.dumps({**about, **made.counted()}, indent=1) + "\n")
@@ -138,11 +140,6 @@ def write_cohort(made: Assembled, about: Mapping[str, Any], folder: Path) -> lis
         *(_group(name, used, folder) for name in (AFFECTED, CLEAN)),
         Group(f"{LEFT_OUT}, though nearly used", len(borderline), evenly_spaced(borderline)),
     ]
-
-
-def resized_pixel(row: Row, size: int) -> float:
-    """Pixel size in mm of a slice after resizing to `size` pixels."""
-    return float(row.pixel_mm) * float(row.matrix) / size
 
 
 def evenly_spaced(found: Sequence[Any], most: int = SHOWN) -> list[Any]:
@@ -163,10 +160,7 @@ def _slices(made: Assembled, borderline: list[tuple[Row, np.ndarray]]) -> Iterat
 
 
 def _group(name: str, used: Sequence[Row], folder: Path) -> Group:
-    rows = [row for row in used if row.decision == name]
-    shards = [np.load(file, mmap_mode="r") for file in sorted((folder / FOLDER).glob("hu-*.npy"))]
-    each = len(shards[0]) if shards else 1
-    shown = [
-        (row, shards[int(row.index) // each][int(row.index) % each]) for row in evenly_spaced(rows)
-    ]
-    return Group(name, len(rows), shown)
+    rows, cohort = [row for row in used if row.decision == name], Prepared.load(folder)
+    return Group(
+        name, len(rows), [(row, cohort.slice(int(row.index))) for row in evenly_spaced(rows)]
+    )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -11,7 +10,7 @@ from matplotlib.figure import Figure
 from unmetal.cohorts.preparation.assemble import Group
 from unmetal.cohorts.preparation.manifest import Row
 from unmetal.display.look import Window
-from unmetal.display.sheet import LABEL, axes_at, sheet, show_slice, write
+from unmetal.display.sheet import LABEL, PAPER, axes_at, show_slice, write
 from unmetal.units import METAL_HU
 
 NAME = "contact_sheet.png"
@@ -24,17 +23,12 @@ ACROSS, PANEL, GAP, TITLE, NUMBERS, FOOT = (6, 1.6, 0.06, 0.34, 0.18, 0.3)
 below all."""
 
 
-def write_contact_sheet(groups: Sequence[Group], folder: Path) -> None:
-    """Draw the sheet into a folder."""
-    contact_sheet(groups).savefig(folder / NAME)
-
-
 def contact_sheet(groups: Sequence[Group]) -> Figure:
     """The slices of each group, with the numbers that the rule judged them by."""
     lines = [-(-len(group.slices) // ACROSS) for group in groups]
     height = FOOT + sum(TITLE + count * (PANEL + NUMBERS) for count in lines)
     width = GAP + ACROSS * (PANEL + GAP)
-    figure = sheet(width, height, dpi=120)
+    figure = Figure(figsize=(width, height), dpi=120, facecolor=PAPER)
     top = 0.0
     for group, count in zip(groups, lines, strict=True):
         title = f"{group.name}: {len(group.slices)} of {group.total}"

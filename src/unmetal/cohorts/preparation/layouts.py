@@ -108,19 +108,16 @@ def read_slice_list(listed: Path) -> list[str]:
 
 def pixel_sizes(root: Path) -> dict[str, float]:
     """mm by series of DeepLesion, as far as its table lies in the folder or beside it."""
-    for path in (root / INFO, root.parent / INFO):
-        if path.is_file():
-            with path.open(newline="", encoding="utf-8-sig") as file:
-                try:
-                    return {
-                        _as_path(row["File_name"]).partition("/")[0]: float(
-                            row["Spacing_mm_px_"].split(",")[0]
-                        )
-                        for row in csv.DictReader(file)
-                    }
-                except (KeyError, ValueError, csv.Error, AttributeError) as error:
-                    raise InputError(f"{path}: not the table of DeepLesion") from error
-    return {}
+    path = next((path for path in (root / INFO, root.parent / INFO) if path.is_file()), None)
+    if path is None:
+        return {}
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            rows = [(row["File_name"], row["Spacing_mm_px_"]) for row in csv.DictReader(file)]
+        series = {_as_path(name).partition("/")[0]: sizes for name, sizes in rows}
+        return {name: float(sizes.split(",")[0]) for name, sizes in series.items()}
+    except (KeyError, ValueError, csv.Error, AttributeError) as error:
+        raise InputError(f"{path}: not the table of DeepLesion") from error
 
 
 def _as_path(name: str) -> str:

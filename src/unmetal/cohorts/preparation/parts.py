@@ -9,8 +9,8 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from itertools import groupby
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 
@@ -22,6 +22,10 @@ from unmetal.files.staging import replacing
 
 FILES_PER_CHUNK = 32
 """Files of one slice that are read together: half a second of work, 4 MiB."""
+
+
+Judged = tuple[Row, np.ndarray | None]
+"""A line of the manifest, and the slice, int16 `[256 256]` in HU, where it is kept."""
 
 
 @dataclass(frozen=True)
@@ -54,16 +58,6 @@ class Chunk:
                 yield f"{file} ?"
 
 
-class Part(NamedTuple):
-    """The slices of a chunk, and a line of the manifest for each."""
-
-    rows: list[Row]
-    hu: np.ndarray
-    """int16 `[n H W]`, HU: affected and clean slices, and a few that were left out."""
-    place: np.ndarray
-    """int `[n]`: the row that each belongs to."""
-
-
 def make_chunks(
     root: Path,
     files: Sequence[str],
@@ -73,30 +67,21 @@ def make_chunks(
     side: str = "source",
 ) -> Iterator[Chunk]:
     """Volumes alone, single slices together; `pixels` is in mm by the name of the folder."""
-    together: list[str] = []
-
-    def chunk(names: list[str]) -> Chunk:
-        sizes = tuple(pixels.get(Path(name).parent.name) for name in names)
-        return Chunk(root, tuple(names), kind, rule, sizes, side)
-
-    for file in files:
-        volume = suffix_of(Path(file)) in VOLUMES
-        if together and (volume or len(together) == FILES_PER_CHUNK):
-            yield chunk(together)
-            together = []
-        if volume:
-            yield chunk([file])
-        else:
-            together.append(file)
-    if together:
-        yield chunk(together)
+    for is_volume, group in groupby(files, lambda file: suffix_of(Path(file)) in VOLUMES):
+        names, count = tuple(group), 1 if is_volume else FILES_PER_CHUNK
+        for first in range(0, len(names), count):
+            some = names[first : first + count]
+            sizes = tuple(pixels.get(Path(name).parent.name) for name in some)
+            yield Chunk(root, some, kind, rule, sizes, side)
 
 
-def save_part(part: Part, path: Path) -> None:
+def save_part(judged: Sequence[Judged], path: Path) -> None:
     """Write a part: under its name it appears only when it is complete and on the disk."""
-    rows = json.dumps([asdict(row) for row in part.rows])
+    rows = json.dumps([asdict(row) for row, _ in judged])
+    kept = {place: hu for place, (_, hu) in enumerate(judged) if hu is not None}
+    hu = np.array([*kept.values()], np.int16)
     with replacing(path, sync=True) as partial:
-        np.savez(partial, rows=np.array(rows), hu=part.hu, place=part.place)
+        np.savez(partial, rows=np.array(rows), hu=hu, place=np.array([*kept], int))
 
 
 def load_rows(path: Path) -> list[Row]:
@@ -106,6 +91,6 @@ def load_rows(path: Path) -> list[Row]:
 
 
 def load_slices(path: Path) -> dict[int, np.ndarray]:
-    """Row -> slice, int16 `[H W]` in HU, of a part."""
+    """The slices that are kept, int16 `[H W]` in HU, by the number of their line."""
     with path.open("rb") as file, np.load(file, allow_pickle=False) as held:
         return dict(zip(held["place"].tolist(), held["hu"], strict=True))

@@ -9,19 +9,16 @@ from __future__ import annotations
 import logging
 import shutil
 import zipfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from unmetal.cohorts.preparation.assemble import Assembled, assemble, write_cohort
 from unmetal.cohorts.preparation.layouts import Kind, find_images, pixel_sizes
-from unmetal.cohorts.preparation.manifest import Row
 from unmetal.cohorts.preparation.parts import (
     Chunk,
-    Part,
+    Judged,
     load_rows,
     load_slices,
     make_chunks,
@@ -31,7 +28,6 @@ from unmetal.cohorts.preparation.pseudonyms import Key
 from unmetal.cohorts.preparation.reader import SIZE, ChunkResult, Reader
 from unmetal.cohorts.preparation.request import Request
 from unmetal.cohorts.preparation.selection import (
-    LEFT_OUT,
     Rule,
     by_maximum,
     only_affected,
@@ -82,7 +78,7 @@ def prepare(
     key_file: where to keep what tells whose the slices are; nowhere if None.
     Raises `InputError` where nothing can be prepared; what is broken in the archive is listed.
     """
-    from unmetal.cohorts.preparation.contact_sheet import write_contact_sheet  # noqa: PLC0415
+    from unmetal.cohorts.preparation.contact_sheet import NAME, contact_sheet  # noqa: PLC0415
 
     if jobs < 0:
         raise InputError(f"--jobs {jobs}: give 1 or more")
@@ -94,12 +90,11 @@ def prepare(
         scratch.mkdir(parents=True, exist_ok=True)
         with exclusive_lock(scratch):
             key = kept or _key(scratch)
-            by_header = request.patients == "header"
-            reader = Reader(key, request.limits, scratch, request.spacing, by_header)
+            reader = Reader(key, request, scratch)
             read_parts(work.chunks, reader, jobs, progress)
             made = assemble(
                 [reader.path(chunk) for chunk in work.chunks],
-                [_unread(key, one) for one in work.unread],
+                [reader.unread(*one) for one in work.unread],
                 request.seed,
                 request.withhold,
             )
@@ -108,7 +103,7 @@ def prepare(
                 raise InputError(f"{request.source}: {_nothing(made)}")
             stage = _staged(scratch)
             about = describe(request) | {"files_that_are_no_images": work.others}
-            write_contact_sheet(write_cohort(made, about, stage), stage)
+            contact_sheet(write_cohort(made, about, stage)).savefig(stage / NAME)
             if key_file is not None:
                 key.save(key_file, _names(work, key))
             _publish(stage, output, scratch)
@@ -166,7 +161,9 @@ def read_parts(
     done = total - sum(len(chunk.files) for chunk in left)
     if done:
         log.info("%d of %d files were read before", done, total)
-    for chunk, made in _read_chunks(left, reader, jobs):
+    jobs, died = min(jobs, len(left)), ChunkResult(died=True)
+    results = side_by_side(left, reader, jobs, died) if jobs else one_by_one(left, reader)
+    for chunk, made in results:
         for message in made.said:
             log.warning("%s", message)
         if made.died:
@@ -214,12 +211,6 @@ def _key(scratch: Path) -> Key:
     return key
 
 
-def _unread(key: Key, one: tuple[str, str, str]) -> Row:
-    """The line of a file that was not even opened: archive, file and reason."""
-    side, file, reason = one
-    return Row(source=key.name("source", side, file), decision=LEFT_OUT, reason=reason)
-
-
 def _staged(scratch: Path) -> Path:
     """An empty folder for the output to be."""
     stage = scratch / "stage"
@@ -250,14 +241,6 @@ def _publish(stage: Path, output: Path, scratch: Path) -> None:
     shutil.rmtree(scratch)
 
 
-def _read_chunks(
-    left: list[Chunk], reader: Reader, jobs: int
-) -> Iterator[tuple[Chunk, ChunkResult]]:
-    if jobs:
-        return side_by_side(left, reader, min(jobs, len(left) or 1), ChunkResult(died=True))
-    return one_by_one(left, reader)
-
-
 def _read_separately(chunk: Chunk, reader: Reader) -> None:
     """Make the part of a chunk that killed its process: read each file in a process of its own, and
     join the parts."""
@@ -265,17 +248,9 @@ def _read_separately(chunk: Chunk, reader: Reader) -> None:
         if made.died:
             (file,) = single.files
             log.warning("%s: %s", chunk.root / file, DIED)
-            nothing = np.empty((0, SIZE, SIZE), np.int16)
-            row = reader.unread(chunk, file, DIED)
-            save_part(Part([row], nothing, np.empty(0, int)), reader.path(single))
-    joined = Part([], np.empty((0, SIZE, SIZE), np.int16), np.empty(0, int))
+            save_part([(reader.unread(chunk.side, file, DIED), None)], reader.path(single))
+    joined: list[Judged] = []
     for path in map(reader.path, chunk.split()):
         slices = load_slices(path)
-        places = np.array([len(joined.rows) + place for place in slices], int)
-        hu = np.array([*slices.values()], np.int16).reshape(-1, SIZE, SIZE)
-        joined = Part(
-            joined.rows + load_rows(path),
-            np.concatenate([joined.hu, hu]),
-            np.concatenate([joined.place, places]),
-        )
+        joined += [(row, slices.get(place)) for place, row in enumerate(load_rows(path))]
     save_part(joined, reader.path(chunk))

@@ -14,9 +14,9 @@ from torch.nn import functional
 from unmetal import files
 from unmetal.cohorts.preparation.layouts import patient_from_path
 from unmetal.cohorts.preparation.manifest import Row
-from unmetal.cohorts.preparation.parts import Chunk, Part, save_part
+from unmetal.cohorts.preparation.parts import Chunk, Judged, save_part
 from unmetal.cohorts.preparation.pseudonyms import Key
-from unmetal.cohorts.preparation.request import Limits
+from unmetal.cohorts.preparation.request import Request
 from unmetal.cohorts.preparation.selection import LEFT_OUT
 from unmetal.errors import InputError
 from unmetal.files.header import dicom_headers, header_value
@@ -27,9 +27,6 @@ SIZE = 256
 
 BORDERLINE = 2
 """Slices of each file that a rule left out and that are kept for the contact sheet."""
-
-Judged = tuple[Row, np.ndarray | None]
-"""A line of the manifest, and the slice, int16 `[SIZE SIZE]` in HU, where it is kept."""
 
 OURS = r"\((?:1 x (?:localizer|multi-frame|(?:[A-Z]{2,4}, )?[A-Za-z ]+ Storage)|[\d, ]+)\)"
 """Parentheses in messages that hold no text of a header: kinds of objects, and shapes."""
@@ -53,17 +50,13 @@ class Reader:
     """Makes the part of a chunk. Can be pickled for worker processes."""
 
     key: Key
-    limits: Limits
+    request: Request
     folder: Path
     """Where parts lie."""
-    spacing: float | None = None
-    """mm, for formats that state no pixel size."""
-    by_header: bool = True
-    """Whether the header says who the patient is, where there is one; else the folder."""
 
     def path(self, chunk: Chunk) -> Path:
         """The file of the part; another one when a file or an option changed."""
-        asked = f"{self.limits} {self.spacing} {self.by_header}"
+        asked = f"{self.request.limits} {self.request.spacing} {self.request.patients}"
         return self.folder / f"{self.key.name('part', asked, *chunk.facts())}.npz"
 
     def __call__(self, chunk: Chunk) -> ChunkResult:
@@ -72,25 +65,20 @@ class Reader:
         said: list[str] = []
         for file, pixel in zip(chunk.files, chunk.pixels, strict=True):
             try:
-                judged += self.slices(chunk, file, pixel or self.spacing)
+                judged += self.slices(chunk, file, pixel or self.request.spacing)
             except InputError as error:
                 said.append(str(error))
-                judged.append(
-                    (self.unread(chunk, file, anonymous_reason(error, chunk.root / file)), None)
-                )
+                reason = anonymous_reason(error, chunk.root / file)
+                judged.append((self.unread(chunk.side, file, reason), None))
             except Exception as error:  # a bug of ours must not end the whole archive
                 said.append(f"{chunk.root / file}: a bug of unmetal: {error!r}")
-                judged.append((self.unread(chunk, file, "cannot be read"), None))
-        kept = [(place, hu) for place, (_, hu) in enumerate(judged) if hu is not None]
-        hu = np.array([hu for _, hu in kept], np.int16).reshape(-1, SIZE, SIZE)
-        place = np.array([place for place, _ in kept], int)
-        save_part(Part([row for row, _ in judged], hu, place), self.path(chunk))
+                judged.append((self.unread(chunk.side, file, "cannot be read"), None))
+        save_part(judged, self.path(chunk))
         return ChunkResult(tuple(said))
 
-    def unread(self, chunk: Chunk, file: str, reason: str) -> Row:
+    def unread(self, side: str, file: str, reason: str) -> Row:
         """The line of the manifest for a file that gave no slice."""
-        name = self.key.name("source", chunk.side, file)
-        return Row(source=name, decision=LEFT_OUT, reason=reason)
+        return Row(source=self.key.name("source", side, file), decision=LEFT_OUT, reason=reason)
 
     def slices(self, chunk: Chunk, file: str, spacing: float | None) -> Iterator[Judged]:
         """Every slice of a file; raises `InputError` where none can be read."""
@@ -101,7 +89,7 @@ class Reader:
             return
         pixel, left_out = volume.square_pixel, 0
         for place, hu in enumerate(volume.in_air()):
-            decision, reason, top, component = chunk.rule(hu, pixel, self.limits)
+            decision, reason, top, component = chunk.rule(hu, pixel, self.request.limits)
             left_out += decision == LEFT_OUT
             row = replace(
                 about,
@@ -130,7 +118,8 @@ class Reader:
 
     def _patient(self, volume: Volume, chunk: Chunk, file: str) -> tuple[str, str]:
         """What identifies the patient, and its value. Without PatientID a study is a patient."""
-        for keyword in ("PatientID", "StudyInstanceUID") if self.by_header else ():
+        by_header = self.request.patients == "header"
+        for keyword in ("PatientID", "StudyInstanceUID") if by_header else ():
             if stated := header_value(volume, keyword):
                 return keyword, stated
         return chunk.side, patient_from_path(file, chunk.kind)
