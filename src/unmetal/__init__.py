@@ -33,9 +33,8 @@ def load(name: str, weights: str | Path | None = None, device: str = "auto") -> 
             or a checkpoint of ADN's authors (.pt). None takes those released for the method.
         device: `auto`, `cpu` or `cuda`.
 
-    Raises:
-        InputError: an unknown method or device, weights that do not fit, or none for a method that
-            must be trained.
+    Raises `InputError` for an unknown method or device, and for weights that do not fit, or are
+    missing where the method must be trained.
     """
     from unmetal.device import choose_device  # noqa: PLC0415
     from unmetal.weights.load import load_method  # noqa: PLC0415
@@ -74,11 +73,8 @@ def reduce(
         metal_hu: HU above which a pixel inside the body is metal.
         device: `auto`, `cpu` or `cuda`.
 
-    Returns:
-        What was given: a `Volume`, or float32 HU of the array's shape.
-
-    Raises:
-        InputError: as `load`; also for pixels that are not square and values that are not finite.
+    Returns a `Volume` for a `Volume`, float32 HU of the array's shape for an array. Raises
+    `InputError` as `load`; also for pixels that are not square and values that are not finite.
     """
     import numpy as np  # noqa: PLC0415
 
@@ -87,7 +83,7 @@ def reduce(
 
     where = choose_device(device)
     chosen = load(method, device=device) if isinstance(method, str) else method.to(where)
-    volume = series if isinstance(series, Volume) else as_volume(series, spacing)
+    volume = as_volume(series, spacing)
     reduced = reduce_volume(volume, chosen, threshold=metal_hu, device=where)
     reduced.log_warnings()
     result: Volume | np.ndarray = reduced.volume
@@ -117,25 +113,24 @@ def simulate(
         native: keep the series' own matrix and pixel size, as `clinical` and `cbct` always do.
         spacing: pixel size in mm of an array; 384 mm / width when None.
 
-    Returns:
-        What `simulation.simulate_volume.simulate_volume` returns: `image`, `truth`, `free` (HU
-        `[slices H W]`), `metal`, `sinogram`, `free_sinogram`, `trace`, `implants`, `settings`.
-
-    Raises:
-        InputError: slices that are not square where the protocol wants them so.
+    Returns what `simulation.simulate_volume.simulate_volume` returns: `image`, `truth`, `free` (HU
+    `[slices H W]`), `metal`, `sinogram`, `free_sinogram`, `trace`, `implants`, `settings`. Raises
+    `InputError` for slices that are not square where the protocol wants them so.
     """
     from unmetal.simulation.simulate_volume import setting_of, simulate_volume  # noqa: PLC0415
 
-    volume = series if isinstance(series, Volume) else as_volume(series, spacing)
+    volume = as_volume(series, spacing)
     setting, pixel = setting_of(volume, protocol, native=native, seed=seed)
     return simulate_volume(volume, mask, setting, pixel, metal, seed)
 
 
-def as_volume(hu: ArrayLike, spacing: float | None = None) -> Volume:
+def as_volume(hu: Volume | ArrayLike, spacing: float | None = None) -> Volume:
     """HU `[H W]` or `[slices H W]` as a volume; `spacing` in mm, 384 mm / width when None.
 
-    Raises `InputError` for anything else.
+    A volume is returned as it is. Raises `InputError` for anything else.
     """
+    if isinstance(hu, Volume):
+        return hu
     import numpy as np  # noqa: PLC0415
 
     from unmetal.files.hounsfield import pixel_size  # noqa: PLC0415

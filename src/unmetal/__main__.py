@@ -42,9 +42,8 @@ def run(arguments: list[str]) -> int:
 
     command = getattr(import_module(f"unmetal.commands.{name}"), name.capitalize())
     try:
-        tyro.cli(
-            command, prog=f"unmetal {name}", args=rest, config=(tyro.conf.FlagCreatePairsOff,)
-        ).run()
+        config = (tyro.conf.FlagCreatePairsOff,)
+        tyro.cli(command, prog=f"unmetal {name}", args=rest, config=config).run()
     except InputError as error:
         print(f"unmetal {name}: {error}", file=sys.stderr)
         return 1
@@ -58,14 +57,9 @@ def usage() -> str:
     """The help page: every command with its one line."""
     width = max(map(len, COMMANDS))
     lines = [f"  {name:<{width}}  {line}" for name, line in COMMANDS.items()]
-    return "\n".join(
-        [
-            "usage: unmetal COMMAND ...        unmetal COMMAND --help",
-            "",
-            "Metal artifact reduction for CT. Research use only.",
-            "",
-            *lines,
-        ]
+    return (
+        "usage: unmetal COMMAND ...        unmetal COMMAND --help\n\n"
+        "Metal artifact reduction for CT. Research use only.\n\n" + "\n".join(lines)
     )
 
 

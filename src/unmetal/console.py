@@ -4,6 +4,7 @@ import logging
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 
 
 class StandardError(logging.Handler):
@@ -29,7 +30,7 @@ def progress_bar(what: str) -> Iterator[Callable[[int, int], None]]:
     from rich.progress import MofNCompleteColumn, Progress, TimeRemainingColumn  # noqa: PLC0415
 
     if not sys.stderr.isatty():
-        yield _plain_lines(what)
+        yield partial(_print_tenths, what, set())
         return
     columns = [*Progress.get_default_columns()[:2], MofNCompleteColumn(), TimeRemainingColumn()]
     with Progress(*columns, console=Console(stderr=True)) as bar:
@@ -37,14 +38,9 @@ def progress_bar(what: str) -> Iterator[Callable[[int, int], None]]:
         yield lambda done, total: bar.update(task, completed=done, total=total)
 
 
-def _plain_lines(what: str) -> Callable[[int, int], None]:
-    said = -1
-
-    def report(done: int, total: int) -> None:
-        nonlocal said
-        tenth = 10 * done // max(total, 1)
-        if done and tenth > said:
-            said = tenth
-            print(f"{done} of {total} {what}", file=sys.stderr)
-
-    return report
+def _print_tenths(what: str, printed: set[int], done: int, total: int) -> None:
+    """Print a line whenever another tenth is done, and remember it in `printed`."""
+    tenth = 10 * done // max(total, 1)
+    if done and tenth not in printed:
+        printed.add(tenth)
+        print(f"{done} of {total} {what}", file=sys.stderr)

@@ -15,12 +15,9 @@ CHECKOUT = Path(__file__).resolve().parents[2]
 
 @cache
 def version() -> str:
-    """What tells this code from any other that computes otherwise.
-
-    In a checkout what `git describe` says of it (`0.1.0-12-g1a2b3c4d5e6f`, or the commit where
-    there is no tag, with `-dirty` for changes that are not committed): the version in the metadata
-    of an editable install is that of the day it was installed. Else the installed version.
-    """
+    """Tag, commits since and commit of a checkout, with `-dirty` where something is not committed
+    (`0.1.0-12-g1a2b3c4d5e6f`); else the installed version."""
+    # The metadata of an editable install has the version of the day it was installed: git first.
     described = _git("describe", "--always", "--tags", "--dirty", "--abbrev=12")
     return described or installed("unmetal")
 

@@ -183,10 +183,11 @@ def test_numbers_of_no_voxel_are_none_not_nan():
 def test_the_chart_stays_inside_of_itself():
     chart = levels_chart(stats_data(counted(-25.0), 0.012, compared=False)["levels"])
     assert chart is not None
-    for arrow in chart.arrows:
-        assert 80 < min(arrow.before, arrow.after) <= max(arrow.before, arrow.after) < chart.width
-        assert 0 < arrow.y < chart.height
-    assert {name for _, name in chart.references} == {"fat", "soft tissue"}
+    for arrow in chart["arrows"]:
+        left, right = sorted((arrow["before"], arrow["after"]))
+        assert 80 < left <= right < chart["width"]
+        assert 0 < arrow["y"] < chart["height"]
+    assert {name for _, name in chart["references"]} == {"fat", "soft tissue"}
 
 
 def test_numbers_are_written_as_people_do():

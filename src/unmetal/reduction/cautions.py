@@ -124,20 +124,16 @@ def check_result(
     change, disagreement: HU `[n H W]` of the slices with metal; metal, bodies: bool of that shape.
     pixel: mm. clipped: how many values the format cannot hold.
     """
-    flags = []
+    flags, compared = [], "on validation patients"
     if (far := mean_abs_change_far(change, metal, bodies, pixel)) > FAR_HU:
         message = f"changed by {far:.0f} HU on average beyond {FAR_MM:g} mm from metal"
-        bound = f"at most {FAR_HU:g} HU on validation patients"
-        flags.append(QualityFlag("far", f"{message}; {bound}"))
-    if disagreement is not None:
-        apart = largest_mean(disagreement, bodies & ~metal)
-        if apart > FLIP_HU:
-            message = f"{apart:.1f} HU between the result and that of the mirrored slice"
-            bound = f"at most {FLIP_HU:g} HU on validation patients"
-            flags.append(QualityFlag("flips", f"{message}; {bound}"))
+        flags.append(QualityFlag("far", f"{message}; at most {FAR_HU:g} HU {compared}"))
+    apart = 0.0 if disagreement is None else largest_mean(disagreement, bodies & ~metal)
+    if apart > FLIP_HU:
+        message = f"{apart:.1f} HU between the result and that of the mirrored slice"
+        flags.append(QualityFlag("flips", f"{message}; at most {FLIP_HU:g} HU {compared}"))
     if clipped:
-        message = f"{clipped} values do not fit what the format stores"
-        flags.append(QualityFlag("clipped", message))
+        flags.append(QualityFlag("clipped", f"{clipped} values do not fit what the format stores"))
     return tuple(flags)
 
 
@@ -206,9 +202,8 @@ def _by_header(volume: Volume) -> Iterator[QualityFlag]:
     elif not meta.get("axial", True):
         yield QualityFlag("reformat", "the slices are not axial, but artifacts lie in axial ones")
     if meta.get("burned_in") == "YES":
-        yield QualityFlag(
-            "burned-in", "the header says that identifiers are burned into the pixels"
-        )
+        message = "the header says that identifiers are burned into the pixels"
+        yield QualityFlag("burned-in", message)
     if meta.get("made_by_unmetal"):
         yield QualityFlag("again", "unmetal made this series already")
     if not volume.spacing_known:
@@ -268,10 +263,8 @@ def _median_texture(
     free = np.flatnonzero(~metal.any((1, 2)))
     some = free if len(free) else np.arange(len(hu))
     some = some[np.linspace(0, len(some) - 1, min(5, len(some))).round().astype(int)]
-    found = []
-    for index in some:
-        body = bodies[index] if bodies[index].any() else body_mask(hu[index], pixel)
-        found.append(noise_texture(hu[index], body))
+    searched = (bodies[i] if bodies[i].any() else body_mask(hu[i], pixel) for i in some)
+    found = [noise_texture(hu[i], body) for i, body in zip(some, searched, strict=True)]
     known = [texture for texture in found if texture is not None]
     return float(np.median(known)) if known else None
 

@@ -92,18 +92,14 @@ def network_image(method: Method, image: Tensor, bodies: np.ndarray) -> Tensor:
 def crop_resize(image: Tensor, frame: Frame, size: int) -> Tensor:
     """The frame of `[1 H W]` (1/cm, air around it) as `[1 size size]`."""
     cropped = F.pad(image, frame.padding(*image.shape[-2:]))
-    small = F.interpolate(
-        cropped[None], (size, size), mode="bicubic", antialias=True, align_corners=False
-    )
+    small = F.interpolate(cropped[None], (size, size), mode="bicubic", antialias=True)
     # Bicubic weights are negative in places; attenuation is not.
     return small[0].clamp_min(0)
 
 
 def paste_back(artifact: Tensor, frame: Frame, image: Tensor) -> Tensor:
     """`[1 size size]` in a frame to `[1 H W]`, the size of `image`; 0 outside the frame."""
-    large = F.interpolate(
-        artifact[None], (frame.side, frame.side), mode="bilinear", align_corners=False
-    )
+    large = F.interpolate(artifact[None], (frame.side, frame.side), mode="bilinear")
     left, right, top, bottom = frame.padding(*image.shape[-2:])
     return F.pad(large[0], [-left, -right, -top, -bottom])
 
@@ -118,12 +114,8 @@ def wiener_gate(artifact: Tensor, image: Tensor) -> Tensor:
     body = image > hu_to_mu(torch.tensor(-300.0)).item()
     # [B]: one for each slice, 0 where there is no body. It is a mean square like `here`, so the
     # quotient below is squared already.
-    usual = torch.stack(
-        [
-            h[b].quantile(0.25) if b.any() else h.new_tensor(0.0)
-            for h, b in zip(here, body, strict=True)
-        ]
-    )
+    pairs = zip(here, body, strict=True)
+    usual = torch.stack([h[b].quantile(0.25) if b.any() else h.new_tensor(0.0) for h, b in pairs])
     return artifact * (1 - usual.view(-1, 1, 1, 1) / here.clamp_min(1e-12)).clamp_min(0)
 
 

@@ -88,8 +88,7 @@ def reduce_series(
     begun = time.perf_counter()
     # Read; and refuse what could not be written before minutes of computing, not after.
     volume = files.read(source, spacing=settings.spacing, only=only)
-    refuse_own(volume, force=settings.force)
-    check_outputs(volume, output, settings)
+    check_request(volume, output, settings)
 
     # Find the metal, correct the slices that have some, check the result.
     reduced = reduce_volume(
@@ -104,24 +103,18 @@ def reduce_series(
 
     # Write, with what was done in the header.
     described = with_outcome(derivation(tool, settings), reduced)
-    outputs = [
-        files.Output(reduced.volume, output, described),
-        *_extra_outputs(reduced, output, settings, described),
-    ]
-    files.write_all(outputs, force=settings.force)
+    extra = _extra_outputs(reduced, output, settings, described)
+    result = files.Output(reduced.volume, output, described)
+    files.write_all([result, *extra], force=settings.force)
     return Done(reduced, described, tool, settings, time.perf_counter() - begun)
 
 
-def refuse_own(volume: Volume, *, force: bool) -> None:
-    """Raise InputError for a series that unmetal made, unless `force`."""
-    if volume.meta.get("made_by_unmetal") and not force:
+def check_request(volume: Volume, output: Path, settings: Settings) -> None:
+    """Raise InputError for a series that unmetal made, and for outputs that cannot be written."""
+    if volume.meta.get("made_by_unmetal") and not settings.force:
         raise InputError(
             f"{volume.path}: unmetal made this series: give the original, or add --force"
         )
-
-
-def check_outputs(volume: Volume, output: Path, settings: Settings) -> None:
-    """Raise InputError where the output, or what goes beside it, cannot be written."""
     for path in (output, *extra_paths(volume, output, settings).values()):
         files.check_output(volume, path, force=settings.force)
     if settings.save_metal:

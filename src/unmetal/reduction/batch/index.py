@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from unmetal.errors import InputError, short_error
-from unmetal.files.staging import staged
 from unmetal.reduction.batch.plan import FAILED, TO_DO, Item, Plan, counted
 from unmetal.reduction.report.numbers import NOTICE
-from unmetal.reduction.report.page import NUMBERS, PAGE, stylesheet, template
+from unmetal.reduction.report.page import NUMBERS, PAGE, template, write_texts
 
 INDEX = "index.html"
 
@@ -49,17 +48,11 @@ def write_index(plan: Plan, folder: Path) -> None:
     """
     lines = [_line(item, folder) for item in plan.items if item.status != TO_DO]
     lines.sort(key=lambda line: line.urgency, reverse=True)
-    page = template(INDEX).render(
-        notice=NOTICE,
-        lines=lines,
-        aside=[(reason, counted(count, "object")) for reason, count in _reasons(plan).items()],
-        css=stylesheet(),
-    )
-    try:
-        with staged(folder / INDEX, force=True) as target:
-            target.write_text(page, encoding="utf-8")
-    except OSError as error:
-        raise InputError(f"{folder}: cannot be written: {short_error(error)}") from error
+    # What names a single object is cut off, so that objects share a reason.
+    reasons = Counter(one.reason.partition(" of ")[0].partition(":")[0] for one in plan.aside)
+    aside = [(reason, counted(count, "object")) for reason, count in reasons.items()]
+    page = template(INDEX).render(notice=NOTICE, lines=lines, aside=aside)
+    write_texts(folder, {INDEX: page}, force=True)
 
 
 def _line(item: Item, folder: Path) -> Line:
@@ -73,12 +66,3 @@ def _line(item: Item, folder: Path) -> Line:
         link=f"{series.name}/{PAGE}" if there else "",
         numbers=json.loads((place / NUMBERS).read_text(encoding="utf-8")) if there else None,
     )
-
-
-def _reasons(plan: Plan) -> dict[str, int]:
-    """Reason -> number of objects set aside for it; what names a single object is cut off."""
-    reasons: dict[str, int] = {}
-    for one in plan.aside:
-        reason = one.reason.partition(" of ")[0].partition(":")[0]
-        reasons[reason] = reasons.get(reason, 0) + 1
-    return reasons

@@ -151,19 +151,15 @@ def run_plan(plan: Plan, run: Run) -> Plan:
             items = (done if one.series == item.series else one for one in plan.items)
             plan = replace(plan, items=tuple(items))
             write_summary(_rows(plan), plan.output)
-            _log(done, f"{count} of {len(to_do)}")
+            which = f"{count} of {len(to_do)}  {item.series.name}"
+            if outcome.error:
+                log.error("%s: failed: %s", which, outcome.error)
+                continue
+            changed = f"{outcome.changed} of {len(item.series.files)} slices changed"
+            log.info("%s: %s, %.0f s", which, changed, outcome.seconds)
+            for warning in outcome.warnings:
+                log.warning("    %s", warning)
     return plan
-
-
-def _log(item: Item, place: str) -> None:
-    outcome, name = item.outcome, item.series.name
-    if outcome.error:
-        log.error("%s  %s: failed: %s", place, name, outcome.error)
-        return
-    changed = f"{outcome.changed} of {len(item.series.files)} slices changed"
-    log.info("%s  %s: %s, %.0f s", place, name, changed, outcome.seconds)
-    for warning in outcome.warnings:
-        log.warning("    %s", warning)
 
 
 def raise_if_failed(plan: Plan) -> None:
@@ -179,15 +175,18 @@ def raise_if_failed(plan: Plan) -> None:
         raise InputError(f"{'; '.join(parts)}: see {plan.output / SUMMARY}; all else is done")
 
 
-def _rows(plan: Plan) -> list[SummaryRow]:
-    rows = [_row(item, plan.made) for item in plan.items]
-    aside = sorted(plan.aside)
-    return rows + [{"status": ASIDE, "source": one.file, "reason": one.reason} for one in aside]
+def _rows(plan: Plan) -> Iterator[SummaryRow]:
+    for item in plan.items:
+        yield _row(item, plan.made)
+    for one in sorted(plan.aside):
+        yield {"status": ASIDE, "source": one.file, "reason": one.reason}
 
 
 def _row(item: Item, made: str) -> SummaryRow:
     """The line of a series; what was done before keeps its numbers."""
     series, outcome = item.series, item.outcome
+    # Of a series that is done again, what only an earlier run made stays there.
+    kept = str(item.earlier.get("made", "")).split() if item.again else []
     row: SummaryRow = {
         "output": series.name,
         "status": item.status,
@@ -205,14 +204,9 @@ def _row(item: Item, made: str) -> SummaryRow:
             "metal_ml": round(outcome.metal_ml, 3),
             "warnings": "; ".join(outcome.warnings),
             "seconds": round(outcome.seconds, 1),
-            "made": " ".join(dict.fromkeys([*made.split(), *_kept(item)])),
+            "made": " ".join(dict.fromkeys([*made.split(), *kept])),
         }
     return row
-
-
-def _kept(item: Item) -> list[str]:
-    """What an earlier run made of a series that is done again; it stays there."""
-    return str(item.earlier.get("made", "")).split() if item.again else []
 
 
 def _sweep(output: Path) -> None:

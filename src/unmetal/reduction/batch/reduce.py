@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import lru_cache, partial
 from pathlib import Path
@@ -13,15 +11,8 @@ from unmetal.device import choose_device
 from unmetal.errors import InputError
 from unmetal.files.dicom.inventory import find_series
 from unmetal.reduction.batch.index import write_index
-from unmetal.reduction.batch.plan import (
-    Item,
-    Outcome,
-    Plan,
-    make_plan,
-    raise_if_failed,
-    run_plan,
-)
-from unmetal.reduction.reduce_series import Done, Tool, derivation, load_tool, reduce_series
+from unmetal.reduction.batch.plan import Item, Outcome, Plan, make_plan, raise_if_failed, run_plan
+from unmetal.reduction.reduce_series import Tool, derivation, load_tool, reduce_series
 from unmetal.reduction.report.numbers import warnings
 from unmetal.reduction.report.page import require_apart, write_report
 from unmetal.reduction.settings import Settings
@@ -54,20 +45,11 @@ class Job:
             return Plan(source, output, items, contents.aside, contents.others) if always else None
         if self.report is not None:
             require_apart(self.report, source, output)
-        asked = {
-            "result": True,
-            "report": self.report is not None,
-            "difference": self.settings.save_difference,
-            "metal": self.settings.save_metal,
-        }
-        return make_plan(
-            contents,
-            source,
-            output,
-            derivation(self.tool, self.settings),
-            " ".join(what for what in asked if asked[what]),
-            force=self.settings.force,
-        )
+        wanted, report = self.settings, self.report is not None
+        asked = {"report": report, "difference": wanted.save_difference, "metal": wanted.save_metal}
+        made = " ".join(["result", *(what for what in asked if asked[what])])
+        described = derivation(self.tool, wanted)
+        return make_plan(contents, source, output, described, made, force=wanted.force)
 
     def carry_out(self, plan: Plan, jobs: int = 1) -> None:
         """Reduce the series of a plan in `jobs` processes; raises `InputError` at the end if any
@@ -83,34 +65,33 @@ class Job:
 
     def __call__(self, item: Item) -> Outcome:
         """Reduce a series of a plan; raises nothing."""
+        settings = replace(self.settings, force=self.settings.force or item.again)
+        only = item.series.files
+        # The log is silent meanwhile: `run_plan` logs what became of the series.
+        level = log.level
+        log.setLevel(logging.CRITICAL)
         try:
-            with muted():
-                done = self._reduce(item)
+            done = reduce_series(item.source, item.output, settings, self.tool, only=only)
+            if self.report is not None:
+                # A report that lies there is of an earlier, unfinished run, so it is replaced.
+                folder = self.report / item.series.name
+                write_report(done, folder, identifiers=self.identifiers, force=True)
         except InputError as error:
             return Outcome(error=str(error))
         except MemoryError:
             return Outcome(error="not enough memory: try again with fewer --jobs")
         except Exception as error:  # a bug of ours must not end all other series
             return Outcome(error=f"a bug of unmetal: {type(error).__name__}: {error}")
+        finally:
+            log.setLevel(level)
         reduced = done.reduced
-        voxel_ml = reduced.source.voxel_ml
         return Outcome(
             with_metal=len(reduced.affected),
             changed=len(reduced.changed),
-            metal_ml=float(reduced.metal.sum() * voxel_ml),
+            metal_ml=float(reduced.metal.sum() * reduced.source.voxel_ml),
             warnings=tuple(f"{one['key']}: {one['message']}" for one in warnings(reduced)),
             seconds=done.seconds,
         )
-
-    def _reduce(self, item: Item) -> Done:
-        settings = replace(self.settings, force=self.settings.force or item.again)
-        only = item.series.files
-        done = reduce_series(item.source, item.output, settings, self.tool, only=only)
-        if self.report is not None:
-            # A report that lies there is of an earlier, unfinished run, so it is replaced.
-            folder = self.report / item.series.name
-            write_report(done, folder, identifiers=self.identifiers, force=True)
-        return done
 
     @property
     def tool(self) -> Tool:
@@ -121,14 +102,3 @@ class Job:
 @lru_cache(maxsize=1)
 def _tool(method: str, weights: str | None, device: str) -> Tool:
     return load_tool(Settings(method=method, weights=weights), choose_device(device))
-
-
-@contextmanager
-def muted() -> Iterator[None]:
-    """Silence the log while a series is reduced: `run_plan` logs what transitions of it."""
-    before = log.level
-    log.setLevel(logging.CRITICAL)
-    try:
-        yield
-    finally:
-        log.setLevel(before)

@@ -34,6 +34,9 @@ SMOOTH_MM = 2.0
 CELLS = (len(TISSUES), len(BANDS))
 """Shape of the sums: tissue by band."""
 
+JOIN = {"fall": np.minimum, "rise": np.maximum}
+"""How to join two numbers of these fields of `ChangeStats`; all others are added."""
+
 
 @dataclass(frozen=True)
 class ChangeStats:
@@ -66,18 +69,17 @@ class ChangeStats:
 
     def __add__(self, other: ChangeStats) -> ChangeStats:
         """The statistics of both together."""
-        joined = {"fall": np.minimum, "rise": np.maximum}
         names = [field.name for field in fields(self)]
-        pairs = ((name, getattr(self, name), getattr(other, name)) for name in names)
-        return ChangeStats(**{name: joined.get(name, np.add)(one, two) for name, one, two in pairs})
+        pairs = {name: np.stack([getattr(self, name), getattr(other, name)]) for name in names}
+        return ChangeStats(**{name: join(both, name) for name, both in pairs.items()})
 
     def by_tissue(self, name: str) -> np.ndarray:
         """The field `name` for each of `TISSUES`, all bands together."""
-        return _along(self, name, 1)
+        return join(getattr(self, name), name, axis=1)
 
     def by_band(self, name: str) -> np.ndarray:
         """The field `name` for each of `BANDS`, all tissues together."""
-        return _along(self, name, 0)
+        return join(getattr(self, name), name, axis=0)
 
 
 @dataclass(frozen=True)
@@ -165,11 +167,10 @@ def _slice(reduced: Reduced, index: int, threshold: float) -> SliceChanges:
     )
 
 
-def _along(stats: ChangeStats, name: str, axis: int) -> np.ndarray:
-    """A field summed along an axis; of extremes the extreme."""
-    values = getattr(stats, name)
-    extreme = {"fall": np.min, "rise": np.max}
-    return extreme.get(name, np.sum)(values, axis=axis)
+def join(values: np.ndarray, name: str, axis: int = 0) -> np.ndarray:
+    """Values of the field `name` along an axis as one: their sum, of extremes the extreme."""
+    joined: np.ndarray = JOIN.get(name, np.add).reduce(values, axis=axis)
+    return joined
 
 
 def change_stats(
@@ -234,9 +235,7 @@ def _levels(
 
 def padding_of(volume: Volume, index: int) -> np.ndarray:
     """bool `[H W]`: where the scanner saw nothing in one slice."""
-    if volume.padding is None:
-        return np.zeros(volume.hu.shape[1:], bool)
-    return volume.padding[index]
+    return np.zeros(volume.hu.shape[1:], bool) if volume.padding is None else volume.padding[index]
 
 
 def in_air(volume: Volume, index: int) -> np.ndarray:

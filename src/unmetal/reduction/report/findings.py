@@ -36,21 +36,14 @@ def checks(found: Changes) -> list[Check]:
         sum(getattr(one, name) for one in found.slices)
         for name in ("metal", "kept", "found_again", "outside")
     )
-    before, after = ml(metal * found.voxel_ml), ml(kept * found.voxel_ml)
     if not metal:
         return [Check("Every slice", _count(found.elsewhere), found.elsewhere == 0)]
+    before, after, rule = (ml(voxels * found.voxel_ml) for voxels in (metal, kept, again))
     same = "the same in every voxel" if metal == kept else f"{metal - kept} voxels changed"
-    rule = ml(again * found.voxel_ml)
-    without = found.count - len(found.slices)
-    listed = [
-        Check(
-            "Metal",
-            f"{before} before, {after} after: {same}. The same rule finds {rule} in the result.",
-            metal == kept,
-        ),
-        Check("Padding and outside the body", _count(outside), outside == 0),
-    ]
-    if without:
+    text = f"{before} before, {after} after: {same}. The same rule finds {rule} in the result."
+    listed = [Check("Metal", text, metal == kept)]
+    listed.append(Check("Padding and outside the body", _count(outside), outside == 0))
+    if without := found.count - len(found.slices):
         text = f"{without} of {found.count}: {_count(found.elsewhere)}"
         listed.append(Check("Slices without metal", text, found.elsewhere == 0))
     return listed

@@ -12,9 +12,10 @@ import numpy as np
 
 from unmetal.files import header
 from unmetal.metrics.strata import BANDS, TISSUES
+from unmetal.reduction.cautions import QualityFlag
 from unmetal.reduction.reduce_series import Done
 from unmetal.reduction.reduce_volume import Reduced
-from unmetal.reduction.report.changes import LEVELS, Changes, ChangeStats, SliceChanges
+from unmetal.reduction.report.changes import LEVELS, Changes, ChangeStats, SliceChanges, join
 from unmetal.reduction.report.findings import caveats, checks
 from unmetal.software import versions
 
@@ -67,10 +68,9 @@ def report_data(done: Done, found: Changes, *, identifiers: bool = False) -> dic
 
 def warnings(reduced: Reduced) -> list[dict[str, str]]:
     """Warnings of the reader about the source, then flags of the reduction."""
-    listed = [
-        {"key": "input", "message": message} for message in reduced.source.meta.get("warnings", ())
-    ]
-    return listed + [{"key": one.key, "message": one.message} for one in reduced.warnings]
+    of_reader = reduced.source.meta.get("warnings", ())
+    flags = (*(QualityFlag("input", message) for message in of_reader), *reduced.warnings)
+    return [asdict(flag) for flag in flags]
 
 
 def _run(done: Done) -> dict[str, Any]:
@@ -136,25 +136,23 @@ def _slices(found: Changes, names: list[str]) -> list[dict[str, Any]]:
 def stats_data(stats: ChangeStats, voxel_ml: float, *, compared: bool) -> dict[str, Any]:
     """Statistics as shares, means and extremes: of all, by tissue and by distance from metal."""
 
-    def rows(names: tuple[str, ...], values: Mapping[str, np.ndarray]) -> dict[str, Any]:
-        columns = {key: its for key, its in values.items() if key != "disagreement" or compared}
+    def rows(names: tuple[str, ...], values: dict[str, np.ndarray]) -> dict[str, Any]:
         return {
-            name: _row({key: its[place] for key, its in columns.items()}, voxel_ml)
+            name: _row({key: its[place] for key, its in values.items()}, voxel_ml)
             for place, name in enumerate(names)
         }
 
-    cells = ("voxels", "changed", "visible", "total", "absolute", "fall", "rise", "disagreement")
+    cells = ["voxels", "changed", "visible", "total", "absolute", "fall", "rise"]
+    cells += ["disagreement"] * compared
     by_band = {name: stats.by_band(name) for name in cells}
-    whole = {name: its.sum() for name, its in by_band.items()}
-    whole |= {"fall": by_band["fall"].min(), "rise": by_band["rise"].max()}
-    every = {name: np.array([value]) for name, value in whole.items()}
     return {
-        "all": rows(("all",), every)["all"],
+        "all": _row({name: join(its, name) for name, its in by_band.items()}, voxel_ml),
         "by_tissue": rows(TISSUES, {name: stats.by_tissue(name) for name in cells}),
         "by_distance": rows(BANDS, by_band),
         "transitions_ml": (stats.transitions * voxel_ml).round(4).tolist(),
         "levels": {
-            name: _levels(its, voxel_ml) for name, its in zip(LEVELS, stats.levels, strict=True)
+            tissue: {band: _level(its[place], voxel_ml) for place, band in enumerate(BANDS)}
+            for tissue, its in zip(LEVELS, stats.levels.tolist(), strict=True)
         },
     }
 
@@ -177,26 +175,14 @@ def _row(sums: Mapping[str, Any], voxel_ml: float) -> dict[str, Any]:
     return row | ({"disagreement_hu": share("disagreement", 2)} if "disagreement" in sums else {})
 
 
-def _levels(levels: np.ndarray, voxel_ml: float) -> dict[str, Any]:
-    """Mean and standard deviation before and after in each band, float `[band 5]`."""
-    return {name: _level(its, voxel_ml) for name, its in zip(BANDS, levels.tolist(), strict=True)}
-
-
 def _level(its: list[float], voxel_ml: float) -> dict[str, Any]:
-    """One row of `ChangeStats.levels`: voxels, sum and sum of squares before, and after."""
+    """One row of `ChangeStats.levels`: mean and standard deviation before and after."""
     count, one, ones, two, twos = its
     if not count:
-        names = ("before_hu", "before_sd", "after_hu", "after_sd")
-        return {"ml": 0.0} | dict.fromkeys(names)
-    means = one / count, two / count
-    spreads = (
-        math.sqrt(max(0.0, s / count - m**2)) for s, m in zip((ones, twos), means, strict=True)
-    )
-    before, after = spreads
-    return {
-        "ml": round(count * voxel_ml, 4),
-        "before_hu": round(means[0], 2),
-        "before_sd": round(before, 2),
-        "after_hu": round(means[1], 2),
-        "after_sd": round(after, 2),
-    }
+        return {"ml": 0.0} | dict.fromkeys(("before_hu", "before_sd", "after_hu", "after_sd"))
+    level = {"ml": round(count * voxel_ml, 4)}
+    for when, total, squares in (("before", one, ones), ("after", two, twos)):
+        mean = total / count
+        level[f"{when}_hu"] = round(mean, 2)
+        level[f"{when}_sd"] = round(math.sqrt(max(0.0, squares / count - mean**2)), 2)
+    return level

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
@@ -66,10 +66,15 @@ def write_report(
     page, numbers = render(done, identifiers=identifiers)
     if not force and any((folder / name).exists() for name in (PAGE, NUMBERS)):
         raise InputError(f"{folder}: holds a report: give another folder, or --force to replace it")
+    write_texts(folder, {PAGE: page, NUMBERS: numbers}, force=force)
+
+
+def write_texts(folder: Path, texts: dict[str, str], *, force: bool) -> None:
+    """Write texts by file name, all or none; raises `InputError` for a full disk."""
     try:
-        with staged(folder / PAGE, force=force) as target:
-            target.with_name(NUMBERS).write_text(numbers, encoding="utf-8")
-            target.write_text(page, encoding="utf-8")
+        with staged(folder / next(iter(texts)), force=force) as target:
+            for name, text in texts.items():
+                target.with_name(name).write_text(text, encoding="utf-8")
     except OSError as error:
         raise InputError(f"{folder}: cannot be written: {short_error(error)}") from error
 
@@ -85,8 +90,7 @@ def render(done: Done, *, identifiers: bool = False) -> tuple[str, str]:
     front = None
     if large:
         most = max(large, key=visible_share)
-        close = close_up(reduced, most, style)
-        front = replace(pictures[large.index(most)], close=close)
+        front = pictures[large.index(most)] | {"close": close_up(reduced, most, style)}
     context: dict[str, Any] = {
         "identifiers": None,
         **numbers,
@@ -109,23 +113,18 @@ def render(done: Done, *, identifiers: bool = False) -> tuple[str, str]:
         "tissues": TISSUES,
         "bands": BANDS,
         "levels": LEVELS,
-        "css": stylesheet(),
     }
     return template("page.html").render(context), json.dumps(numbers, indent=1, allow_nan=False)
 
 
-def stylesheet() -> Markup:
-    """CSS of every page."""
-    return Markup((TEMPLATES / "page.css").read_text(encoding="utf-8"))
-
-
 @cache
 def template(name: str) -> Template:
-    """A template that escapes values, and raises for a name that is not defined."""
+    """A template that escapes values, knows `css`, and raises for names that are not defined."""
     environment = Environment(
         autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
     environment.filters |= {"number": number, "hu": hu, "ml": ml, "percent": percent}
+    environment.globals["css"] = Markup((TEMPLATES / "page.css").read_text(encoding="utf-8"))
     return environment.from_string((TEMPLATES / name).read_text(encoding="utf-8"))
 
 

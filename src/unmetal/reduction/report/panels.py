@@ -7,7 +7,7 @@ pixels are, and lines stay thin and letters sharp on any screen and on paper.
 from __future__ import annotations
 
 from base64 import b64encode
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from io import BytesIO
 
 import numpy as np
@@ -27,6 +27,9 @@ believed (Acta Radiologica 2020, 10.1177/0284185120903446)."""
 
 LEAST_PX = 320
 """Width of the narrowest picture, pixels."""
+
+THUMBNAIL_PX = 88
+"""Longer side of a thumbnail, pixels."""
 
 DISAGREEMENT_HU = 100.0
 """HU at the end of the scale of the disagreement."""
@@ -52,16 +55,6 @@ class Panel:
     """Outlines of what is within `RING_MM` of metal."""
     edges: Edges | None = None
 
-    @property
-    def letter(self) -> float:
-        """Size of the letters, mm."""
-        return 0.045 * self.width
-
-    @property
-    def bar(self) -> float:
-        """Length of the scale bar, mm."""
-        return 50.0 if self.width > 200 else 10.0
-
 
 def gray(
     name: str, hu: np.ndarray, metal: np.ndarray, style: PanelStyle, *, ringed: bool = False
@@ -70,11 +63,11 @@ def gray(
 
     ringed: outline what is within `RING_MM` of metal, too.
     """
-    panel = _panel(name, to_gray(crop(hu, style.box), style.window), None, metal, None, style)
-    if not ringed:
-        return panel
-    distance = ndimage.distance_transform_edt(~metal, sampling=style.pixel)
-    return replace(panel, ring=outline(ndimage.binary_fill_holes(distance <= RING_MM), style))
+    outlined = {"metal": metal}
+    if ringed:
+        distance = ndimage.distance_transform_edt(~metal, sampling=style.pixel)
+        outlined["ring"] = ndimage.binary_fill_holes(distance <= RING_MM)
+    return _panel(name, to_gray(crop(hu, style.box), style.window), None, style, **outlined)
 
 
 def difference(
@@ -82,8 +75,8 @@ def difference(
 ) -> Panel:
     """A change, HU `[H W]`, in colours, with metal and body, bool `[H W]`, outlined."""
     levels = (crop(change, style.box) / style.diff_limit).clip(-1, 1) * 127.5 + 127.5
-    palette = difference_palette(style)
-    return _panel(name, levels.round().astype(np.uint8), palette, metal, body, style)
+    levels, palette = levels.round().astype(np.uint8), difference_palette(style)
+    return _panel(name, levels, palette, style, metal=metal, body=body)
 
 
 def disagreement(
@@ -91,7 +84,8 @@ def disagreement(
 ) -> Panel:
     """A disagreement, HU `[H W]`, in colours from 0 to `DISAGREEMENT_HU`."""
     levels = (crop(hu, style.box) / DISAGREEMENT_HU).clip(0, 1) * 255
-    return _panel(name, levels.round().astype(np.uint8), disagreement_palette(), metal, body, style)
+    levels, palette = levels.round().astype(np.uint8), disagreement_palette()
+    return _panel(name, levels, palette, style, metal=metal, body=body)
 
 
 def difference_palette(style: PanelStyle) -> np.ndarray:
@@ -113,11 +107,11 @@ def css_stops(palette: np.ndarray) -> str:
     return ",".join(f"#{r:02x}{g:02x}{b:02x}" for r, g, b in palette[::15])
 
 
-def thumbnail(hu: np.ndarray, metal: np.ndarray, style: PanelStyle, side: int = 88) -> str:
+def thumbnail(hu: np.ndarray, metal: np.ndarray, style: PanelStyle) -> str:
     """A small picture of a slice, HU `[H W]`, its metal red, as a `data:` URI."""
     levels = to_gray(crop(hu, style.box), style.window)
     small = Image.fromarray(levels)
-    small.thumbnail((side, side), Image.Resampling.BOX)
+    small.thumbnail((THUMBNAIL_PX, THUMBNAIL_PX), Image.Resampling.BOX)
     mask = Image.fromarray(crop(metal, style.box).astype(np.uint8) * 255)
     mask = mask.resize(small.size, Image.Resampling.BOX)
     # 255 grays, and red as the 256th color. Any metal within a pixel of the thumbnail makes it red.
@@ -142,19 +136,18 @@ def _panel(
     name: str,
     levels: np.ndarray,
     palette: np.ndarray | None,
-    metal: np.ndarray,
-    body: np.ndarray | None,
     style: PanelStyle,
+    **outlined: np.ndarray,
 ) -> Panel:
+    """A picture; outlined: masks of a whole slice, bool `[H W]`, by field of `Panel`."""
     height, width = levels.shape
     return Panel(
         name=name,
         width=width * style.pixel[1],
         height=height * style.pixel[0],
         picture=png_uri(_large(levels), palette, label=True),
-        metal=outline(metal, style),
-        body="" if body is None else outline(body, style),
         edges=style.edges,
+        **{field: outline(mask, style) for field, mask in outlined.items()},
     )
 
 
@@ -188,20 +181,16 @@ def png_uri(levels: np.ndarray, palette: np.ndarray | None = None, *, label: boo
 def _burn(picture: Image.Image) -> None:
     """Write the label into the lower left corner, on a dark ground."""
     size = max(8, round(picture.width * 0.028))
-    font = ImageFont.load_default(size)
-    draw = ImageDraw.Draw(picture)
-    light, dark = _extremes(picture)
-    at = (round(0.6 * size), picture.height - round(1.7 * size))
-    draw.text(at, LABEL, fill=light, font=font, stroke_width=1, stroke_fill=dark)
-
-
-def _extremes(picture: Image.Image) -> tuple[int, int]:
-    """Indices of the lightest and the darkest color of the picture's palette."""
-    palette = picture.getpalette()
-    if palette is None:
-        return 255, 0
-    light = np.reshape(palette, (-1, 3)).sum(1)
-    return int(light.argmax()), int(light.argmin())
+    # Indices of the lightest and the darkest color; without a palette they are gray values.
+    light = np.reshape(picture.getpalette() or np.arange(256), (256, -1)).sum(1)
+    ImageDraw.Draw(picture).text(
+        (round(0.6 * size), picture.height - round(1.7 * size)),
+        LABEL,
+        fill=int(light.argmax()),
+        font=ImageFont.load_default(size),
+        stroke_width=1,
+        stroke_fill=int(light.argmin()),
+    )
 
 
 def outline(mask: np.ndarray, style: PanelStyle) -> str:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 from scipy import ndimage
@@ -17,34 +19,6 @@ from unmetal.reduction.report.panels import Panel
 
 MOST = 12
 """Slices shown large: each weighs about 0.4 MB, and nobody scrolls through a hundred."""
-
-
-@dataclass(frozen=True)
-class SlicePictures:
-    """A slice with its pictures side by side."""
-
-    number: int
-    """From 1."""
-    title: str
-    caption: str
-    panels: tuple[Panel, ...]
-    close: tuple[Panel, ...] = ()
-    """The same pictures, zoomed to the metal."""
-
-
-@dataclass(frozen=True)
-class Thumbnail:
-    """A slice in the strip of all slices."""
-
-    number: int
-    picture: str
-    """`data:` URI."""
-    amount: float | None
-    """Mean amount of change in the body, HU; None where nothing was changed."""
-    share: int
-    """Of the largest amount of any slice, per cent."""
-    linked: bool
-    """Whether the slice is shown large."""
 
 
 def mean_abs_change(one: SliceChanges) -> float:
@@ -86,13 +60,19 @@ def common_style(reduced: Reduced, slices: list[SliceChanges]) -> PanelStyle:
     return PanelStyle(box_around(mask), pixel, edges=None if cosines is None else edges_of(cosines))
 
 
-def slice_pictures(reduced: Reduced, one: SliceChanges, style: PanelStyle) -> SlicePictures:
-    """A slice with its title, caption and pictures."""
-    place = one.index
-    name = slice_labels(reduced.source)[place]
+def slice_pictures(reduced: Reduced, one: SliceChanges, style: PanelStyle) -> dict[str, Any]:
+    """A slice with its number (from 1), title, caption and pictures side by side."""
+    name = slice_labels(reduced.source)[one.index]
     known = f" ({name})" if name else ""
-    title = f"slice {place + 1} of {len(reduced.source.hu)}{known}"
-    return SlicePictures(place + 1, title, _caption(one, reduced), panel_row(reduced, one, style))
+    return {
+        "number": one.index + 1,
+        "title": f"slice {one.index + 1} of {len(reduced.source.hu)}{known}",
+        "caption": f"metal {ml(one.metal * reduced.source.voxel_ml)}; "
+        f"{percent(visible_share(one))} of the body changed visibly; "
+        f"{hu(mean_abs_change(one))} on average, {hu(one.stats.fall.min())} to "
+        f"{hu(one.stats.rise.max(), signed=True)}",
+        "panels": panel_row(reduced, one, style),
+    }
 
 
 def panel_row(reduced: Reduced, one: SliceChanges, style: PanelStyle) -> tuple[Panel, ...]:
@@ -120,29 +100,19 @@ def close_up(reduced: Reduced, one: SliceChanges, style: PanelStyle) -> tuple[Pa
     return panel_row(reduced, one, closer)
 
 
-def _caption(one: SliceChanges, reduced: Reduced) -> str:
-    voxel_ml = reduced.source.voxel_ml
-    return (
-        f"metal {ml(one.metal * voxel_ml)}; {percent(visible_share(one))} of the body changed "
-        f"visibly; {hu(mean_abs_change(one))} on average, {hu(one.stats.fall.min())} to "
-        f"{hu(one.stats.rise.max(), signed=True)}"
-    )
-
-
-def strip(reduced: Reduced, found: Changes, large: list[SliceChanges]) -> list[Thumbnail]:
-    """A thumbnail of every slice."""
+def strip(reduced: Reduced, found: Changes, large: list[SliceChanges]) -> Iterator[dict[str, Any]]:
+    """Every slice as a thumbnail, with its mean amount of change in HU (None where nothing was
+    changed), its share of the largest amount in per cent, and whether it is shown large."""
     _, rows, columns = reduced.volume.hu.shape
     style = PanelStyle(Box(0, rows, 0, columns), reduced.source.spacing[1:])
     amounts = {one.index: mean_abs_change(one) for one in found.slices}
     peak = max(amounts.values(), default=0.0) or 1.0
     linked = {one.index for one in large}
-    return [
-        Thumbnail(
-            number=place + 1,
-            picture=panels.thumbnail(in_air(reduced.volume, place), reduced.metal[place], style),
-            amount=amounts.get(place),
-            share=round(100 * amounts.get(place, 0.0) / peak),
-            linked=place in linked,
-        )
-        for place in range(len(reduced.volume.hu))
-    ]
+    for place in range(len(reduced.volume.hu)):
+        yield {
+            "number": place + 1,
+            "picture": panels.thumbnail(in_air(reduced.volume, place), reduced.metal[place], style),
+            "amount": amounts.get(place),
+            "share": round(100 * amounts.get(place, 0.0) / peak),
+            "linked": place in linked,
+        }
