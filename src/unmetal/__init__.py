@@ -138,9 +138,8 @@ def as_volume(hu: Volume | ArrayLike, spacing: float | None = None) -> Volume:
     try:
         values = np.asarray(hu, dtype=np.float32)
     except (TypeError, ValueError) as error:
-        raise InputError(
-            f"a {type(hu).__name__} is no series: give HU [H W] or [slices H W], or a Volume"
-        ) from error
+        wanted = "give HU [H W] or [slices H W], or a Volume"
+        raise InputError(f"a {type(hu).__name__} is no series: {wanted}") from error
     if values.ndim not in {2, 3} or not np.isfinite(values).all():
         raise InputError(f"an array {values.shape}: give finite HU [H W] or [slices H W]")
     pixel, _ = pixel_size(values.shape[-1], spacing)

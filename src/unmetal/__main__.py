@@ -1,7 +1,6 @@
 """The command line: pick the command by name first, import its module then.
 
-`import torch` takes seconds, so nothing here or in `unmetal.commands` may import it; `unmetal
---help` answers in well under half a second.
+`import torch` takes seconds, so nothing here or in `unmetal.commands` may import it.
 """
 
 import os

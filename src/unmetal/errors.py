@@ -6,10 +6,9 @@ from contextlib import contextmanager
 
 
 class InputError(Exception):
-    """Something that was given cannot be processed.
+    """Bad input. The message is one line: what is wrong, where, and what to do about it.
 
-    The message is one line that says what is wrong, where, and what to do about it. The command
-    line prints it and exits with code 1; anything else that escapes is a bug of ours.
+    The command line prints it and exits with code 1; any other exception is a bug of ours.
     """
 
 
@@ -20,10 +19,7 @@ def install_extra(package: str, extra: str) -> str:
 
 @contextmanager
 def suppress_c_stderr() -> Iterator[None]:
-    """Send what C and C++ libraries (ITK, libjpeg, openjpeg) print to stderr to nowhere.
-
-    Works on file descriptor 2, for those libraries know nothing of `sys.stderr`.
-    """
+    """Discard what C and C++ libraries (ITK, libjpeg, openjpeg) print to file descriptor 2."""
     kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
     try:
         os.dup2(nowhere, 2)
@@ -35,17 +31,15 @@ def suppress_c_stderr() -> Iterator[None]:
 
 
 def short_error(error: BaseException) -> str:
-    """The most telling line of an error's message, at most 300 characters.
-
-    ITK names a place in its own source first and the reason last. pydicom lists what each of its
-    decoders said, which is replaced by one sentence.
-    """
+    """The most telling line of an error's message, at most 300 characters."""
     if isinstance(error, OSError) and error.strerror:
         return error.strerror
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     if not lines:
         return type(error).__name__
+    # pydicom lists what each of its decoders said.
     if "raised by all available plugins" in lines[0]:
         return "damaged, truncated, or in an encoding that no decoder here reads"
+    # ITK names a place in its own source first and the reason last.
     telling = [line for line in lines if line.startswith(("Reason:", "[nrrd]", "sitk::ERROR"))]
     return (telling or lines)[-1][:300]

@@ -75,8 +75,7 @@ def difference(
 ) -> Panel:
     """A change, HU `[H W]`, in colours, with metal and body, bool `[H W]`, outlined."""
     levels = (crop(change, style.box) / style.diff_limit).clip(-1, 1) * 127.5 + 127.5
-    levels, palette = levels.round().astype(np.uint8), difference_palette(style)
-    return _panel(name, levels, palette, style, metal=metal, body=body)
+    return _panel(name, levels, difference_palette(style), style, metal=metal, body=body)
 
 
 def disagreement(
@@ -84,8 +83,7 @@ def disagreement(
 ) -> Panel:
     """A disagreement, HU `[H W]`, in colours from 0 to `DISAGREEMENT_HU`."""
     levels = (crop(hu, style.box) / DISAGREEMENT_HU).clip(0, 1) * 255
-    levels, palette = levels.round().astype(np.uint8), disagreement_palette()
-    return _panel(name, levels, palette, style, metal=metal, body=body)
+    return _panel(name, levels, disagreement_palette(), style, metal=metal, body=body)
 
 
 def difference_palette(style: PanelStyle) -> np.ndarray:
@@ -139,13 +137,16 @@ def _panel(
     style: PanelStyle,
     **outlined: np.ndarray,
 ) -> Panel:
-    """A picture; outlined: masks of a whole slice, bool `[H W]`, by field of `Panel`."""
+    """A picture of levels `[H W]` from 0 to 255.
+
+    outlined: masks of the whole slice, bool `[H W]`, by field of `Panel`.
+    """
     height, width = levels.shape
     return Panel(
         name=name,
         width=width * style.pixel[1],
         height=height * style.pixel[0],
-        picture=png_uri(_large(levels), palette, label=True),
+        picture=png_uri(_large(levels.round().astype(np.uint8)), palette, label=True),
         edges=style.edges,
         **{field: outline(mask, style) for field, mask in outlined.items()},
     )

@@ -77,9 +77,8 @@ def slice_pictures(reduced: Reduced, one: SliceChanges, style: PanelStyle) -> di
 
 def panel_row(reduced: Reduced, one: SliceChanges, style: PanelStyle) -> tuple[Panel, ...]:
     """Before, after, the difference and, where there is one, the disagreement."""
-    place, body = one.index, one.body
+    place, body, metal = one.index, one.body, reduced.metal[one.index]
     before, after = in_air(reduced.source, place), in_air(reduced.volume, place)
-    metal = reduced.metal[place]
     row = (
         panels.gray("before", before, metal, style),
         panels.gray("after", after, metal, style, ringed=True),
