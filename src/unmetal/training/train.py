@@ -49,7 +49,7 @@ def train(
     rank, _ = init_distributed(on)
     config = experiment.training
     torch.manual_seed(config.seed)
-    training_data = build_training_data(experiment.data, data, shapes, config.seed, on)
+    source = build_training_data(experiment.data, data, shapes, config.seed, on)
     training = Training(experiment.build(), config, on)
     # Resume a state, or begin with weights, or with initial values.
     run = RunFolder(folder, writes=rank == 0)
@@ -60,14 +60,13 @@ def train(
     elif start is not None:
         weights, card = checkpoint.load(start)
         training.start_from(weights, card.get("samples", 0))
-    patients = training_data.patients
-    run.write_config(experiment, data=patients, device=str(on), resumed_at=training.seen)
-    validator = training_data.validator()
+    run.write_config(experiment, data=source.patients, device=str(on), resumed_at=training.seen)
+    validator = source.validator()
     run.log(samples=training.seen, before=validator.before)
     logger = TrainingLogger(run, training, validator, experiment)
     begun, since = training.seen, time.monotonic()
     with logger.bar:
-        for losses in training.run(training_data.samples):
+        for losses in training.run(source.samples):
             now = time.monotonic()
             logger.after_step(losses, (training.seen - begun) / (now - since))
             if minutes is not None and now - started > 60 * minutes:
