@@ -136,10 +136,13 @@ def write_cohort(made: Assembled, about: Mapping[str, Any], folder: Path) -> lis
     )
     write_manifest(made.rows, folder / MANIFEST)
     (folder / ABOUT).write_text(json.dumps({**about, **made.counted()}, indent=1) + "\n")
-    return [
-        *(_group(name, used, folder) for name in (AFFECTED, CLEAN)),
-        Group(f"{LEFT_OUT}, though nearly used", len(borderline), evenly_spaced(borderline)),
-    ]
+    cohort, groups = Prepared.load(folder), []
+    for name in (AFFECTED, CLEAN):
+        rows = [row for row in used if row.decision == name]
+        shown = [(row, cohort.slice(int(row.index))) for row in evenly_spaced(rows)]
+        groups.append(Group(name, len(rows), shown))
+    nearly = Group(f"{LEFT_OUT}, though nearly used", len(borderline), evenly_spaced(borderline))
+    return [*groups, nearly]
 
 
 def evenly_spaced(found: Sequence[Any], most: int = SHOWN) -> list[Any]:
@@ -157,10 +160,3 @@ def _slices(made: Assembled, borderline: list[tuple[Row, np.ndarray]]) -> Iterat
                 yield hu
             elif row.decision == LEFT_OUT and row.reason != COPY:
                 borderline.append((row, hu))
-
-
-def _group(name: str, used: Sequence[Row], folder: Path) -> Group:
-    rows, cohort = [row for row in used if row.decision == name], Prepared.load(folder)
-    return Group(
-        name, len(rows), [(row, cohort.slice(int(row.index))) for row in evenly_spaced(rows)]
-    )

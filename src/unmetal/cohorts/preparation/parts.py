@@ -23,7 +23,6 @@ from unmetal.files.staging import replacing
 FILES_PER_CHUNK = 32
 """Files of one slice that are read together: half a second of work, 4 MiB."""
 
-
 Judged = tuple[Row, np.ndarray | None]
 """A line of the manifest, and the slice, int16 `[256 256]` in HU, where it is kept."""
 
