@@ -1,8 +1,8 @@
-"""Write the file tree at the end of docs/files.md anew, from the first line of each file.
+"""Write the file tree at the end of docs/files.md anew, from what each file says first.
 
     python recipes/file_tree.py
 
-A Python file explains itself by the first line of its docstring, a package by that of its
+A Python file explains itself by the first paragraph of its docstring, a package by that of its
 `__init__.py`; what cannot is named here.
 """
 
@@ -174,7 +174,8 @@ def note(name: str) -> str:
     path = ROOT / name
     path = path / "__init__.py" if path.is_dir() else path
     if path.suffix == ".py" and path.is_file() and path.read_text().strip():
-        return (ast.get_docstring(ast.parse(path.read_text())) or "").partition("\n")[0]
+        summary = (ast.get_docstring(ast.parse(path.read_text())) or "").partition("\n\n")[0]
+        return " ".join(summary.split())
     return ""
 
 

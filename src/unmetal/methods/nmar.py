@@ -1,4 +1,4 @@
-"""NMAR: normalised metal artifact reduction."""
+"""NMAR: normalized metal artifact reduction."""
 
 from typing import ClassVar
 
@@ -15,7 +15,7 @@ class NMAR(Method):
 
     This is the variant that tables call NMAR2: the prior is made from the image after LI, by three
     clusters (air, soft tissue, bone), as in the code released with CNNMAR. The constants are those
-    of `physics.completion.prior.nmar_prior` and `physics.completion.inpaint.normalised`.
+    of `physics.completion.prior.nmar_prior` and `physics.completion.inpaint.normalized`.
     """
 
     inputs: ClassVar[frozenset[str]] = frozenset({"image", "metal", "sinogram", "trace"})

@@ -75,6 +75,10 @@ def resolve_weights(source: str | Path) -> Path:
             return RELEASED / name
     path = Path(source)
     if not path.exists():
+        if known:
+            raise InputError(
+                f"{source} has no weights in the package; {', '.join(names)} are there"
+            )
         there = ", ".join([*methods.all_methods(), *names])
         raise InputError(f"no method '{source}', weights or run folder; there are {there}")
     return path / "weights" if (path / "weights").is_dir() else path
