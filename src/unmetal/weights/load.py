@@ -77,7 +77,7 @@ def resolve_weights(source: str | Path) -> Path:
     if not path.exists():
         if known:
             raise InputError(
-                f"{source} has no weights in the package; {', '.join(names)} are there"
+                f"{source} has no weights in the package; there are {', '.join(names)}"
             )
         there = ", ".join([*methods.all_methods(), *names])
         raise InputError(f"no method '{source}', weights or run folder; there are {there}")
