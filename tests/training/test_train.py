@@ -58,17 +58,21 @@ def test_every_loss_of_every_player_is_reported():
     }
 
 
+WITH_MUON = replace(SHORT, muon_lr={"generator": 0.02, "discriminator": 0.01})
+
+
+@pytest.mark.parametrize("config", [SHORT, WITH_MUON], ids=["adam", "muon"])
 @pytest.mark.parametrize("stop", [1, 4])
-def test_an_interruption_changes_nothing(tmp_path, stop):
-    whole = fresh()
+def test_an_interruption_changes_nothing(tmp_path, stop, config):
+    whole = fresh(config)
     expected = trained(whole)
-    first = fresh()
+    first = fresh(config)
     steps = first.run(samples)
     for _ in range(stop):
         next(steps)
     torch.save(first.state(), tmp_path / "state.pt")
     torch.manual_seed(99)
-    second = Training(ADN(TINY), SHORT, torch.device("cpu"))
+    second = Training(ADN(TINY), config, torch.device("cpu"))
     second.resume(torch.load(tmp_path / "state.pt", weights_only=True))
     assert trained(second) == expected[stop:]
     for a, b in zip(whole.result.parameters(), second.result.parameters(), strict=True):
@@ -128,6 +132,22 @@ def test_rate_falls_at_the_end_only():
         training.set_lr()
         rates.append(training.optimizers["discriminator"].param_groups[0]["lr"])
     assert rates == pytest.approx([1, 1, 0.96, 0.4])
+
+
+def test_a_player_with_muon_has_two_rates_and_both_fall():
+    scale = {"discriminator": 2}
+    config = replace(SHORT, samples=100, lr=1e-3, muon_lr={"generator": 0.05}, lr_scale=scale)
+    training = fresh(config)
+    training.seen = 75
+    training.set_lr()
+    rates = {
+        player: [group["lr"] for group in optimizer.param_groups]
+        for player, optimizer in training.optimizers.items()
+    }
+    assert rates == {
+        "generator": pytest.approx([0.025, 0.5e-3]),
+        "discriminator": pytest.approx([1e-3]),
+    }
 
 
 def test_averaged_weights_follow():

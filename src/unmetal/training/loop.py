@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from unmetal.device import Precision, autocast, average_gradients, init_distributed
 from unmetal.methods.method import Method, OptimizerStep
 from unmetal.scan import Scan
+from unmetal.training.muon import Muon
 
 SampleSource = Callable[[int, int], Scan]
 """`source(first, count)` is a batch of samples, the same whenever the same ones are asked for."""
@@ -41,6 +42,10 @@ class Config:
 
     lr_scale: dict[str, float] = field(default_factory=dict)
     """Player -> factor on its learning rate, for those that have one of their own."""
+
+    muon_lr: dict[str, float] = field(default_factory=dict)
+    """Player -> learning rate of its convolutions under Muon (see `training.muon`), for those that
+    have it; their biases, gains, first and last layers are updated by Adam at `lr`."""
 
     grad_clip_norm: dict[str, float] = field(default_factory=dict)
     """Player -> norm to which its gradient is clipped."""
@@ -82,7 +87,7 @@ class Training:
         self.method = method.to(device, memory_format=layout).train()  # type: ignore[call-overload]
         self.ema = deepcopy(self.method).requires_grad_(False) if config.ema_decay else None
         self.optimizers = {
-            player: build_optimizer(network, config, fused=on_gpu)
+            player: build_optimizer(player, network, config, fused=on_gpu)
             for player, network in method.named_children()
         }
         if on_gpu if config.compile is None else config.compile:
@@ -137,8 +142,10 @@ class Training:
         if config.lr_halve_every:
             factor *= 0.5 ** (self.seen // config.lr_halve_every)
         for player, optimizer in self.optimizers.items():
+            lr = config.lr * factor * config.lr_scale.get(player, 1.0)
             for group in optimizer.param_groups:
-                group["lr"] = config.lr * factor * config.lr_scale.get(player, 1.0)
+                # Orthogonal updates have a size of their own, and so a learning rate.
+                group["lr"] = config.muon_lr[player] * factor if group.get("muon") else lr
 
     @torch.no_grad()
     def update_ema(self) -> None:
@@ -184,12 +191,16 @@ class Training:
                 raise ValueError(f"weights of another method: {[*unexpected, *missing][0]}")
 
 
-def build_optimizer(player: nn.Module, config: Config, *, fused: bool) -> torch.optim.Optimizer:
+def build_optimizer(
+    player: str, network: nn.Module, config: Config, *, fused: bool
+) -> torch.optim.Optimizer:
     """The optimizer of one player."""
-    lr, decay = config.lr, config.weight_decay
+    lr, decay, parameters = config.lr, config.weight_decay, network.parameters()
+    if player in config.muon_lr:
+        return Muon(parameters, config.muon_lr[player], lr, config.betas, decay)
     if config.optimizer == "sgd":
-        return torch.optim.SGD(player.parameters(), lr, config.betas[0], weight_decay=decay)
-    return torch.optim.Adam(player.parameters(), lr, config.betas, weight_decay=decay, fused=fused)
+        return torch.optim.SGD(parameters, lr, config.betas[0], weight_decay=decay)
+    return torch.optim.Adam(parameters, lr, config.betas, weight_decay=decay, fused=fused)
 
 
 def next_step(
