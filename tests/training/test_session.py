@@ -39,6 +39,12 @@ def test_a_run_explains_itself(run):
     assert card["validation"] == lines(run, "validation")[-1]["validation"]
 
 
+def test_what_is_left_and_how_well_it_copies_is_logged(run):
+    for line in lines(run, "validation"):
+        assert line["validation"]["left"] > 0
+        assert 0 < line["validation"]["copy"] < 60
+
+
 def test_a_killed_run_goes_on_to_the_same_end(run, cohort, tmp_path):
     common = ["--data", str(cohort), "--device", "cpu"]
     halves = tmp_path / "halves"

@@ -18,7 +18,7 @@ from unmetal.physics.derive import downsample
 from unmetal.physics.implants.kinds import Hardware
 from unmetal.physics.machines import MACHINES, protocol_for
 from unmetal.physics.protocol import Protocol
-from unmetal.physics.simulate import simulate
+from unmetal.physics.simulate import Simulation, simulate
 from unmetal.scan import Scan
 from unmetal.units import hu_to_mu, mu_to_hu
 
@@ -135,10 +135,15 @@ class Samples:
         return self.scan(specs, noise)
 
     def scan(self, specs: Sequence[SampleSpec], noise: torch.Generator) -> Scan:
-        """Simulate the samples that were chosen."""
+        """Scans of the samples that were chosen, as the configuration has them."""
+        scans = [simulation.scan for simulation in self.simulate(specs, noise)]
+        return downsample(collate(scans), self.config.downsample)
+
+    def simulate(self, specs: Sequence[SampleSpec], noise: torch.Generator) -> list[Simulation]:
+        """Simulate the samples that were chosen, at full resolution: as one batch where all have
+        one scanner, else one by one."""
         if self.metal_sampler:
-            scans = [self._scan_in_mm(spec, noise) for spec in specs]
-            return downsample(collate(scans), self.config.downsample)
+            return [self._simulate_in_mm(spec, noise) for spec in specs]
         truth = torch.stack([self.render(spec.affected) for spec in specs])
         height, width = truth.shape[-2:]
         # One channel for each material that occurs, [B M H W]: a sample has metal in one of them.
@@ -148,11 +153,11 @@ class Samples:
             assert not isinstance(spec.metal, Hardware)
             mask = self.shapes.place(spec.metal, height, width)
             metal[i, materials.index(spec.material)] = mask[0].float()
-        scan = simulate(truth, metal, materials, specs[0].protocol, noise).scan
+        simulation = simulate(truth, metal, materials, specs[0].protocol, noise)
         other = torch.stack([self.render(spec.clean) for spec in specs])
-        return downsample(replace(scan, clean=truth, other=other), self.config.downsample)
+        return [replace(simulation, scan=replace(simulation.scan, clean=truth, other=other))]
 
-    def _scan_in_mm(self, spec: SampleSpec, noise: torch.Generator) -> Scan:
+    def _simulate_in_mm(self, spec: SampleSpec, noise: torch.Generator) -> Simulation:
         """One sample of a scanner with settings of its own; its truth is a scan.
 
         The clean slice of another patient is cut to the field of view too: else a discriminator
@@ -161,8 +166,9 @@ class Samples:
         assert self.metal_sampler is not None
         slice_, other = (self.render(one)[None] for one in (spec.affected, spec.clean))
         share = self.metal_sampler.share(spec.metal, spec.protocol.scanner.grid)
-        scan = simulate(slice_, share, (spec.material,), spec.protocol, noise).scan
-        return replace(scan, other=other * spec.protocol.scanner.fov_mask(other))
+        simulation = simulate(slice_, share, (spec.material,), spec.protocol, noise)
+        other = other * spec.protocol.scanner.fov_mask(other)
+        return replace(simulation, scan=replace(simulation.scan, other=other))
 
     def render(self, transform: SliceTransform) -> Tensor:
         """A slice, augmented, `[1 H W]` in 1/cm; what rotation brings in from outside is air."""

@@ -2,21 +2,25 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 
 import numpy as np
 import torch
 from scipy import ndimage
 from torch import Tensor
+from torch.nn import functional
 
 from unmetal.cohorts.cohort import SliceTransform
 from unmetal.cohorts.prepared import Prepared
-from unmetal.cohorts.samples import BODY_HU, Samples, SampleSpec
+from unmetal.cohorts.samples import BODY_HU, Samples, SampleSpec, collate
 from unmetal.cohorts.splits import VALIDATION
 from unmetal.cohorts.unpaired import Config, render
 from unmetal.methods.method import Method
 from unmetal.metrics.image_quality import adn_protocol
-from unmetal.physics.derive import body_mask, metal_mask
+from unmetal.metrics.left import left_and_copy
+from unmetal.physics.derive import body_mask, downsample, metal_mask
 from unmetal.physics.protocol import PROTOCOLS
+from unmetal.physics.simulate import Simulation
 from unmetal.scan import Scan
 from unmetal.units import WINDOW, mu_to_hu, mu_to_unit
 
@@ -41,16 +45,23 @@ class PairedValidator:
         slices = samples.cohort.slices_of("validation")
         specs = [validation_spec(samples, index, int(slice)) for index, slice in enumerate(slices)]
         noise = torch.Generator(samples.device).manual_seed(20_011)
-        self.scans: list[Scan] = [
-            samples.scan(specs[first : first + BATCH], noise)
-            for first in range(0, len(specs), BATCH)
-        ]
+        self.scans: list[Scan] = []
+        self.free: list[Scan] = []
+        """The images of the same scans without metal, and where the metal would be."""
+        factor = samples.config.downsample
+        for first in range(0, len(specs), BATCH):
+            simulations = samples.simulate(specs[first : first + BATCH], noise)
+            scans = collate([simulation.scan for simulation in simulations])
+            self.scans.append(downsample(scans, factor))
+            self.free.append(metal_free(simulations, factor))
         self.before = mean([adn_protocol(*protocol(scan, scan.image)) for scan in self.scans])
 
     def __call__(self, method: Method) -> dict[str, float]:
-        """The paper's metrics, means over all validation slices."""
+        """The paper's metrics, and `left` and `copy` (see `metrics.left`) of methods that need the
+        image alone; means over all validation slices."""
         with evaluating(method):
-            return mean([adn_protocol(*protocol(scan, method.reduce(scan))) for scan in self.scans])
+            pairs = zip(self.scans, self.free, strict=True)
+            return mean([measured(method, scan, free) for scan, free in pairs])
 
     def pictures(self, method: Method, count: int = 6) -> list[Tensor]:
         """Input, output and truth of the first slices, `[count 1 H W]` in [0, 1] each."""
@@ -70,6 +81,28 @@ def validation_spec(samples: Samples, index: int, slice: int) -> SampleSpec:
     metal = samples.shapes.choose(rng, samples.cohort.hu[slice] > BODY_HU)
     protocol = PROTOCOLS[samples.config.protocol]
     return SampleSpec(plain, plain, metal, samples.config.metals[0], protocol)
+
+
+def metal_free(simulations: Sequence[Simulation], factor: int) -> Scan:
+    """Images of scans without metal and where the metal would be, `[B 1 H W]`, downsampled."""
+    free = torch.cat([simulation.free_image for simulation in simulations])
+    metals = [simulation.scan.metal for simulation in simulations]
+    metal = torch.cat([one.float() for one in metals if one is not None])
+    # A block counts as metal that has any in it.
+    blocks = functional.max_pool2d(metal, factor) > 0
+    return Scan(functional.avg_pool2d(free, factor), metal=blocks)
+
+
+def measured(method: Method, scan: Scan, free: Scan) -> dict[str, Tensor]:
+    """The metrics of a method on scans, `[B]` each; `free` is as `metal_free` returns it."""
+    output = method.reduce(scan)
+    metrics = adn_protocol(*protocol(scan, output))
+    # Only for methods that need the image alone: the sinogram is that of the scan with metal.
+    if method.inputs == {"image"}:
+        assert free.metal is not None
+        of_free = method.reduce(replace(scan, image=free.image))
+        metrics |= left_and_copy(output, of_free, scan.image, free.image, free.metal)
+    return metrics
 
 
 def protocol(scan: Scan, output: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -95,7 +128,10 @@ def evaluating(method: Method) -> Iterator[None]:
 def headline(found: Mapping[str, float]) -> str:
     """One line of a `PairedValidator`'s or an `UnpairedValidator`'s metrics."""
     if "psnr" in found:
-        return f"{found['psnr']:.2f} dB, SSIM {found['ssim']:.3f}"
+        line = f"{found['psnr']:.2f} dB, SSIM {found['ssim']:.3f}"
+        if "left" in found:
+            line += f", {found['left']:.2f} of the artifact left, copies at {found['copy']:.1f} dB"
+        return line
     return f"{found['near']:.1f} HU uneven near metal, {found['far']:.1f} HU changed far from it"
 
 
