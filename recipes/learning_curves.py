@@ -28,7 +28,7 @@ DASHES = ((0, ()), (0, (5, 1.5)), (0, (1.5, 1)))
 
 
 class Panel(NamedTuple):
-    """What one half of the figure shows."""
+    """What one part of the figure shows."""
 
     metric: str
     head: str
@@ -37,19 +37,26 @@ class Panel(NamedTuple):
     """The axis shows at least this much."""
 
 
-PANELS = (Panel("psnr", "PSNR (dB)", 2, 4.0), Panel("ssim", "SSIM", 3, 0.1))
-
+PANELS = (
+    Panel("psnr", "PSNR (dB)", 2, 4.0),
+    Panel("ssim", "SSIM", 3, 0.1),
+    Panel("left", "share of the artifact that is left", 2, 0.5),
+    Panel("copy", "copying of slices without metal (dB)", 1, 4.0),
+)
+"""Those are drawn that all runs have; older ones lack the last two."""
 
 INK, QUIET = "0.1", "0.55"
 
 
 def curves(histories: Mapping[str, History]) -> Figure:
-    """PSNR and SSIM of each run against the samples that it had seen, and those of the input.
+    """Metrics of each run against the samples that it had seen, and those of the input.
 
     What lies far below the end of the worst run, as the first steps do, is not shown.
     """
-    figure = Figure(figsize=(10.6, 4.2), dpi=200, facecolor="white", layout="constrained")
-    for axes, panel in zip(figure.subplots(1, len(PANELS)), PANELS, strict=True):
+    panels = [p for p in PANELS if all(p.metric in one.metrics for one in histories.values())]
+    rows = -(-len(panels) // 2)
+    figure = Figure(figsize=(10.6, 4.2 * rows), dpi=200, facecolor="white", layout="constrained")
+    for axes, panel in zip(figure.subplots(rows, 2).flat, panels, strict=True):
         axes.set(xscale="log", ylim=limits(histories, panel))
         axes.set_xlabel("samples seen", size=9, color=INK)
         axes.set_ylabel(panel.head, size=9, color=INK)
@@ -79,7 +86,8 @@ def style(number: int) -> dict[str, Any]:
 
 def inputs(histories: Mapping[str, History], panel: Panel) -> list[float]:
     """The metric of the input: one number, or one for each resolution that runs were trained at."""
-    return sorted({round(one.before[panel.metric], 4) for one in histories.values()})
+    known = (one.before for one in histories.values() if panel.metric in one.before)
+    return sorted({round(before[panel.metric], 4) for before in known})
 
 
 def limits(histories: Mapping[str, History], panel: Panel) -> tuple[float, float]:

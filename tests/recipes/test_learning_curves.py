@@ -6,7 +6,17 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from learning_curves import COLOURS, DASHES, History, apart, curves, history, style, thousands
+from learning_curves import (
+    COLOURS,
+    DASHES,
+    PANELS,
+    History,
+    apart,
+    curves,
+    history,
+    style,
+    thousands,
+)
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 
 from unmetal.errors import InputError
@@ -47,6 +57,14 @@ def test_what_is_shown_are_the_validations() -> None:
     assert [text.get_text().split() for text in axes.texts] == [
         *(["adn", "32.75"], ["li-like", "29.75"], ["input", "28.85"])
     ]
+
+
+def test_what_is_left_and_copied_is_drawn_where_all_runs_have_it() -> None:
+    old, new = run(30), run(33)
+    new.metrics.update(left=[0.6] * len(new.samples), copy=[34.0] * len(new.samples))
+    assert len(curves({"old": old, "new": new}).axes) == 2
+    heads = [axes.get_ylabel() for axes in curves({"new": new}).axes]
+    assert heads == [panel.head for panel in PANELS]
 
 
 def test_no_two_of_twenty_lines_look_alike() -> None:
