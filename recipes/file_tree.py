@@ -35,6 +35,7 @@ NOTES = {
     "benchmarks": "Each prints one table.",
     "docs": "What does not fit into a docstring.",
     "docs/adn.md": "How ADN is built, trained and used at other sizes.",
+    "docs/adn_experiments.md": "What was tried in training ADN on a CPU, and what it did.",
     "docs/add-a-method.md": "One file and one line: a method of your own, trained and evaluated.",
     "docs/clinical.md": "The paper's claim put to numbers: the same methods on other scanners.",
     "docs/conformance.md": "DICOM conformance statement of the node.",
