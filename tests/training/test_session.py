@@ -8,6 +8,7 @@ import torch
 
 from unmetal.__main__ import main
 from unmetal.scan import Scan
+from unmetal.training.run_folder import RunFolder
 from unmetal.weights import checkpoint, load
 from unmetal.weights.load import load_method
 
@@ -43,6 +44,18 @@ def test_what_is_left_and_how_well_it_copies_is_logged(run):
     for line in lines(run, "validation"):
         assert line["validation"]["left"] > 0
         assert 0 < line["validation"]["copy"] < 60
+
+
+def test_the_best_weights_stay_beside_the_last(run, tmp_path):
+    found = [line["validation"]["psnr"] for line in lines(run, "validation")]
+    card = checkpoint.read_card(run / "best")
+    assert card["validation"]["psnr"] == max(found)
+    kept = RunFolder(tmp_path)
+    assert kept.is_best({"psnr": 20.0})
+    checkpoint.save(tmp_path / "best" / "weights", {}, {"validation": {"psnr": 20.0}})
+    assert not kept.is_best({"psnr": 20.0})
+    assert kept.is_best({"psnr": 20.1})
+    assert not kept.is_best({"near": 1.0})
 
 
 def test_a_killed_run_goes_on_to_the_same_end(run, cohort, tmp_path):

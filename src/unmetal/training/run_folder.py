@@ -5,6 +5,7 @@ log.jsonl     one JSON object a line: samples seen, losses, samples per second, 
 tensorboard/  the same for TensorBoard, where it is installed
 images/       input, output and truth of the first validation slices
 weights/      safetensors with a card; of the averaged networks where there are any
+best/         the same of the validation with the highest PSNR so far
 state.pt      everything that resuming needs
 """
 
@@ -74,9 +75,21 @@ class RunFolder:
         if not self.writes:
             return
         checkpoint.save(self.folder / "weights" / "weights", training.result.state_dict(), card)
+        if self.is_best(card["validation"]):
+            checkpoint.save(self.folder / "best" / "weights", training.result.state_dict(), card)
         partial = self.folder / "state.partial"
         torch.save(training.state(), partial)
         partial.replace(self.folder / "state.pt")
+
+    def is_best(self, metrics: dict[str, float]) -> bool:
+        """Whether the PSNR of a validation is higher than that of the weights in best/; False
+        without a truth, where there is none."""
+        if "psnr" not in metrics:
+            return False
+        if not (self.folder / "best").exists():
+            return True
+        best = checkpoint.read_card(self.folder / "best")["validation"]
+        return metrics["psnr"] > best["psnr"]
 
     def state(self) -> dict | None:
         """The saved state, None if there is none yet; raises `InputError` if it is damaged."""
