@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import nn
 
-from unmetal.methods.adn import ADN, Config
+from unmetal.methods.adn import ADN, Config, after_autoencoder
 from unmetal.methods.adversarial import FAKE, REAL, discriminator_loss, gan_loss, l1
 from unmetal.nets.adn import Architecture
 from unmetal.scan import Scan
@@ -195,3 +195,32 @@ def test_one_pair_is_learned_by_heart(scan):
         loss.backward()
         optimizer.step()
     assert loss.item() < 0.1
+
+
+def test_the_autoencoder_copies_both_kinds_of_slices_with_what_reduces(scan):
+    torch.manual_seed(0)
+    method = ADN(replace(SMALL, autoencoder=True))
+    (step,) = method.training_step(scan)
+    player, losses = step
+    assert player == "generator"
+    images = mu_to_network(torch.cat([scan.image, scan.other]))
+    copied = mu_to_network(method.reduce(Scan(torch.cat([scan.image, scan.other]))))
+    assert losses["recon"].item() == pytest.approx(
+        20 * (copied - images).abs().mean().item(), rel=1e-4
+    )
+    losses["recon"].backward()
+    moved = {n.split(".")[0] for n, p in method.generator.named_parameters() if p.grad is not None}
+    assert moved == {"encode_affected", "decode_clean"}
+
+
+def test_after_the_autoencoder_everything_is_a_copy(scan, method):
+    start = ADN(SMALL)
+    start.load_state_dict(after_autoencoder(method.state_dict()))
+    generator = start.generator
+    x, y = mu_to_network(scan.image), mu_to_network(scan.other)
+    with torch.no_grad():
+        x_again, x_clean = generator.split(x)
+        y_affected, y_again = generator.merge(x, y)
+        copies = method.generator.clean(torch.cat([x, y])).chunk(2)
+    for ours, theirs in zip((x_clean, y_again, x_again, y_affected), 2 * copies, strict=True):
+        assert torch.allclose(ours, theirs, atol=1e-5)

@@ -1,6 +1,7 @@
 """A whole training run on a cohort of drawn slices, from the command line."""
 
 import json
+from dataclasses import asdict, replace
 
 import numpy as np
 import pytest
@@ -8,6 +9,7 @@ import torch
 
 from unmetal.__main__ import main
 from unmetal.scan import Scan
+from unmetal.training.presets import EXPERIMENTS
 from unmetal.training.run_folder import RunFolder
 from unmetal.weights import checkpoint, load
 from unmetal.weights.load import load_method
@@ -66,6 +68,20 @@ def test_a_killed_run_goes_on_to_the_same_end(run, cohort, tmp_path):
     assert main(["train", "tiny", "--resume", str(halves), *common]) == 0
     ours, theirs = (checkpoint.load(folder / "weights")[0] for folder in (halves, run))
     assert all(torch.equal(ours[name], theirs[name]) for name in theirs)
+
+
+def test_an_autoencoder_is_a_start_and_its_samples_do_not_count(cohort, tmp_path):
+    tiny = EXPERIMENTS["tiny"]
+    copying = replace(tiny, method_config=replace(tiny.method_config, autoencoder=True))
+    (tmp_path / "copy.json").write_text(json.dumps({"experiment": asdict(copying)}))
+    common = ["--data", str(cohort), "--device", "cpu", "--minutes", "0"]
+    first, then = tmp_path / "copy", tmp_path / "then"
+    assert main(["train", str(tmp_path / "copy.json"), "--out", str(first), *common]) == 0
+    assert lines(first, "validation")[-1]["samples"] == 2
+    weights = ["--from", str(first / "weights")]
+    assert main(["train", "tiny", "--out", str(then), *weights, *common]) == 0
+    assert lines(then, "before")[0]["samples"] == 0
+    assert lines(then, "validation")[-1]["samples"] == 2
 
 
 def test_a_finished_run_is_left_alone(run, cohort, capsys):

@@ -5,10 +5,11 @@ its numbers are the published ones: least-squares adversarial losses, and the in
 the reconstructions in the artifact-consistency loss.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import ClassVar, Literal
 
+import torch
 from torch import Tensor, nn
 
 from unmetal.methods.adversarial import REAL, GANMode, discriminator_loss, gan_loss, l1, weighted
@@ -43,6 +44,10 @@ class Config(ImageConfig):
 
     gan_mode: GANMode = "lsgan"
     """`vanilla` is the paper's text, `lsgan` the released code."""
+
+    autoencoder: bool = False
+    """Only learn to copy slices of both kinds: equation (4) for E_Ia and G_I, which make the
+    corrected slice. A stage before the others, see `after_autoencoder`; not in the paper."""
 
     artifact_between: Literal["inputs", "reconstructions"] = "inputs"
     """What the outputs are subtracted from in equation (7); the released code's `gt_art`."""
@@ -82,6 +87,10 @@ class ADN(ImageMethod):
         # x: affected, y: clean and of another patient.
         x, y = self.unpaired(scan)
         w = self.config
+        if w.autoencoder:
+            both = torch.cat([x, y])  # [2B 1 H W]
+            yield "generator", {"recon": w.recon * l1(self.generator.clean(both), both)}
+            return
         # Figure 1: x is split into content and artifact; y is given that artifact, and cleaned.
         artifact = self.generator.encode_artifact(x)
         x_again, x_clean = self.generator.split(x, artifact)
@@ -108,3 +117,27 @@ class ADN(ImageMethod):
             for name, (fakes, reals) in images.items()
         }
         yield "discriminator", losses
+
+
+def after_autoencoder(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Weights to start with, from those of the stage `Config.autoencoder`.
+
+    That stage trains `encode_affected` and `decode_clean` to copy. Their counterparts
+    `encode_clean` and `decode_affected` get the same weights, and every merge passes the content
+    and ignores the artifact code. So all outputs are copies of the inputs at first.
+    """
+    start = dict(weights)
+    twins = {"encode_clean": "encode_affected", "decode_affected": "decode_clean"}
+    for name in weights:
+        _, part, *inner = name.split(".")
+        twin = ".".join(["generator", twins.get(part, part), *inner])
+        if twin in weights:
+            start[name] = weights[twin].clone()
+        elif inner[0] == "merges":
+            # 1x1 convolutions of content and artifact code, concatenated, [C 2C 1 1]: the identity
+            # for the content, 0 for the artifact code and the bias.
+            start[name] = torch.zeros_like(weights[name])
+            if weights[name].ndim == 4:
+                channels = len(weights[name])
+                start[name][:, :channels, 0, 0] = torch.eye(channels)
+    return start

@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from unmetal.device import choose_device, init_distributed
+from unmetal.methods import adn
 from unmetal.software import commit
 from unmetal.training.dataset import build_training_data
 from unmetal.training.experiment import Experiment
@@ -59,7 +60,13 @@ def train(
             return checkpoint.read_card(folder / "weights")["validation"]
     elif start is not None:
         weights, card = checkpoint.load(start)
-        training.start_from(weights, card.get("samples", 0))
+        seen = card.get("samples", 0)
+        method_config = experiment.method_config
+        disentangles = isinstance(method_config, adn.Config) and not method_config.autoencoder
+        if disentangles and card["method_config"].get("autoencoder"):
+            # Another task with a schedule of its own: its samples do not count.
+            weights, seen = adn.after_autoencoder(weights), 0
+        training.start_from(weights, seen)
     run.write_config(experiment, data=source.patients, device=str(on), resumed_at=training.seen)
     validator = source.validator()
     run.log(samples=training.seen, before=validator.before)
