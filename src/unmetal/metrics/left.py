@@ -12,10 +12,9 @@ def left_and_copy(
     """`left` and `copy`, `[B]` each, of a method's outputs for a scan `image` and for `free`, the
     same scan without metal; images `[B 1 H W]` in 1/cm, metal bool `[B 1 H W]`.
 
-    `left`: rms(output - output_of_free) / rms(image - free) outside the metal, of values clipped to
-    `units.WINDOW`: 1 for a method that returns its input, 0 for one that removes every trace, but
-    also for one that returns one picture for every input. `copy` tells those two apart: the PSNR in
-    dB of output_of_free against free.
+    `left`: rms(output - output_of_free) / rms(image - free) outside the metal, 1 for a method that
+    returns its input, 0 for one that removes every trace or returns one picture for every input;
+    `copy` tells those two apart: the PSNR in dB of output_of_free against free.
     """
     # Networks cannot change anything outside of the window.
     output, output_of_free, image, free = (

@@ -4,8 +4,9 @@ Source: Jordan et al., "Muon: An optimizer for hidden layers in neural networks"
 constants. PyTorch's own `torch.optim.Muon` (2.9 and newer) takes two-dimensional weights only.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from itertools import groupby
+from operator import attrgetter
 from typing import Any
 
 import torch
@@ -47,20 +48,16 @@ class Muon(torch.optim.Optimizer):
         super().__init__([group for group in groups if group["params"]], defaults)
 
     @torch.no_grad()
-    def step(self, closure: Callable[[], float] | None = None) -> float | None:  # type: ignore[override]
+    def step(self, closure: None = None) -> None:  # type: ignore[override]
         """Update every parameter that has a gradient."""
-        loss = None
-        if closure is not None:
-            with torch.enable_grad():
-                loss = closure()
         for group in self.param_groups:
             updated = [p for p in group["params"] if p.grad is not None]
             (self._muon if group["muon"] else self._adam)(updated, group)
-        return loss
 
     def _muon(self, parameters: list[nn.Parameter], group: dict[str, Any]) -> None:
         # Weights of one shape are made orthogonal as a batch [n out in*k*k]: there are dozens.
-        for _, alike in groupby(sorted(parameters, key=_shape), key=_shape):
+        shape = attrgetter("shape")
+        for _, alike in groupby(sorted(parameters, key=shape), key=shape):
             same = list(alike)
             momentum = [self._nesterov(p, group["momentum"]).flatten(1) for p in same]
             updates = orthogonalize(torch.stack(momentum))
@@ -76,19 +73,17 @@ class Muon(torch.optim.Optimizer):
         state = self.state[parameter]
         if not state:
             state["mean"] = torch.zeros_like(parameter)
-        gradient, mean = parameter.grad, state["mean"]
-        assert gradient is not None
-        mean.lerp_(gradient, 1 - momentum)
-        return gradient.lerp(mean, momentum)
+        assert parameter.grad is not None
+        mean = state["mean"].lerp_(parameter.grad, 1 - momentum)
+        return parameter.grad.lerp(mean, momentum)
 
     def _adam(self, parameters: list[nn.Parameter], group: dict[str, Any]) -> None:
         beta1, beta2 = group["betas"]
         for parameter in parameters:
             state = self.state[parameter]
             if not state:
-                state["step"] = 0
-                state["mean"] = torch.zeros_like(parameter)
-                state["square"] = torch.zeros_like(parameter)
+                mean, square = torch.zeros_like(parameter), torch.zeros_like(parameter)
+                state.update(step=0, mean=mean, square=square)
             state["step"] += 1
             assert parameter.grad is not None
             # Decay is added to the gradient as in the original Adam.
@@ -118,7 +113,3 @@ def orthogonalize(matrices: Tensor) -> Tensor:
         square = x @ x.mT
         x = a * x + (b * square + c * square @ square) @ x
     return x.mT if tall else x
-
-
-def _shape(parameter: Tensor) -> tuple[int, ...]:
-    return tuple(parameter.shape)

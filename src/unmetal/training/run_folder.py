@@ -82,14 +82,11 @@ class RunFolder:
         partial.replace(self.folder / "state.pt")
 
     def is_best(self, metrics: dict[str, float]) -> bool:
-        """Whether the PSNR of a validation is higher than that of the weights in best/; False
-        without a truth, where there is none."""
-        if "psnr" not in metrics:
-            return False
-        if not (self.folder / "best").exists():
-            return True
-        best = checkpoint.read_card(self.folder / "best")["validation"]
-        return metrics["psnr"] > best["psnr"]
+        """Whether a validation's PSNR is above that of best/; False where it has none."""
+        best = self.folder / "best"
+        if "psnr" not in metrics or not best.exists():
+            return "psnr" in metrics
+        return metrics["psnr"] > checkpoint.read_card(best)["validation"]["psnr"]
 
     def state(self) -> dict | None:
         """The saved state, None if there is none yet; raises `InputError` if it is damaged."""

@@ -46,8 +46,7 @@ class PairedValidator:
         specs = [validation_spec(samples, index, int(slice)) for index, slice in enumerate(slices)]
         noise = torch.Generator(samples.device).manual_seed(20_011)
         self.scans: list[Scan] = []
-        self.free: list[Scan] = []
-        """The images of the same scans without metal, and where the metal would be."""
+        self.free: list[Scan] = []  # See `metal_free`.
         factor = samples.config.downsample
         for first in range(0, len(specs), BATCH):
             simulations = samples.simulate(specs[first : first + BATCH], noise)
