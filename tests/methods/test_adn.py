@@ -7,9 +7,10 @@ import pytest
 import torch
 from torch import nn
 
-from unmetal.methods.adn import ADN, Config, after_autoencoder
+from unmetal.methods.adn import ADN, Config, after_autoencoder, near_metal
 from unmetal.methods.adversarial import FAKE, REAL, discriminator_loss, gan_loss, l1
 from unmetal.nets.adn import Architecture
+from unmetal.nets.blocks import scale_gradient
 from unmetal.scan import Scan
 from unmetal.units import MU_WATER, hu_to_mu, mu_to_network, network_to_mu
 
@@ -62,7 +63,7 @@ class Black(nn.Module):
     def encode_artifact(self, x):
         return []
 
-    def split(self, x, artifact=None):
+    def split(self, x, artifact=None, pull=1.0):
         return torch.zeros_like(x), torch.zeros_like(x)
 
     def merge(self, x, y, artifact=None):
@@ -97,7 +98,7 @@ def test_artifact_loss_is_nought_when_the_same_artifact_moves():
     method = ADN(replace(SMALL, adv_clean=0, adv_artifact=0, recon=0, cycle=0))
 
     class Mover(Black):
-        def split(self, x, artifact=None):
+        def split(self, x, artifact=None, pull=1.0):
             return x, x - 0.1
 
         def merge(self, x, y, artifact=None):
@@ -224,3 +225,57 @@ def test_after_the_autoencoder_everything_is_a_copy(scan, method):
         copies = method.generator.clean(torch.cat([x, y])).chunk(2)
     for ours, theirs in zip((x_clean, y_again, x_again, y_affected), 2 * copies, strict=True):
         assert torch.allclose(ours, theirs, atol=1e-5)
+
+
+@pytest.mark.parametrize("share", [0.25, 1.0])
+def test_a_scaled_gradient(share):
+    x = torch.tensor([1.0, -2.0], requires_grad=True)
+    there = scale_gradient(x, share)
+    assert torch.equal(there, x)
+    (gradient,) = torch.autograd.grad(there.sum(), x)
+    assert gradient.tolist() == [share, share]
+
+
+def test_without_pull_artifact_and_reconstruction_leave_the_content_alone(scan):
+    torch.manual_seed(0)
+    off = {"adv_clean": 0.0, "adv_artifact": 0.0, "cycle": 0.0}
+    method = ADN(replace(SMALL, artifact_pull=0.0, recon_pull=0.0, **off))
+    _, losses = next(method.training_step(scan))
+    sum(losses.values()).backward()
+    affected = list(method.generator.encode_affected.parameters())
+    assert all(p.grad is None or not p.grad.any() for p in affected)
+    assert all(p.grad.any() for p in method.generator.encode_artifact.parameters() if p.ndim == 4)
+
+
+def test_pasting_gives_a_slice_the_artifact_and_the_metal_of_another(method):
+    x_clean, y = -0.5 * torch.ones(1, 1, 8, 8), torch.zeros(1, 1, 8, 8)
+    x = x_clean.clone()
+    x[..., 2, :] += 0.25
+    x[..., 4, 4] = 1.0
+    method.config = replace(SMALL, paste_gain=(2.0, 2.0), paste_nothing=0.0)
+    pasted = method.paste(x, x_clean, y)
+    assert torch.equal(pasted[..., 2, :], torch.full((1, 1, 8), 0.5))
+    assert pasted[..., 4, 4] == 1
+    assert pasted.sum() == 8 * 0.5 + 1
+    method.config = replace(SMALL, paste_nothing=1.0)
+    assert torch.equal(method.paste(x, x_clean, y), y)
+
+
+def test_patches_near_metal_count_more():
+    x = torch.zeros(1, 1, 64, 64)
+    assert near_metal(x, 1.0) is None
+    x[..., 20, 30] = 1.0
+    weights = near_metal(x, 5.0)
+    assert weights[..., 20, 39] == weights[..., 11, 30] == 5
+    assert weights[..., 20, 40] == weights[..., 10, 30] == 1
+    scores = torch.zeros(1, 1, 32, 32)
+    share = (weights > 1).float().mean().item()
+    assert gan_loss(scores, REAL, weights=weights).item() == pytest.approx(1 + 4 * share, rel=0.15)
+    assert gan_loss(scores, FAKE, weights=weights) == 0
+
+
+def test_discriminators_take_as_many_steps_as_they_are_asked_to(scan):
+    torch.manual_seed(0)
+    method = ADN(replace(SMALL, discriminator_steps=3, pasted=20.0, near_metal=10.0))
+    players = [player for player, _ in method.training_step(scan)]
+    assert players == ["generator", *3 * ["discriminator"]]

@@ -11,14 +11,19 @@ from typing import ClassVar, Literal
 
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import max_pool2d
 
 from unmetal.methods.adversarial import REAL, GANMode, discriminator_loss, gan_loss, l1, weighted
 from unmetal.methods.method import ImageConfig, ImageMethod, OptimizerStep
 from unmetal.nets.adn import Architecture, Generator
-from unmetal.nets.blocks import pad_to_stride
+from unmetal.nets.blocks import pad_to_stride, scale_gradient
 from unmetal.nets.patchgan import PatchGAN
 from unmetal.scan import Scan
 from unmetal.units import mu_to_network, network_to_mu
+
+METAL, NEAR_PIXELS = 0.98, 9
+"""What is brighter in [-1, 1] is taken for metal, which the window cuts off at 1; and how far
+around it `Config.near_metal` applies: half a patch of a discriminator."""
 
 
 @dataclass(frozen=True)
@@ -41,6 +46,31 @@ class Config(ImageConfig):
 
     artifact: float = 20.0
     """Weight of equation (7): the artifact taken from one slice is the one given to the other."""
+
+    artifact_pull: float = 1.0
+    """Share of equation (7)'s gradient for the corrected slice, which rewards it for keeping the
+    artifact as long as the artifact code carries little; 1 is the paper's."""
+
+    recon_pull: float = 1.0
+    """Share of the gradient of the reconstructed affected slice, equation (4), that reaches its
+    content, with the same effect; 1 is the paper's."""
+
+    pasted: float = 0.0
+    """Weight of equation (6) on clean slices given the artifact as it was taken from an affected
+    one, `x - x_clean`, and not as G_Ia decodes it; 0 is the paper's."""
+
+    paste_gain: tuple[float, float] = (0.5, 1.5)
+    """Range of the factor on that artifact."""
+
+    paste_nothing: float = 0.25
+    """Share of steps in which that factor is 0: a slice without metal has to be copied."""
+
+    near_metal: float = 1.0
+    """Weight in equations (3) and (5) of patches within `NEAR_PIXELS` of metal, where most of the
+    artifact is; 1 is the paper's."""
+
+    discriminator_steps: int = 1
+    """Steps of the discriminators for each step of the generator."""
 
     gan_mode: GANMode = "lsgan"
     """`vanilla` is the paper's text, `lsgan` the released code."""
@@ -93,30 +123,62 @@ class ADN(ImageMethod):
             return
         # Figure 1: x is split into content and artifact; y is given that artifact, and cleaned.
         artifact = self.generator.encode_artifact(x)
-        x_again, x_clean = self.generator.split(x, artifact)
+        x_again, x_clean = self.generator.split(x, artifact, w.recon_pull)
         y_affected, y_again = self.generator.merge(x, y, artifact)
         y_reduced = self.generator.clean(y_affected) if w.cycle else y
         x_whole, y_whole = (x, y) if w.artifact_between == "inputs" else (x_again, y_again)
+        taken = x_whole - scale_gradient(x_clean, w.artifact_pull)
+        # Both fakes have the metal of x, or what is left of it.
+        weights = near_metal(x, w.near_metal)
+        scores = self.discriminator["clean"](x_clean), self.discriminator["affected"](y_affected)
+        of_clean, of_affected = (gan_loss(s, REAL, w.gan_mode, weights=weights) for s in scores)
         losses = {
             # Equation (3), L_adv^I, and (5), L_adv^Ia: the generator's part.
-            "adv_clean": gan_loss(self.discriminator["clean"](x_clean), REAL, w.gan_mode),
-            "adv_artifact": gan_loss(self.discriminator["affected"](y_affected), REAL, w.gan_mode),
+            "adv_clean": of_clean,
+            "adv_artifact": of_affected,
             # Equation (4), L_rec.
             "recon": l1(x_again, x) + l1(y_again, y),
             # Equation (6), L_self.
             "cycle": l1(y_reduced, y),
             # Equation (7), L_art: the two artifacts are one.
-            "artifact": l1(x_whole - x_clean, y_affected - y_whole),
+            "artifact": l1(taken, y_affected - y_whole),
         }
+        if w.pasted:
+            # Equation (6) again, of an artifact that is pasted; not in the paper.
+            losses["pasted"] = l1(self.generator.clean(self.paste(x, x_clean.detach(), y)), y)
         # Equation (8).
         yield "generator", weighted(losses, w)
         # Equations (3) and (5), the discriminators' part.
         images = {"clean": (x_clean, y), "affected": (y_affected, x)}
-        losses = {
-            name: discriminator_loss(self.discriminator[name], fakes, reals, w.gan_mode)
-            for name, (fakes, reals) in images.items()
-        }
-        yield "discriminator", losses
+        for _ in range(w.discriminator_steps):
+            yield (
+                "discriminator",
+                {
+                    name: discriminator_loss(
+                        self.discriminator[name], *pair, w.gan_mode, weights=weights
+                    )
+                    for name, pair in images.items()
+                },
+            )
+
+    def paste(self, x: Tensor, x_clean: Tensor, y: Tensor) -> Tensor:
+        """Clean slices `y` given what was taken from affected ones, `[B 1 H W]` in [-1, 1] each."""
+        if torch.rand(()) < self.config.paste_nothing:
+            return y
+        low, high = self.config.paste_gain
+        gain = low + (high - low) * float(torch.rand(()))
+        affected = (y + gain * (x - x_clean)).clamp(-1, 1)
+        # Metal as it is: its brightness does not scale with the artifact.
+        return torch.where(x > METAL, x, affected)
+
+
+def near_metal(x: Tensor, weight: float) -> Tensor | None:
+    """Weights of the pixels of affected slices `[B 1 H W]` in [-1, 1]; None where all are 1."""
+    if weight == 1:
+        return None
+    # Dilation by a square of 2 * NEAR_PIXELS + 1 pixels.
+    near = max_pool2d((x > METAL).float(), 2 * NEAR_PIXELS + 1, 1, NEAR_PIXELS)
+    return 1 + (weight - 1) * near
 
 
 def after_autoencoder(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
@@ -134,8 +196,7 @@ def after_autoencoder(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
         if twin in weights:
             start[name] = weights[twin].clone()
         elif inner[0] == "merges":
-            # 1x1 convolutions of content and artifact code, concatenated, [C 2C 1 1]: the identity
-            # for the content, 0 for the artifact code and the bias.
+            # 1x1 convolutions [C 2C 1 1]: identity for the content, 0 for artifact code and bias.
             start[name] = torch.zeros_like(weights[name])
             if weights[name].ndim == 4:
                 channels = len(weights[name])

@@ -18,19 +18,31 @@ REAL, FAKE = 1.0, 0.0
 """Targets of `gan_loss`."""
 
 
-def gan_loss(scores: Tensor | Sequence[Tensor], target: float, mode: GANMode = "lsgan") -> Tensor:
+def gan_loss(
+    scores: Tensor | Sequence[Tensor],
+    target: float,
+    mode: GANMode = "lsgan",
+    *,
+    weights: Tensor | None = None,
+) -> Tensor:
     """The mean loss, a scalar, of raw scores that should say `target`: `REAL`, `FAKE` or between.
 
     Of scores at several scales (`nets.patchgan.MultiScale`) their losses are summed, as in MUNIT.
+    weights: of the image's pixels, `[B 1 H W]`; a patch has that of its most important pixel.
     """
     if not isinstance(scores, Tensor):
-        return torch.stack([gan_loss(scale, target, mode) for scale in scores]).sum()
+        each = [gan_loss(scale, target, mode, weights=weights) for scale in scores]
+        return torch.stack(each).sum()
     # Scores come in bfloat16 under autocast; a mean of thousands needs more digits.
     scores = scores.float()
     targets = torch.full_like(scores, target)
-    if mode == "vanilla":
-        return functional.binary_cross_entropy_with_logits(scores, targets)
-    return functional.mse_loss(scores, targets)
+    vanilla = mode == "vanilla"
+    loss = functional.binary_cross_entropy_with_logits if vanilla else functional.mse_loss
+    if weights is None:
+        return loss(scores, targets)
+    # [B 1 H W] to the size of the scores, [B 1 h w].
+    weights = functional.adaptive_max_pool2d(weights, scores.shape[-2:])
+    return (weights * loss(scores, targets, reduction="none")).mean()
 
 
 def discriminator_loss(
@@ -40,18 +52,20 @@ def discriminator_loss(
     mode: GANMode = "lsgan",
     *,
     apart: bool = False,
+    weights: Tensor | None = None,
 ) -> Tensor:
     """The discriminator's own loss, a scalar, on images `[B C H W]`; no gradient reaches the fakes.
 
     It sees both in one batch, or with `apart`, for a discriminator that normalizes over its batch,
-    one after the other.
+    one after the other. weights: as in `gan_loss`, the same for both.
     """
     if apart:
         of_fakes, of_reals = discriminator(fakes.detach()), discriminator(reals)
     else:
         # One pass of [2B C H W] instead of two of [B C H W].
         of_fakes, of_reals = discriminator(torch.cat([fakes.detach(), reals])).chunk(2)
-    return (gan_loss(of_fakes, FAKE, mode) + gan_loss(of_reals, REAL, mode)) / 2
+    as_fake = gan_loss(of_fakes, FAKE, mode, weights=weights)
+    return (as_fake + gan_loss(of_reals, REAL, mode, weights=weights)) / 2
 
 
 def multiscale_discriminator_loss(

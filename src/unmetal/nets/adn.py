@@ -23,6 +23,7 @@ from unmetal.nets.blocks import (
     UpsampleConv,
     convolution,
     layer_norm,
+    scale_gradient,
 )
 
 
@@ -138,13 +139,17 @@ class Generator(nn.Module):
             twin = self.decode_clean.get_submodule(part).state_dict()
             self.decode_affected.get_submodule(part).load_state_dict(twin)
 
-    def split(self, x: Tensor, artifact: list[Tensor] | None = None) -> tuple[Tensor, Tensor]:
+    def split(
+        self, x: Tensor, artifact: list[Tensor] | None = None, pull: float = 1.0
+    ) -> tuple[Tensor, Tensor]:
         """An affected slice `[B 1 H W]` reconstructed, and the same slice without artifact.
 
-        `artifact` is the artifact code of `x`, where it has been computed before.
+        `artifact` is the artifact code of `x`, where it has been computed before; `pull` the share
+        of the reconstruction's gradient that reaches the content.
         """
         content, artifact = self.encode_affected(x), artifact or self.encode_artifact(x)
-        return self.decode_affected(content, artifact), self.decode_clean(content)
+        again = self.decode_affected(scale_gradient(content, pull), artifact)
+        return again, self.decode_clean(content)
 
     def merge(
         self, x: Tensor, y: Tensor, artifact: list[Tensor] | None = None

@@ -177,6 +177,11 @@ def add_noise_to_flat(x: Tensor) -> Tensor:
     return torch.where(flat, x + FLAT * torch.randn_like(x), x)
 
 
+def scale_gradient(x: Tensor, share: float) -> Tensor:
+    """The same values, of any shape; only `share` of the gradient passes."""
+    return x if share == 1 else share * x + (1 - share) * x.detach()
+
+
 def init_weights(network: nn.Module, std: float = 0.02) -> None:
     """Initialize in place as CycleGAN, pix2pix and their descendants do.
 
