@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar, cast
 
 from unmetal.errors import InputError
+from unmetal.methods import DEFAULT_METHOD
 from unmetal.scan import Scan, Volume
 from unmetal.units import METAL_HU
 
@@ -58,7 +59,7 @@ def write(volume: Volume, path: str | Path, *, force: bool = False) -> None:
 
 def reduce(
     series: Series,
-    method: str | Method = "adn",
+    method: str | Method = DEFAULT_METHOD,
     *,
     spacing: float | None = None,
     metal_hu: float = METAL_HU,
@@ -68,7 +69,8 @@ def reduce(
 
     Args:
         series: a `Volume`, or HU `[H W]` or `[slices H W]` as an array or nested lists.
-        method: a name, see `load`; or what `load` gave, which is moved to the device.
+        method: a name, see `load`, NMAR unless told otherwise; or what `load` gave, which is moved
+            to the device.
         spacing: pixel size in mm of an array; 384 mm / width when None.
         metal_hu: HU above which a pixel inside the body is metal.
         device: `auto`, `cpu` or `cuda`.

