@@ -28,17 +28,15 @@ from unmetal.device import timed
 from unmetal.metrics.image_quality import hu_protocol
 from unmetal.physics.completion.images import li_image, nmar_image
 from unmetal.physics.derive import body_mask, complete
+from unmetal.physics.frames import crop_resize, frame_of, paste_back
 from unmetal.physics.implants.primitives import choose_implants, draw_implants
 from unmetal.physics.scanner import clinical, reprojection
 from unmetal.physics.simulate import Protocol, simulate
 from unmetal.reduction.network_image import (
     CONSISTENCY_INPUTS,
     correct_tissue_offsets,
-    crop_resize,
     enforce_data_consistency,
-    frame_of,
     network_image,
-    paste_back,
     wiener_gate,
 )
 from unmetal.reduction.reduce_volume import find_bodies, restore_detail

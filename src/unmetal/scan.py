@@ -74,6 +74,10 @@ class Volume:
 class Scanner(Protocol):
     """Projects images and reconstructs sinograms; `unmetal.physics.scanner.CT` implements it."""
 
+    @property
+    def pixel(self) -> float:
+        """Edge of a pixel of its images, mm."""
+
     def project(self, image: Tensor) -> Tensor:
         """Line integrals `[B 1 V D]` of an image `[B 1 H W]`: attenuation in 1/cm becomes a
         dimensionless sinogram, a mask becomes path lengths in cm."""

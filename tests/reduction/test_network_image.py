@@ -6,13 +6,10 @@ import torch
 
 from unmetal.methods.method import Method
 from unmetal.physics.derive import body_mask
+from unmetal.physics.frames import Frame, crop_resize, frame_of, paste_back
 from unmetal.reduction.network_image import (
-    Frame,
     correct_tissue_offsets,
-    crop_resize,
-    frame_of,
     network_image,
-    paste_back,
     wiener_gate,
 )
 from unmetal.units import hu_to_mu, mu_to_hu

@@ -81,6 +81,11 @@ METHODS: dict[str, MethodEntry] = {
         "sinogram completed from a prior that a network makes of BHC and LI (Zhang 2018)",
         weights="cnnmar-syn",
     ),
+    "priornet": MethodEntry(
+        "unmetal.methods.prior_net:PriorNet",
+        "NMAR whose prior image a network draws, learned on broad simulation (ours)",
+        weights="priornet",
+    ),
     "dip": MethodEntry(
         "unmetal.methods.dip:DIP",
         "an untrained network fitted to each slice; slow without a GPU (Ulyanov 2018)",

@@ -45,6 +45,13 @@ class Method(nn.Module, ABC):
         own values back.
         """
 
+    def confirm_metal(self, image: Tensor, candidates: Tensor) -> Tensor:
+        """Which of the pixels that are dense enough for metal are metal; all, unless a method has
+        learned better. image: `[B 1 H W]`, 1/cm; candidates: bool, the same shape, as the result.
+        """
+        del image
+        return candidates
+
     def training_step(self, scan: Scan) -> Iterator[OptimizerStep]:
         """Yield `(player, losses)` once per optimizer step, in the order of the updates.
 

@@ -35,6 +35,11 @@ class CT:
     """Bins missing at each end of the detector, whose field of view is smaller than the image.
     Sinograms come without them; `reconstruct` extrapolates each view into them."""
 
+    @property
+    def pixel(self) -> float:
+        """Edge of a pixel of its images, mm."""
+        return 10 * self.grid.pixel
+
     def project(self, image: Tensor) -> Tensor:
         """Line integrals `[B 1 V D]` of `[B 1 H W]`; 1/cm becomes dimensionless, a mask cm."""
         if not self.matlab:

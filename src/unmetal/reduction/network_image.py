@@ -9,8 +9,6 @@ The network's image then serves as the prior of a completed sinogram: rays that 
 keep what they measured, and the network decides only inside the metal trace.
 """
 
-from dataclasses import dataclass
-
 import numpy as np
 import torch
 from torch import Tensor
@@ -20,11 +18,9 @@ from unmetal.methods.method import Method
 from unmetal.physics.completion.images import from_prior, nmar_image
 from unmetal.physics.completion.inpaint import additive
 from unmetal.physics.completion.prior import smooth
+from unmetal.physics.frames import crop_resize, frame_of, paste_back
 from unmetal.scan import Scan
 from unmetal.units import MU_WATER, WINDOW, hu_to_mu, mu_to_hu
-
-MARGIN = 1.04
-"""Side of the frame relative to the body's longer side, as in recipes/syn_cohort.py."""
 
 TISSUES_HU = (-1000.0, -800.0, -100.0, 50.0, 300.0)
 """Where the network's offset is measured: air, lung, fat, muscle, bone."""
@@ -47,28 +43,6 @@ CONSISTENCY_INPUTS = frozenset({"image", "metal", "sinogram", "trace"})
 """Fields of `Scan` that `enforce_data_consistency` needs."""
 
 
-@dataclass(frozen=True)
-class Frame:
-    """A square of a slice, in pixels; it may reach over the edge."""
-
-    top: int
-    left: int
-    side: int
-
-    def padding(self, height: int, width: int) -> list[int]:
-        """What to add left, right, above and below (negative: to cut) to get the frame."""
-        right, bottom = self.left + self.side - width, self.top + self.side - height
-        return [-self.left, right, -self.top, bottom]
-
-
-def frame_of(body: np.ndarray) -> Frame:
-    """The frame about a body, bool `[H W]`; about the whole slice where there is no body."""
-    rows, columns = np.nonzero(body if body.any() else np.ones_like(body))
-    top, bottom, left, right = rows.min(), rows.max() + 1, columns.min(), columns.max() + 1
-    side = round(MARGIN * max(bottom - top, right - left))
-    return Frame(int((top + bottom - side) // 2), int((left + right - side) // 2), side)
-
-
 def network_image(method: Method, image: Tensor, bodies: np.ndarray) -> Tensor:
     """The image without the artifact that a network finds in it, `[B 1 H W]` in 1/cm.
 
@@ -87,21 +61,6 @@ def network_image(method: Method, image: Tensor, bodies: np.ndarray) -> Tensor:
     # [B 1 size size] -> [B 1 H W], and only the artifact is resampled.
     every = zip(artifact, frames, image, strict=True)
     return image - torch.stack([paste_back(found, frame, one) for found, frame, one in every])
-
-
-def crop_resize(image: Tensor, frame: Frame, size: int) -> Tensor:
-    """The frame of `[1 H W]` (1/cm, air around it) as `[1 size size]`."""
-    cropped = F.pad(image, frame.padding(*image.shape[-2:]))
-    small = F.interpolate(cropped[None], (size, size), mode="bicubic", antialias=True)
-    # Bicubic weights are negative in places; attenuation is not.
-    return small[0].clamp_min(0)
-
-
-def paste_back(artifact: Tensor, frame: Frame, image: Tensor) -> Tensor:
-    """`[1 size size]` in a frame to `[1 H W]`, the size of `image`; 0 outside the frame."""
-    large = F.interpolate(artifact[None], (frame.side, frame.side), mode="bilinear")
-    left, right, top, bottom = frame.padding(*image.shape[-2:])
-    return F.pad(large[0], [-left, -right, -top, -bottom])
 
 
 def wiener_gate(artifact: Tensor, image: Tensor) -> Tensor:

@@ -111,7 +111,7 @@ def reduce_volume(
     # done once, and only where something may be metal.
     bodies = find_bodies(hu, pixel, where=(hu > threshold) if metal is None else metal)
     if metal is None:
-        metal = find_metal(volume, threshold, bodies)
+        metal = confirm_metal(method, hu, find_metal(volume, threshold, bodies), device)
 
     # 2. Check the input: what is unlike a CT series, or unlike what the network learned from.
     warnings = check_input(volume, hu, metal, bodies, learned=learned)
@@ -217,6 +217,22 @@ def find_metal(
     known = [None] * len(hu) if bodies is None else bodies
     pairs = zip(hu, known, strict=True)
     return np.stack([metal_mask(slice_, pixel, threshold, body) for slice_, body in pairs])
+
+
+def confirm_metal(
+    method: Method, hu: np.ndarray, candidates: np.ndarray, device: torch.device
+) -> np.ndarray:
+    """bool `[slices H W]`: which of the `candidates`, of that shape, the method takes for metal.
+
+    hu: `[slices H W]`, HU.
+    """
+    metal = candidates.copy()
+    # One slice at a time: it is fast, and a series may have hundreds.
+    for index in np.flatnonzero(candidates.any((1, 2))):
+        image, mask = (_as_batch(x[index : index + 1], device) for x in (hu, candidates))
+        with torch.inference_mode():
+            metal[index] = method.confirm_metal(hu_to_mu(image), mask)[0, 0].cpu().numpy()
+    return metal
 
 
 def find_bodies(hu: np.ndarray, pixel: float, where: np.ndarray | None = None) -> np.ndarray:
