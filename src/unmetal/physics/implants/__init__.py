@@ -1,1 +1,1 @@
-"""Metal implants: shapes (`primitives`) and realistic kinds with sizes and places (`kinds`)."""
+"""Metal implants: shapes (`primitives`), kinds with sizes and places; what only looks like them."""
