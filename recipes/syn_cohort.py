@@ -41,13 +41,18 @@ LEFT_OUT = {"qa_ct_ge_head"}
 """One head: in one half only, a discriminator would tell heads, not artifacts."""
 
 
-def main(source: Path, output: Path) -> None:
+def training_rows(source: Path) -> tuple[list[dict[str, str]], dict[str, str]]:
+    """Rows of index.csv that the cohort holds, and the role of each of its patients."""
     with (source / "index.csv").open() as index:
         rows = [r for r in csv.DictReader(index) if r["split"] == "train" and r["kind"] == "clean"]
     rows = [r for r in rows if r["set"] not in LEFT_OUT]
     count = Counter(r["patient"] for r in rows)
     few = sorted(patient for patient, slices in count.items() if slices <= 3)
-    role = roles(count, few[:: max(1, len(few) // VALIDATION_PATIENTS)])
+    return rows, roles(count, few[:: max(1, len(few) // VALIDATION_PATIENTS)])
+
+
+def main(source: Path, output: Path) -> None:
+    rows, role = training_rows(source)
     cut = [around_body(read(source / r["file"])) for r in rows]
     shapes, whole, frame, made_of = metal(source)
     cohort = Cohort(

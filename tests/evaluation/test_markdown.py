@@ -87,3 +87,23 @@ def test_a_page_says_what_it_shows() -> None:
     fewer = [row for row in CASES if row["method"] != "li" or row["slice"] == 0]
     assert "fewer cases" in page("", fewer, FACTS, "adn_x")
     assert "Case by case" in page("", ROWS, {}, "li")
+
+
+def test_the_worst_case_of_each_method_stands_under_its_mean():
+    facts = {name: {"parameters": 0, "learned": 0, "samples": 0} for name in ("input", "li")}
+    rows = [
+        {"method": name, "group": case, "slice": case, "psnr": 30.0, "harmed": harmed, "helped": 9}
+        for name, shares in (("input", (0.0, 0.0)), ("li", (1.25, 7.5)))
+        for case, harmed in zip(("knee", "hip"), shares, strict=True)
+    ]
+    text = page("What.", rows, facts, "input")
+    assert "harmed (%)" in text
+    worst = text[text.index("The worst case of each method") :].split("Parameters are")[0]
+    assert [cell.strip() for cell in worst.strip().splitlines()[-1].split("|")[1:-1]] == [
+        "li",
+        "hip",
+        "7.5",
+        "9.0",
+    ]
+    assert "knee" not in worst
+    assert "worst case" not in page("What.", [{**rows[0], "harmed": 0.0}], facts, "li")

@@ -12,8 +12,16 @@ from torch.nn import functional
 
 from unmetal.errors import InputError
 from unmetal.evaluation.cases import Clean
-from unmetal.evaluation.results import Clinical, EvalRun, Result, run_methods, score_rows
+from unmetal.evaluation.results import (
+    Clinical,
+    EvalRun,
+    Result,
+    run_methods,
+    score_rows,
+    without_nan,
+)
 from unmetal.evaluation.tables.rows import INPUT, TRUTH, Case, Row
+from unmetal.metrics.harm import harmed_and_helped
 from unmetal.metrics.image_quality import hu_protocol
 from unmetal.metrics.lesion import choose_lesion
 from unmetal.physics.derive import body_mask
@@ -85,7 +93,8 @@ def extra_metrics(
     run: EvalRun, scene: Scene, scanned: Simulation, results: Mapping[str, Result], pixel: float
 ) -> dict[str, Row]:
     """Metrics beside those of the ADN paper, by the name of the result: `rmse_body` (HU, of
-    `hu_protocol`, with the metal put back), and the clinical measures where they are wanted.
+    `hu_protocol`, with the metal put back), `harmed` and `helped` (%, of `metrics.harm`), and the
+    clinical measures where they are wanted.
 
     pixel: mm, of the scan.
     """
@@ -101,12 +110,15 @@ def extra_metrics(
         name: {"rmse_body": hu_protocol(one, hu[TRUTH], body, metal)["rmse_hu"].item()}
         for name, one in put_back.items()
     }
+    # Harm and the clinical measures take arrays [h w].
+    flat = {name: one[0, 0].cpu().numpy() for name, one in put_back.items()}
+    truth, mask = (x[0, 0].cpu().numpy() for x in (hu[TRUTH], metal))
+    for name, one in flat.items():
+        given = flat[INPUT], one, truth, inside, mask
+        metrics[name] |= without_nan(harmed_and_helped(*given, pixel * factor))
     if not run.config.clinical:
         return metrics
 
-    # The clinical measures take arrays [h w].
-    flat = {name: one[0, 0].cpu().numpy() for name, one in put_back.items()}
-    truth, mask = (x[0, 0].cpu().numpy() for x in (hu[TRUTH], metal))
     clinical = Clinical.of(truth, flat[INPUT], mask, inside, pixel * factor)
     for name, one in flat.items():
         metrics[name] |= clinical.row(one)

@@ -12,6 +12,7 @@ from unmetal.evaluation.cases import Pairs, Real
 from unmetal.evaluation.results import Clinical, EvalRun, without_nan
 from unmetal.evaluation.tables.rows import INPUT, TRUE_MASK, TRUTH, Case, Row
 from unmetal.methods import build
+from unmetal.metrics.harm import harmed_and_helped
 from unmetal.metrics.image_quality import hu_protocol
 from unmetal.metrics.no_reference import choose_flat, no_reference_metrics
 from unmetal.physics.derive import body_mask
@@ -23,7 +24,8 @@ def on_pairs(run: EvalRun, cases: Pairs) -> Iterator[Row]:
     """Each slice by `reduction.reduce_volume` from the image alone, with its own metal mask.
 
     Rows hold `group`, `slice` (its name), `mask_px`, `dice` (of the metal mask that was found),
-    the metrics of `metrics.image_quality.hu_protocol` against the true mask, the clinical measures
+    the metrics of `metrics.image_quality.hu_protocol` against the true mask, `harmed` and `helped`
+    (%, of `metrics.harm`; 0 for the input itself), the clinical measures
     where they are wanted, and the `seconds` of all that `reduce_volume` does. The row `METHOD, true
     mask` is the same method given the true mask: the difference is what finding it costs.
     """
@@ -45,6 +47,8 @@ def on_pairs(run: EvalRun, cases: Pairs) -> Iterator[Row]:
         for label, hu, seconds in _reduced(run, volume, {"": found, TRUE_MASK: true_mask}):
             scores = hu_protocol(torch.from_numpy(hu)[None], truth, body, metal)
             metrics: Row = {metric: value.item() for metric, value in scores.items()}
+            one_slice = cases.clean[number], cases.body[number], cases.metal[number]
+            metrics |= without_nan(harmed_and_helped(volume.hu[0], hu[0], *one_slice, pixel))
             metrics |= clinical.row(hu[0]) if clinical else {}
             yield {"method": label, **shared, **metrics, **seconds}
             if not label.endswith(TRUE_MASK):

@@ -50,12 +50,12 @@ def streak_amplitude(hu: np.ndarray, flat: np.ndarray, pixel: float) -> float:
     for tissue in np.unique(flat[flat > 0]):
         same = flat == tissue
         # Band-pass: wider than noise, narrower than the level of the tissue about it.
-        smooth = _average(hu, same, NOISE_MM / pixel)
-        apart[same] = (smooth - _average(smooth, same, LEVEL_MM / pixel))[same]
+        smooth = masked_average(hu, same, NOISE_MM / pixel)
+        apart[same] = (smooth - masked_average(smooth, same, LEVEL_MM / pixel))[same]
     return extremes(apart[flat > 0])
 
 
-def _average(hu: np.ndarray, mask: np.ndarray, sigma: float) -> np.ndarray:
+def masked_average(hu: np.ndarray, mask: np.ndarray, sigma: float) -> np.ndarray:
     """Gaussian average of sigma (pixels) over what of a mask lies about each pixel, HU `[H W]`."""
     # Normalized convolution (Knutsson and Westin 1993): only pixels of the mask count.
     weight = ndimage.gaussian_filter(mask.astype(np.float64), sigma)

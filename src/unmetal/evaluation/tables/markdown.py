@@ -39,6 +39,11 @@ The eight metrics of the AAPM CT-MAR challenge, regions drawn by rule, each as a
 perfect), metal put back; then the mean error and RMSE by distance from metal (it is best at 0)\
 {}. What each sees, and does not, is in docs/measures.md."""
 
+WORST = """\
+Harmed and helped are the shares of the body, farther than 2 px from metal, whose smoothed error \
+grew, or fell, by more than 20 HU (docs/measures.md). The worst case of each method, which a mean \
+hides:"""
+
 LESIONS = "; then a lesion of 10 mm and 40 HU beside the metal: share of its contrast, and d′"
 
 COSTS = """\
@@ -63,6 +68,7 @@ def page(
     if others := compare_to(rows, reference, columns):
         parts.append(DIFFERENCES.format(reference, len(others), 0.05 / len(others)))
         parts.append(differences_table(others, columns))
+    parts += _worst_cases(rows)
     parts += _clinical_tables(rows)
     parts += [COSTS, costs_table(methods, means)]
     if any("implant" in row for row in rows):
@@ -179,6 +185,20 @@ def markdown_table(head: Sequence[str], lines: Iterable[Sequence[str]], words: i
 
     rule = ["-" * w if place < words else "-" * (w - 1) + ":" for place, w in enumerate(widths)]
     return "\n".join([line(cells[0]), line(rule), *map(line, cells[1:])]) + "\n"
+
+
+def _worst_cases(rows: Sequence[Row]) -> list[str]:
+    """The case that each method harms most; nothing where no row says what is harmed."""
+    lines = []
+    for name in dict.fromkeys(str(row["method"]) for row in rows):
+        # Percent and case of those that say what was harmed.
+        own = [row for row in rows if row["method"] == name and "harmed" in row]
+        worst = max(own, key=lambda row: float(row["harmed"]), default=None)
+        if worst is not None and float(worst["harmed"]) > 0:
+            shares = [f"{float(worst[key]):.1f}" for key in ("harmed", "helped")]
+            lines.append([name, str(worst["slice"]), *shares])
+    head = ["method", "worst case", "harmed (%)", "helped (%)"]
+    return [WORST, markdown_table(head, lines, words=2)] if lines else []
 
 
 def _clinical_tables(rows: Sequence[Row]) -> list[str]:

@@ -37,6 +37,8 @@ COLUMNS = (
     Column("ssim_wang", "SSIM Wang", digits=3),
     Column("rmse_hu", "RMSE", "HU", 1, best=-1),
     Column("rmse_body", "RMSE in the body", "HU", 1, best=-1),
+    Column("harmed", "harmed", "%", 1, best=-1),
+    Column("helped", "helped", "%", 1),
     Column("dice", "Dice of the metal", digits=3, best=0),
     Column("flat_streak", "streaks in flat tissue", "HU", 0, best=-1),
     Column("far_change", "change beyond 40 mm", "HU", 1, best=-1),
