@@ -63,6 +63,8 @@ def reduce(
     *,
     spacing: float | None = None,
     metal_hu: float = METAL_HU,
+    min_metal_mm2: float = 0.0,
+    metal: ArrayLike | None = None,
     device: str = "auto",
 ) -> Series:
     """The series with its metal artifacts reduced; the metal and slices without any stay.
@@ -73,20 +75,33 @@ def reduce(
             to the device.
         spacing: pixel size in mm of an array; 384 mm / width when None.
         metal_hu: HU above which a pixel inside the body is metal.
+        min_metal_mm2: pieces of metal with a smaller area in their slice are left alone.
+        metal: what is metal, of the shape of the series (0 or False where there is none), in
+            place of what would be found.
         device: `auto`, `cpu` or `cuda`.
 
     Returns a `Volume` for a `Volume`, float32 HU of the array's shape for an array. Raises
-    `InputError` as `load`; also for pixels that are not square and values that are not finite.
+    `InputError` as `load`; also for pixels that are not square, values that are not finite, and
+    metal of another shape.
     """
     import numpy as np  # noqa: PLC0415
 
+    from unmetal import files  # noqa: PLC0415
     from unmetal.device import choose_device  # noqa: PLC0415
     from unmetal.reduction.reduce_volume import reduce_volume  # noqa: PLC0415
 
     where = choose_device(device)
     chosen = load(method, device=device) if isinstance(method, str) else method.to(where)
     volume = as_volume(series, spacing)
-    reduced = reduce_volume(volume, chosen, threshold=metal_hu, device=where)
+    given = None if metal is None else files.as_mask(metal, volume.hu.shape, "metal")
+    reduced = reduce_volume(
+        volume,
+        chosen,
+        threshold=metal_hu,
+        min_metal_mm2=min_metal_mm2,
+        metal=given,
+        device=where,
+    )
     reduced.log_warnings()
     result: Volume | np.ndarray = reduced.volume
     if not isinstance(series, Volume):

@@ -45,10 +45,15 @@ class Written:
     derived: list[Path]
     difference: list[Path]
     metal: list[Path]
+    contours: list[Path]
+
+    @property
+    def images(self) -> list[Path]:
+        return [*self.derived, *self.difference, *self.metal]
 
     @property
     def made(self) -> list[Path]:
-        return [*self.derived, *self.difference, *self.metal]
+        return [*self.images, *self.contours]
 
 
 def files(path: Path) -> list[Path]:
@@ -70,14 +75,17 @@ def written(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
     mask = np.broadcast_to(disc, volume.hu.shape)
     suffix = ".dcm" if source.is_file() else ""
     base = tmp_path_factory.mktemp("written")
-    paths = [base / f"out{suffix}", base / f"change{suffix}", base / "metal.dcm"]
-    done = [Derivation("ADN", kind=kind) for kind in ("MAR", "MAR_DIFFERENCE", "MAR_METAL")]
+    names = (f"out{suffix}", f"change{suffix}", "metal.dcm", "contours.dcm")
+    kinds = ("MAR", "MAR_DIFFERENCE", "MAR_METAL", "MAR_CONTOURS")
+    paths = [base / name for name in names]
+    done = [Derivation("ADN", kind=kind) for kind in kinds]
     outputs = [
         Output(after, paths[0], done[0]),
         Output(difference(volume, after), paths[1], done[1]),
         Output(volume, paths[2], done[2], mask),
+        Output(volume, paths[3], done[3], mask, contours=True),
     ]
-    write_all(outputs[: 2 if request.param in WITHOUT_FRAME else 3])
+    write_all(outputs[: 2 if request.param in WITHOUT_FRAME else 4])
     return Written(files(source), *(files(p) if p.exists() else [] for p in paths))
 
 
@@ -128,7 +136,7 @@ def test_dcmtk_reads_every_object(written: Written) -> None:
 
 
 def test_gdcm_reads_every_object(written: Written) -> None:
-    for path in written.made:
+    for path in written.images:
         reader = gdcm.ImageReader()
         reader.SetFileName(str(path))
         assert reader.Read(), path

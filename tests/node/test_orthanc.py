@@ -222,16 +222,16 @@ def test_difference_and_metal_go_with_the_series_and_once(orthanc, direct, tmp_p
     study = late.StudyInstanceUID
     orthanc.stow(images)
     orthanc.send_to_node(study)
-    until(lambda: sorted(orthanc.series(study).values()) == [1, 3, 3, 3])
+    until(lambda: sorted(orthanc.series(study).values()) == [1, 1, 3, 3, 3])
     kinds = {one["00080060"]["Value"][0] for one in orthanc.client.search_for_series(study)}
-    assert kinds == {"CT", "SEG"}
+    assert kinds == {"CT", "SEG", "RTSTRUCT"}
     until(lambda: '"done"' in node.log.stream.getvalue())
     orthanc.stow([late])
     orthanc.send_to_node(study)
-    until(lambda: sorted(orthanc.series(study).values()) == [1, 4, 4, 4])
+    until(lambda: sorted(orthanc.series(study).values()) == [1, 1, 4, 4, 4])
     until(lambda: node.log.stream.getvalue().count('"done"') == 2)
     lines = [json.loads(line) for line in node.log.stream.getvalue().splitlines()]
-    assert [line["images"] for line in lines if line["event"] == "sent"] == [7, 2]
+    assert [line["images"] for line in lines if line["event"] == "sent"] == [8, 2]
 
 
 def lua_of_the_docs() -> str:

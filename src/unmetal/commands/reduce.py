@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 import tyro
 
 from unmetal.console import console_log, progress_bar
+from unmetal.errors import InputError
 from unmetal.reduction.settings import Settings
 
 
@@ -27,6 +28,11 @@ class Reduce:
 
     settings: Annotated[Settings, tyro.conf.OmitArgPrefixes] = field(default_factory=Settings)
     """What comes out."""
+
+    metal_mask: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None
+    """What is metal, in place of what the program finds: a DICOM segmentation or structure set of
+    the series, a NIfTI, MetaImage or NRRD on its grid, or a .npy, .npz or .png of its shape. What
+    --save-metal wrote can be edited and given back."""
 
     device: Literal["auto", "cpu", "cuda"] = "auto"
     """Where to compute; auto takes a GPU when there is one."""
@@ -59,6 +65,11 @@ class Reduce:
         job = Job(settings, self.device, report, self.identifiers)
         plan = job.plan(self.input, self.output, always=self.dry_run)
         if plan is not None:
+            if self.metal_mask is not None and len(plan.items) != 1:
+                raise InputError(
+                    f"{self.input}: holds {len(plan.items)} series, and --metal-mask is of one: "
+                    "give the folder of that series"
+                )
             print(*described(plan, every=self.dry_run), sep="\n")
             if not self.dry_run:
                 job.carry_out(plan, self.jobs)
@@ -69,7 +80,9 @@ class Reduce:
             check_report(report, self.input, self.output, force=force)
         tool = load_tool(settings, choose_device(self.device))
         with progress_bar("slices") as progress:
-            done = reduce_series(self.input, self.output, settings, tool, progress=progress)
+            done = reduce_series(
+                self.input, self.output, settings, tool, mask=self.metal_mask, progress=progress
+            )
             if report is not None:
                 write_report(done, report, identifiers=self.identifiers, force=force)
         total, changed = len(done.reduced.metal), len(done.reduced.changed)

@@ -17,6 +17,7 @@ from unmetal.errors import InputError, short_error
 from unmetal.files.derivation import Derivation
 from unmetal.files.formats import detect_format
 from unmetal.files.hounsfield import check_hu_range, detect_padding, require_finite, require_size
+from unmetal.files.masks import as_mask, read_mask
 from unmetal.files.outputs import (
     Output,
     check_mask,
@@ -31,12 +32,14 @@ from unmetal.scan import Volume
 __all__ = [
     "Derivation",
     "Output",
+    "as_mask",
     "as_stored",
     "check_mask",
     "check_output",
     "companion_path",
     "difference",
     "read",
+    "read_mask",
     "write",
     "write_all",
 ]

@@ -15,8 +15,9 @@ class Derivation:
     the method only.
 
     UIDs of a derived DICOM series follow from those of the source and from the fields here, but
-    not from `outcome` and `warnings`, which are results of the computation, nor from `compress`,
-    which does not change the pixels. So the UIDs are known before anything is computed.
+    not from `outcome` and `warnings`, which are results of the computation, from `metal_given`,
+    which the description says as well, nor from `compress`, which does not change the pixels. So
+    the UIDs are known before anything is computed.
     """
 
     method: str = "MAR"
@@ -33,7 +34,10 @@ class Derivation:
 
     kind: str = "MAR"
     """Value 4 of ImageType: `MAR`, `MAR_DIFFERENCE`, `MAR_METAL`; `SIMULATED` where an artifact was
-    put in, not taken out."""
+    put in, not taken out. `MAR_CONTOURS` is the metal as a structure set, which is no image."""
+
+    metal_given: bool = False
+    """Whether the metal was given as a mask, not found; `description` then holds its hash."""
 
     weights: str = ""
     """sha256 of the weights; empty for a method that learned nothing."""
@@ -53,7 +57,7 @@ class Derivation:
 
     series_offset: int = 1000
     """Added to SeriesNumber, so that the derived series sorts below the scanner's own; twice that
-    for the difference, three times for the metal."""
+    for the difference, three times for the metal, four times for its contours."""
 
     @property
     def reduced(self) -> bool:

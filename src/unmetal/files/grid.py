@@ -74,13 +74,18 @@ class Grid:
         return np.stack([back for back, _ in both]), np.array([clipped for _, clipped in both])
 
 
-def require_numbers(path: Path, kind: str, axes: int) -> None:
+def require_numbers(path: Path, kind: str, axes: int, *, labels: bool = False) -> None:
     """Raise InputError for what is not a stack of slices with one 16-bit or wider real number per
-    voxel. kind: the number type, as NumPy or ITK calls it."""
+    voxel; for labels, which mark parts of an image, any width will do.
+
+    kind: the number type, as NumPy or ITK calls it.
+    """
     if axes not in {2, 3}:
         raise InputError(f"{path}: has {axes} axes: give a 3-D image")
     if kind.startswith(("complex", "vector", "void")):
         raise InputError(f"{path}: holds colours or vectors ({kind}): give one HU per voxel")
+    if labels:
+        return
     if "8-bit" in kind or kind in {"int8", "uint8"}:
         raise InputError(f"{path}: holds numbers of 8 bits ({kind}): give HU in 16 bits or more")
 

@@ -21,7 +21,7 @@ from unmetal.files.grid import (
 )
 from unmetal.scan import Volume
 
-__all__ = ["read", "write", "write_mask", "zero_difference"]
+__all__ = ["read", "read_labels", "write", "write_mask", "zero_difference"]
 
 NOTE = "ITK_FileNotes"
 """ITK's name for the free text of a header."""
@@ -35,6 +35,11 @@ def read(path: Path, spacing: float | None) -> Volume:
     return to_volume(_grid(_load(path), path))
 
 
+def read_labels(path: Path) -> Grid:
+    """A mask, with its geometry: as `read`, but of numbers of any width."""
+    return _grid(_load(path, labels=True), path)
+
+
 def write(volume: Volume, path: Path, derivation: Derivation) -> None:
     """The same grid, number type and header with other values."""
     _save(to_grid(volume, derivation, path), path)
@@ -45,7 +50,7 @@ def write_mask(volume: Volume, mask: np.ndarray, path: Path, derivation: Derivat
     _save(to_mask_grid(volume, mask, derivation), path)
 
 
-def _load(path: Path) -> sitk.Image:
+def _load(path: Path, *, labels: bool = False) -> sitk.Image:
     reader = sitk.ImageFileReader()
     try:
         with suppress_c_stderr():
@@ -53,7 +58,7 @@ def _load(path: Path) -> sitk.Image:
             reader.ReadImageInformation()
             kind = sitk.GetPixelIDValueAsString(reader.GetPixelID())
             vector = "vector of " if reader.GetNumberOfComponents() != 1 else ""
-            require_numbers(path, vector + kind, len(reader.GetSize()))
+            require_numbers(path, vector + kind, len(reader.GetSize()), labels=labels)
             return reader.Execute()
     except RuntimeError as error:
         # MetaIO calls voxels that are cut short "no such file".

@@ -32,7 +32,7 @@ from unmetal.files.grid import (
 )
 from unmetal.scan import Volume
 
-__all__ = ["read", "write", "write_mask", "zero_difference"]
+__all__ = ["read", "read_labels", "write", "write_mask", "zero_difference"]
 
 KINDS = {348: Nifti1Header, 540: Nifti2Header}
 """Size of the header, which is its first field -> what it is."""
@@ -54,17 +54,25 @@ def read(path: Path, spacing: float | None) -> Volume:
 
     Raises `InputError` for what is damaged or truncated, or has four axes, colour or 8 bits.
     """
+    return to_volume(_load(path))
+
+
+def read_labels(path: Path) -> Grid:
+    """A mask, with its geometry: as `read`, but of numbers of any width."""
+    return _load(path, labels=True)
+
+
+def _load(path: Path, *, labels: bool = False) -> Grid:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of nibabel, about extensions
             content = _unpacked(path)
-            header = _header(content, path)
-            grid = _grid(header, _stored(content, header, path), suffix_of(path))
+            header = _header(content, path, labels=labels)
+            return _grid(header, _stored(content, header, path), suffix_of(path))
     except (InputError, OSError, MemoryError):
         raise
     except Exception as error:  # nibabel raises whatever a damaged header leads it to
         raise InputError(f"{path}: not a complete NIfTI image: {short_error(error)}") from error
-    return to_volume(grid)
 
 
 def write(volume: Volume, path: Path, derivation: Derivation) -> None:
@@ -88,7 +96,7 @@ def _unpacked(path: Path) -> bytes:
         raise InputError(f"{path}: damaged or truncated: {short_error(error)}") from error
 
 
-def _header(content: bytes, path: Path) -> Nifti1Header:
+def _header(content: bytes, path: Path, *, labels: bool) -> Nifti1Header:
     """The header with its extensions; raises `InputError` for what is no stack of CT slices."""
     size = content[:4]
     kind = KINDS.get(int.from_bytes(size, "little")) or KINDS.get(int.from_bytes(size, "big"))
@@ -102,7 +110,7 @@ def _header(content: bytes, path: Path) -> Nifti1Header:
     if min(shape, default=0) < 1:
         raise InputError(f"{path}: damaged: by its header it has {shape} voxels")
     axes = len(shape) if any(length != 1 for length in shape[3:]) else min(len(shape), 3)
-    require_numbers(path, header.get_data_dtype().name, axes)
+    require_numbers(path, header.get_data_dtype().name, axes, labels=labels)
     return header
 
 

@@ -36,6 +36,9 @@ class Output:
     mask: np.ndarray | None = None
     """bool `[slices H W]`: what is written in place of the values."""
 
+    contours: bool = False
+    """Whether the mask is written as contours, an RT Structure Set; for DICOM only."""
+
 
 def write_all(outputs: Sequence[Output], *, force: bool = False) -> None:
     """Write everything, then put everything into its place; on a failure nothing of it appears.
@@ -91,11 +94,11 @@ def format_module(format: str, path: Path | None) -> Any:
 def companion_path(path: Path, what: str, volume: Volume) -> Path:
     """Where `what` goes that belongs to the output `path`: `out.nii.gz` -> `out-metal.nii.gz`.
 
-    The metal of a DICOM series is one object, whatever the series lies in.
+    The metal of a DICOM series, and its contours, are one object each, whatever the series lies in.
     """
     suffix = suffix_of(path)
     stem = path.name[: len(path.name) - len(suffix)]
-    if what == "metal" and dicom_headers(volume):
+    if what.startswith("metal") and dicom_headers(volume):
         suffix = ".dcm"
     return path.with_name(f"{stem}-{what}{suffix}")
 
@@ -111,5 +114,7 @@ def difference(before: Volume, after: Volume) -> Volume:
 def _put(output: Output, target: Path, module: Any) -> None:
     if output.mask is None:
         module.write(output.volume, target, output.derivation)
+    elif output.contours:
+        module.write_contours(output.volume, output.mask, target, output.derivation)
     else:
         module.write_mask(output.volume, output.mask, target, output.derivation)

@@ -96,6 +96,22 @@ def metal_mask(
     return metal | np.concatenate([[False], dense])[holes]
 
 
+def without_small_pieces(metal: np.ndarray, pixel: float, area: float) -> np.ndarray:
+    """bool `[slices H W]`: the metal without its pieces of less than `area` mm2.
+
+    A piece is what is connected within one slice, diagonally as well. pixel: mm.
+    """
+    if area <= 0:
+        return metal
+    # [slices H W] labels; neighbors are those of the same slice only.
+    within = np.zeros((3, 3, 3), bool)
+    within[1] = True
+    pieces, _ = ndimage.label(metal, within)
+    large = np.bincount(pieces.ravel()) * pixel**2 >= area
+    large[0] = False
+    return np.asarray(large[pieces])
+
+
 def complete(scan: Scan, fields: Iterable[str], pixel: float, threshold: float = METAL_HU) -> Scan:
     """The scan with those of `fields` filled in that are None and follow from the image.
 

@@ -17,7 +17,7 @@ from torch.nn import functional as F
 
 from unmetal.files import as_stored
 from unmetal.methods.method import Method
-from unmetal.physics.derive import body_mask, complete, metal_mask
+from unmetal.physics.derive import body_mask, complete, metal_mask, without_small_pieces
 from unmetal.physics.scanner import reprojection
 from unmetal.reduction.cautions import QualityFlag, check_input, check_result
 from unmetal.reduction.network_image import (
@@ -90,6 +90,7 @@ def reduce_volume(
     method: Method,
     *,
     threshold: float = METAL_HU,
+    min_metal_mm2: float = 0.0,
     metal: np.ndarray | None = None,
     device: torch.device | None = None,
     progress: Progress = lambda done, total: None,
@@ -100,7 +101,8 @@ def reduce_volume(
     Metal, padding, what is outside the body, and every slice without metal keep their values
     exactly.
 
-    metal: bool `[slices H W]` where it is known; found by `threshold` (HU) otherwise.
+    metal: bool `[slices H W]` where it is known; found by `threshold` (HU) otherwise, without
+        pieces that are smaller than `min_metal_mm2` in their slice.
     flips: reduce every slice mirrored, too, with methods that learned, and compare.
     Raises `InputError` for pixels that are not square.
     """
@@ -111,7 +113,8 @@ def reduce_volume(
     # done once, and only where something may be metal.
     bodies = find_bodies(hu, pixel, where=(hu > threshold) if metal is None else metal)
     if metal is None:
-        metal = confirm_metal(method, hu, find_metal(volume, threshold, bodies), device)
+        found = confirm_metal(method, hu, find_metal(volume, threshold, bodies), device)
+        metal = without_small_pieces(found, pixel, min_metal_mm2)
 
     # 2. Check the input: what is unlike a CT series, or unlike what the network learned from.
     warnings = check_input(volume, hu, metal, bodies, learned=learned)

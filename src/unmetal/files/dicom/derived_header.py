@@ -18,10 +18,15 @@ from pydicom.uid import HTJ2K, JPEG2000, CTImageStorage, JPEGBaseline8Bit, JPEGL
 from unmetal.files.derivation import Derivation
 from unmetal.files.dicom.provenance import add_provenance, derived_uid
 
-SUFFIXES = {"MAR_DIFFERENCE": " difference", "MAR_METAL": " metal", "SIMULATED": " SIMULATED"}
+SUFFIXES = {
+    "MAR_DIFFERENCE": " difference",
+    "MAR_METAL": " metal",
+    "MAR_CONTOURS": " metal contours",
+    "SIMULATED": " SIMULATED",
+}
 """What stands behind the method in SeriesDescription, by value 4 of ImageType."""
 
-STEPS = {"MAR_DIFFERENCE": 2, "MAR_METAL": 3}
+STEPS = {"MAR_DIFFERENCE": 2, "MAR_METAL": 3, "MAR_CONTOURS": 4}
 """How many times the offset is added to SeriesNumber, where not once."""
 
 TITLE = 16

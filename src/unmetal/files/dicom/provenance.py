@@ -24,6 +24,7 @@ MEANINGS = {
     "MAR": "Metal artifact reduction",
     "MAR_DIFFERENCE": "Change by metal artifact reduction",
     "MAR_METAL": "Metal segmentation",
+    "MAR_CONTOURS": "Metal contours",
     "SIMULATED": "Simulated metal artifact",
 }
 """Code value, which is value 4 of ImageType -> code meaning."""

@@ -88,7 +88,7 @@ def read(path: Path, spacing: float | None, only: Iterable[str] | None = None) -
     Raises `InputError`: see `entries`, `select_series`, `stack`, `pixels`.
     """
     with tolerant(), entries(path, only) as (layout, found):
-        headers = [Header(entry, _dataset(entry, pixels=False)) for entry in found]
+        headers = [Header(entry, load_dataset(entry, pixels=False)) for entry in found]
         try:
             images, aside = select_series(headers, path)
             stacked = stack(images, path)
@@ -117,7 +117,8 @@ def tolerant() -> Iterator[None]:
         yield
 
 
-def _dataset(entry: Entry, *, pixels: bool) -> Dataset:
+def load_dataset(entry: Entry, *, pixels: bool) -> Dataset:
+    """A file's data set, with or without its pixels; raises `InputError` for a damaged one."""
     try:
         with entry.open() as file:
             refuse_inflation_bomb(file, entry.where)
@@ -131,7 +132,7 @@ def _dataset(entry: Entry, *, pixels: bool) -> Dataset:
 
 
 def _slice(entry: Entry) -> Slice:
-    dataset = _dataset(entry, pixels=True)
+    dataset = load_dataset(entry, pixels=True)
     stored = pixels.decode(dataset, entry.where)
     slope, intercept = pixels.slope_intercept(dataset, entry.where)
     for keyword in ("PixelData", "FloatPixelData", "DoubleFloatPixelData"):

@@ -60,11 +60,22 @@ def check_mask(volume: Volume) -> None:
     """Raise `InputError` early, where highdicom or the series' frame of reference is missing."""
     if find_spec("highdicom") is None:
         raise InputError(f"--save-metal: {install_extra('highdicom', 'dicom')}")
+    require_frame_uid(volume)
+
+
+def require_frame_uid(volume: Volume) -> None:
+    """Raise `InputError` for a series without the frame of reference that its metal must share."""
     if not all(one.header.get("FrameOfReferenceUID") for one in volume.source.slices):
         raise InputError(
             f"{volume.path}: has no FrameOfReferenceUID, which a segmentation must share: leave "
             "out --save-metal"
         )
+
+
+def content_time(source: Dataset) -> tuple[str, str]:
+    """Date and time of an object made of `source`: the source's, not those of the day."""
+    date = source.get("ContentDate") or source.get("StudyDate") or FALLBACK_DATE
+    return date, source.get("ContentTime") or source.get("StudyTime") or "000000"
 
 
 def _with_type_2(source: Dataset) -> Dataset:
@@ -104,23 +115,30 @@ def _segmentation(headers: list[Dataset], mask: np.ndarray, derivation: Derivati
         software_versions=software(),
         device_serial_number=derivation.weights[:16] or "0",
         content_label="METAL",
-        content_description="Metal, found by a threshold. RESEARCH USE ONLY",
+        content_description=f"Metal, {_found(derivation)}. RESEARCH USE ONLY",
         series_description=series_description(title, derivation),
     )
+
+
+def _found(derivation: Derivation) -> str:
+    return "given as a mask" if derivation.metal_given else "found by a threshold"
 
 
 def _segment(derivation: Derivation) -> Any:
     from highdicom import AlgorithmIdentificationSequence, seg  # noqa: PLC0415
 
+    kinds = seg.SegmentAlgorithmTypeValues
+    algorithm = AlgorithmIdentificationSequence(
+        name="metal threshold", version=software(), family=codes.DCM.ImageProcessing
+    )
     return seg.SegmentDescription(
         segment_number=1,
         segment_label="Metal",
         segmented_property_category=codes.SCT.PhysicalObject,
         segmented_property_type=codes.SCT.Implant,
-        algorithm_type=seg.SegmentAlgorithmTypeValues.AUTOMATIC,
-        algorithm_identification=AlgorithmIdentificationSequence(
-            name="metal threshold", version=software(), family=codes.DCM.ImageProcessing
-        ),
+        # Whether a person drew what was given, or a program, nobody says here.
+        algorithm_type=kinds.MANUAL if derivation.metal_given else kinds.AUTOMATIC,
+        algorithm_identification=None if derivation.metal_given else algorithm,
         tracking_uid=provenance.derived_uid("metal", derivation),
         tracking_id="unmetal metal",
     )
@@ -134,8 +152,7 @@ def _make_deterministic(image: Dataset, source: Dataset, derivation: Derivation)
     """Replace random UIDs and the time of writing, so that a second run makes the same object."""
     for keyword in ("InstanceCreationDate", "InstanceCreationTime", "SeriesDate", "SeriesTime"):
         image.pop(keyword, None)
-    image.ContentDate = source.get("ContentDate") or source.get("StudyDate") or FALLBACK_DATE
-    image.ContentTime = source.get("ContentTime") or source.get("StudyTime") or "000000"
+    image.ContentDate, image.ContentTime = content_time(source)
     made_by = list(image.get("ContributingEquipmentSequence") or ())
     for item in made_by:
         item.pop("ContributionDateTime", None)
