@@ -31,6 +31,9 @@ from unmetal.units import MU_WATER, mu_to_hu
 SCALE_HU = 500.0
 """HU that the network sees as 1."""
 
+OUTPUT_HU = 100.0
+"""HU that the network draws as 1: it changes NMAR by less than the range of its inputs."""
+
 RANGE_HU = (-1000.0, 3000.0)
 """HU, to which its inputs and its truth are clipped: from air to the densest bone."""
 
@@ -117,7 +120,7 @@ class PriorNet(Method):
         images: `[B 3 H W]`, 1/cm: the slice, LI and NMAR. metal: share of the pixel `[B 1 H W]`.
         """
         hu = mu_to_hu(images)
-        drawn = self.generator(network_inputs(hu, metal).float()) * SCALE_HU
+        drawn = self.generator(network_inputs(hu, metal).float()) * OUTPUT_HU
         # NMAR's image, cut to the range that the network knows, is what its output is added to.
         drawn = drawn + hu[:, 2:].clamp(*RANGE_HU) - hu[:, 2:]
         return (drawn * (MU_WATER / 1000)).to(images)

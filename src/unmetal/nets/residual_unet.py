@@ -2,7 +2,8 @@
 
 The U-Net of Ronneberger et al., MICCAI 2015, with the residual blocks of He et al., "Identity
 Mappings in Deep Residual Networks", ECCV 2016. Instance and batch norms would make a result depend
-on how much air surrounds the patient. Without any norm, activations died within 300 steps.
+on how much air surrounds the patient. Without any norm, activations died within 300 steps. The
+mean goes too: a common shift of all channels would move the whole output at once.
 """
 
 from itertools import pairwise
@@ -13,8 +14,9 @@ from torch.nn import functional as F
 
 
 def pixel_norm(x: Tensor) -> Tensor:
-    """`[B C H W]` with a root mean square of 1 over the channels of each pixel (Karras et al.,
-    ICLR 2018): no pixel's result depends on another's."""
+    """`[B C H W]` with mean 0 and standard deviation 1 over the channels of each pixel (Ba et al.,
+    "Layer Normalization", 2016): no pixel's result depends on another's."""
+    x = x - x.mean(1, keepdim=True)
     return x * torch.rsqrt(x.square().mean(1, keepdim=True) + 1e-4)
 
 
@@ -72,4 +74,4 @@ class ResidualUNet(nn.Module):
             # Fewer channels first, then larger; skip connections are added.
             y = F.interpolate(self.up[level](y), scale_factor=2.0, mode="nearest") + skips[level]
             y = self.decoder[level](y)
-        return F.pixel_shuffle(self.last(F.silu(pixel_norm(y))), 2)[..., :height, :width]
+        return F.pixel_shuffle(self.last(pixel_norm(y)), 2)[..., :height, :width]
