@@ -11,15 +11,16 @@ from torch import Tensor, nn
 from unmetal.methods import build
 from unmetal.methods.prior_net import (
     OUTPUT_HU,
+    SCALE_HU,
     SCALES,
     Config,
     PriorNet,
     corrections,
     multiscale_l1,
     network_inputs,
+    refiner_losses,
     segmenter_inputs,
 )
-from unmetal.scan import Scan
 from unmetal.training.loop import Config as Training
 from unmetal.units import hu_to_mu, mu_to_hu
 
@@ -69,12 +70,12 @@ def test_with_the_truth_for_a_prior_it_is_better_than_nmar(
 ) -> None:
     simulation, method = scanned(metal, 64), PriorNet(SMALL)
 
-    def truth(scan: Scan) -> Tensor:
-        del scan
+    def truth(*_: object) -> Tensor:
         return simulation.free_image
 
-    monkeypatch.setattr(method, "prior", truth)
-    found = method.reduce(simulation.scan)
+    monkeypatch.setattr(method, "prior_of", truth)
+    with torch.no_grad():
+        found = method.reduce(simulation.scan)
     assert error(simulation, found) < 0.6 * error(simulation, build("nmar").reduce(simulation.scan))
 
 
@@ -125,10 +126,37 @@ def test_errors_that_cancel_within_a_block_cost_only_at_the_finest_scale() -> No
     assert [loss.item() for loss in coarse] == [0, 0]
 
 
+def test_to_be_as_wrong_as_before_is_no_harm_and_to_be_worse_is() -> None:
+    before, weight = torch.full((1, 1, 16, 16), 0.1), torch.ones(1, 1, 16, 16)
+    expected = torch.full((1, 1, 16, 16), 50.0)
+    same = refiner_losses(-before, before, expected, weight)
+    assert same["harm"] == 0
+    worse = refiner_losses(3 * before, before, expected, weight)
+    # Two block sizes, 0.2 worse in each, counted twice.
+    assert worse["harm"].item() == pytest.approx(0.8, rel=1e-4)
+
+
+def test_the_expected_error_is_best_where_it_is_the_error() -> None:
+    after, weight = torch.full((1, 1, 16, 16), 0.1), torch.ones(1, 1, 16, 16)
+
+    def likelihood(hu: float) -> float:
+        expected = torch.full((1, 1, 16, 16), hu)
+        return refiner_losses(after, after, expected, weight)["expected"].item()
+
+    # The edge's means count zeros beyond the image, so the best is a little below 0.1 * SCALE_HU.
+    assert likelihood(0.1 * SCALE_HU) < min(likelihood(0.2 * SCALE_HU), likelihood(0.04 * SCALE_HU))
+
+
 def test_it_learns_a_scan_by_heart() -> None:
-    config = Training(samples=80, batch=2, lr=2e-3, betas=(0.9, 0.99), muon_lr={"generator": 0.02})
+    config = Training(
+        samples=80,
+        batch=2,
+        lr=2e-3,
+        betas=(0.9, 0.99),
+        muon_lr={"generator": 0.02, "refiner": 0.02},
+    )
     said = losses(PriorNet(SMALL), config, pair())
-    for player in ("generator", "segmenter"):
+    for player in ("generator", "segmenter", "refiner"):
         first, *_, last = (
             sum(loss for name, loss in step.items() if name.startswith(player)) for step in said
         )

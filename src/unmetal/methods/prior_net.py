@@ -12,6 +12,7 @@ Ours; no publication has exactly this. The weights in the package learned from
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import ClassVar
 
 import torch
@@ -24,7 +25,7 @@ from unmetal.physics.completion.images import from_prior, li_image
 from unmetal.physics.completion.inpaint import additive
 from unmetal.physics.completion.prior import nmar_prior, smooth
 from unmetal.physics.derive import body_mask
-from unmetal.physics.frames import crop_resize, frame_of, paste_back
+from unmetal.physics.frames import Frame, crop_resize, frame_of, paste_back
 from unmetal.scan import Scan
 from unmetal.units import MU_WATER, mu_to_hu
 
@@ -33,6 +34,9 @@ SCALE_HU = 500.0
 
 OUTPUT_HU = 100.0
 """HU that the network draws as 1: it changes NMAR by less than the range of its inputs."""
+
+ERROR_HU = 20.0
+"""HU of an expected error of e^0."""
 
 RANGE_HU = (-1000.0, 3000.0)
 """HU, to which its inputs and its truth are clipped: from air to the densest bone."""
@@ -47,6 +51,9 @@ METAL_HU = 2500.0
 SCALES = (1, 4, 16)
 """Side in pixels of the blocks whose means the loss compares: a line integral sums what is smooth
 and loses what is not, and an organ's mean is what a reader would miss."""
+
+HARM_BLOCKS = (2, 4)
+"""Sides in pixels of the blocks on which the refiner may not be worse than the slice."""
 
 OUTSIDE = 0.05
 """Weight of what lies outside the body, relative to the body's."""
@@ -72,7 +79,9 @@ class Config:
 class PriorNet(Method):
     """A network draws the prior image that fills the metal trace; trained on pairs.
 
-    A second, small one tells metal from what is only as dense: contrast, calcium, bright streaks.
+    A second, small one, the segmenter, tells metal from what is only as dense: contrast, calcium,
+    bright streaks. A third, the refiner, sees the slice before and after the completion; it takes
+    back what the completion spoiled, removes what it left, and says how wrong the result may be.
     """
 
     inputs: ClassVar[frozenset[str]] = frozenset({"image", "metal", "sinogram", "trace"})
@@ -83,10 +92,40 @@ class PriorNet(Method):
         self.config = config = config or Config()
         self.generator = ResidualUNet(len(CHANNELS), 1, config.width, config.levels)
         self.segmenter = ResidualUNet(4, 1, config.segmenter_width, 4)
+        self.refiner = ResidualUNet(len(REFINER_CHANNELS), 2, config.width, config.levels)
 
     def reduce(self, scan: Scan) -> Tensor:
         """`[B 1 H W]`, 1/cm, without the metal."""
-        return from_prior(scan, smooth(self.prior(scan)), additive)
+        return self.reduce_with_error(scan)[0]
+
+    def reduce_with_error(self, scan: Scan) -> tuple[Tensor, Tensor]:
+        """The slices without the metal, in 1/cm, and their expected absolute error in HU; both
+        `[B 1 H W]`. The error is that of means over 3 x 3 pixels of the frame."""
+        images, metal = corrections(scan), scan.metal
+        assert metal is not None
+        results, errors = [], []
+        frames = [self.frame(slice_[0], scan) for slice_ in images]
+        prior = self.prior_of(images, metal, frames)
+        completed = from_prior(scan, smooth(prior), additive)
+        for slice_, mask, drawn, done, frame in zip(
+            images, metal, prior, completed, frames, strict=True
+        ):
+            # [1 H W] each to [1 3 size size]: the slice, the completed one and the prior.
+            seen = self.in_frame(torch.stack([slice_[0], done[0].clamp_min(0), drawn[0]]), frame)
+            change, error = self.refinement(seen, self.in_frame(mask.to(slice_), frame))
+            results.append(done + paste_back(change[0], frame, done))
+            errors.append(paste_back(error[0], frame, done))
+        return torch.stack(results), torch.stack(errors)
+
+    def frame(self, image: Tensor, scan: Scan) -> Frame:
+        """The frame about the body of one slice of the scan, `[H W]` in 1/cm."""
+        assert scan.scanner is not None
+        return frame_of(body_mask(mu_to_hu(image).cpu().numpy(), scan.scanner.pixel))
+
+    def in_frame(self, images: Tensor, frame: Frame) -> Tensor:
+        """Images of one slice `[n H W]`, in a frame: `[1 n size size]`."""
+        size = self.config.size
+        return torch.cat([crop_resize(image[None], frame, size) for image in images])[None]
 
     def confirm_metal(self, image: Tensor, candidates: Tensor) -> Tensor:
         """The candidates within 2 pixels of what the second network segments as metal.
@@ -101,16 +140,17 @@ class PriorNet(Method):
     def prior(self, scan: Scan) -> Tensor:
         """The prior image, `[B 1 H W]` in 1/cm: NMAR's and what the network changes about it."""
         images, metal = corrections(scan), scan.metal
-        assert scan.scanner is not None
         assert metal is not None
+        return self.prior_of(images, metal, [self.frame(slice_[0], scan) for slice_ in images])
+
+    def prior_of(self, images: Tensor, metal: Tensor, frames: list[Frame]) -> Tensor:
+        """`prior`, of the slices, LI and NMAR, `[B 3 H W]` in 1/cm, their metal, bool `[B 1 H W]`,
+        and a frame for each slice."""
         priors = []
-        for slice_, mask in zip(images, metal, strict=True):
-            body = body_mask(mu_to_hu(slice_[0]).cpu().numpy(), scan.scanner.pixel)
-            frame = frame_of(body)
+        for slice_, mask, frame in zip(images, metal, frames, strict=True):
             # [3 H W] and [1 H W] to [1 3 size size] and [1 1 size size]: the body fills the frame.
-            small = torch.cat([crop_resize(x[None], frame, self.config.size) for x in slice_])
-            inside = crop_resize(mask.to(small), frame, self.config.size)
-            change = self.change(small[None], inside[None])
+            seen, inside = self.in_frame(slice_, frame), self.in_frame(mask.to(slice_), frame)
+            change = self.change(seen, inside)
             priors.append(slice_[2:] + paste_back(change[0], frame, slice_[2:]))
         return torch.stack(priors)
 
@@ -119,11 +159,19 @@ class PriorNet(Method):
 
         images: `[B 3 H W]`, 1/cm: the slice, LI and NMAR. metal: share of the pixel `[B 1 H W]`.
         """
+        drawn = self.generator(network_inputs(mu_to_hu(images), metal).float())
+        return (drawn * (OUTPUT_HU * MU_WATER / 1000)).to(images)
+
+    def refinement(self, images: Tensor, metal: Tensor) -> tuple[Tensor, Tensor]:
+        """What the refiner adds to the completed image, `[B 1 H W]` in 1/cm, and the absolute error
+        that it expects of the sum, in HU.
+
+        images: `[B 3 H W]`, 1/cm: the slice, the completed one and the prior. metal: share of the
+        pixel `[B 1 H W]`.
+        """
         hu = mu_to_hu(images)
-        drawn = self.generator(network_inputs(hu, metal).float()) * OUTPUT_HU
-        # NMAR's image, cut to the range that the network knows, is what its output is added to.
-        drawn = drawn + hu[:, 2:].clamp(*RANGE_HU) - hu[:, 2:]
-        return (drawn * (MU_WATER / 1000)).to(images)
+        drawn, log_error = self.refiner(refiner_inputs(hu, metal).float()).split(1, 1)
+        return (drawn * (OUTPUT_HU * MU_WATER / 1000)).to(images), ERROR_HU * log_error.exp()
 
     def training_step(self, scan: Scan) -> Iterator[OptimizerStep]:
         """One step by the mean absolute error at three scales, in units of `SCALE_HU`."""
@@ -133,7 +181,7 @@ class PriorNet(Method):
         with torch.no_grad(), torch.autocast(scan.image.device.type, enabled=False):
             images = corrections(scan)
         prior = images[:, 2:] + self.change(images, scan.metal.to(images))
-        error = mu_to_hu(prior) - mu_to_hu(scan.clean).clamp(*RANGE_HU)
+        error = mu_to_hu(prior).clamp(*RANGE_HU) - mu_to_hu(scan.clean).clamp(*RANGE_HU)
         body = mu_to_hu(scan.clean) > -500
         yield "generator", multiscale_l1(error / SCALE_HU, body.to(error) + OUTSIDE)
         # Where nothing is dense there is nothing to tell apart: such pixels count little.
@@ -144,6 +192,15 @@ class PriorNet(Method):
         overlap = 2 * (logits.sigmoid() * metal).sum() + 1
         dice = 1 - overlap / (logits.sigmoid().sum() + metal.sum() + 1)
         yield "segmenter", {"entropy": entropy / weight.sum(), "dice": 0.5 * dice}
+        # The refiner learns on what the prior that was just drawn leaves behind.
+        with torch.no_grad(), torch.autocast(scan.image.device.type, enabled=False):
+            completed = from_prior(scan, smooth(prior), additive)
+            seen = torch.cat([images[:, :1], completed.clamp_min(0), prior], 1)
+        change, expected = self.refinement(seen, scan.metal.to(images))
+        truth = mu_to_hu(scan.clean).clamp(*RANGE_HU)
+        after = (mu_to_hu(completed + change) - truth) / SCALE_HU
+        before = (hu.clamp(*RANGE_HU) - truth) / SCALE_HU
+        yield "refiner", refiner_losses(after, before, expected, body.to(error) + OUTSIDE)
 
 
 CHANNELS = ("slice", "li", "nmar", "nmar - slice", "metal", "dense")
@@ -160,6 +217,26 @@ def network_inputs(hu: Tensor, metal: Tensor) -> Tensor:
     change = (clipped[:, 2:] - clipped[:, :1]).clamp(-most, most) / unit
     dense = (clipped[:, :1] > METAL_HU).to(hu)
     return torch.cat([clipped / SCALE_HU, change, metal.to(hu), dense], 1)
+
+
+REFINER_CHANNELS = (
+    "slice", "completed", "prior", "completed - slice", "prior - completed", "metal", "dense",
+)  # fmt: skip
+"""What the refiner sees."""
+
+
+def refiner_inputs(hu: Tensor, metal: Tensor) -> Tensor:
+    """`REFINER_CHANNELS`, `[B 7 H W]`.
+
+    hu: the slice, the completed one and the prior, `[B 3 H W]` in HU. metal: share of the pixel
+    `[B 1 H W]`.
+    """
+    slice_, completed, prior = hu.clamp(*RANGE_HU).split(1, 1)
+    most, unit = DIFFERENCE_HU
+    changes = [(b - a).clamp(-most, most) / unit for a, b in pairwise((slice_, completed, prior))]
+    dense = (slice_ > METAL_HU).to(hu)
+    images = [image / SCALE_HU for image in (slice_, completed, prior)]
+    return torch.cat([*images, *changes, metal.to(hu), dense], 1)
 
 
 def segmenter_inputs(hu: Tensor) -> Tensor:
@@ -189,3 +266,28 @@ def multiscale_l1(error: Tensor, weight: Tensor) -> dict[str, Tensor]:
         weights = F.avg_pool2d(weight, side)
         losses[f"l1_{side}"] = F.avg_pool2d(error * weight, side).abs().sum() / weights.sum()
     return losses
+
+
+def refiner_losses(
+    after: Tensor, before: Tensor, expected: Tensor, weight: Tensor
+) -> dict[str, Tensor]:
+    """The error at three scales, what got worse, and how far the expected error is off.
+
+    after, before: errors of the result and of the slice, in units of `SCALE_HU`. expected: absolute
+    error in HU. weight: of each pixel. All `[B 1 H W]`.
+    """
+    # "First, do no harm": what exceeds the slice's own error counts again, on blocks of 2 and 4
+    # pixels, where noise has gone and an organ's mean has not.
+    harm = torch.zeros_like(after.sum())
+    for side in HARM_BLOCKS:
+        worse, was = (_block_means(x, weight, side).abs() for x in (after, before))
+        harm = harm + F.relu(worse - was).mean()
+    # The likelihood of a Laplace distribution: least where the expectation is the mean.
+    found = F.avg_pool2d(after.detach().abs(), 3, 1, 1) * SCALE_HU
+    likelihood = ((found / expected + (expected / ERROR_HU).log()) * weight).sum() / weight.sum()
+    return {**multiscale_l1(after, weight), "harm": 2 * harm, "expected": 0.02 * likelihood}
+
+
+def _block_means(error: Tensor, weight: Tensor, side: int) -> Tensor:
+    """Weighted means over blocks: `[B 1 H W]` to `[B 1 H/side W/side]`."""
+    return F.avg_pool2d(error * weight, side) / F.avg_pool2d(weight, side).clamp_min(1e-3)
