@@ -91,7 +91,7 @@ class PriorNet(Method):
         super().__init__()
         self.config = config = config or Config()
         self.generator = ResidualUNet(len(CHANNELS), 1, config.width, config.levels)
-        self.segmenter = ResidualUNet(4, 1, config.segmenter_width, 4)
+        self.segmenter = ResidualUNet(4, 1, config.segmenter_width, 4, normalize=False)
         self.refiner = ResidualUNet(len(REFINER_CHANNELS), 2, config.width, config.levels)
 
     def reduce(self, scan: Scan) -> Tensor:
