@@ -184,14 +184,9 @@ class PriorNet(Method):
         error = mu_to_hu(prior).clamp(*RANGE_HU) - mu_to_hu(scan.clean).clamp(*RANGE_HU)
         body = mu_to_hu(scan.clean) > -500
         yield "generator", multiscale_l1(error / SCALE_HU, body.to(error) + OUTSIDE)
-        # Where nothing is dense there is nothing to tell apart: such pixels count little.
         hu = mu_to_hu(scan.image)
-        logits, metal = self.segmenter(segmenter_inputs(hu).float()), scan.metal.to(torch.float32)
-        weight = 0.03 + ((hu > 1200) | scan.metal).to(logits)
-        entropy = F.binary_cross_entropy_with_logits(logits, metal, weight, reduction="sum")
-        overlap = 2 * (logits.sigmoid() * metal).sum() + 1
-        dice = 1 - overlap / (logits.sigmoid().sum() + metal.sum() + 1)
-        yield "segmenter", {"entropy": entropy / weight.sum(), "dice": 0.5 * dice}
+        logits = self.segmenter(segmenter_inputs(hu).float())
+        yield "segmenter", segmentation_losses(logits, hu, scan.metal)
         # The refiner learns on what the prior that was just drawn leaves behind.
         with torch.no_grad(), torch.autocast(scan.image.device.type, enabled=False):
             completed = from_prior(scan, smooth(prior), additive)
@@ -247,6 +242,20 @@ def segmenter_inputs(hu: Tensor) -> Tensor:
     saturated = top & (top.sum((1, 2, 3), keepdim=True) >= 3)
     tissue, metal = hu.clamp(-1000, 3000) / 1000, hu.clamp(0, 12_000) / 4000
     return torch.cat([tissue, metal, saturated.to(hu), (hu > METAL_HU).to(hu)], 1)
+
+
+def segmentation_losses(logits: Tensor, hu: Tensor, metal: Tensor) -> dict[str, Tensor]:
+    """Cross entropy and half of 1 - Dice, by name. logits, HU of the slice and bool or 0 and 1 of
+    the metal, each `[B 1 H W]`."""
+    # Sums over a slice have more digits than bfloat16.
+    logits = logits.float()
+    metal = metal.to(logits)
+    # Where nothing is dense there is nothing to tell apart: such pixels count little.
+    weight = 0.03 + ((hu > 1200) | (metal > 0)).to(logits)
+    entropy = F.binary_cross_entropy_with_logits(logits, metal, weight, reduction="sum")
+    overlap = 2 * (logits.sigmoid() * metal).sum() + 1
+    dice = 1 - overlap / (logits.sigmoid().sum() + metal.sum() + 1)
+    return {"entropy": entropy / weight.sum(), "dice": 0.5 * dice}
 
 
 def corrections(scan: Scan) -> Tensor:
