@@ -42,8 +42,9 @@ class ResidualBlock(nn.Module):
 class ResidualUNet(nn.Module):
     """Any number of input images to any number of output images, of any size; zero at the start.
 
-    inputs, outputs: channels. normalize: by `pixel_norm`; else only activations. width: channels at half the resolution; they double at every halving
-    up to four times as many. levels: resolutions, half the image's and below.
+    inputs, outputs: channels. width: channels at half the resolution; they double at every halving
+    up to four times as many. levels: resolutions, half the image's and below. normalize: by
+    `pixel_norm`; else there are only activations.
     """
 
     def __init__(
