@@ -46,7 +46,7 @@ def stored(metal: bool) -> bytes:
     hu = np.where(((rows - 32) / 22) ** 2 + ((columns - 32) / 27) ** 2 < 1, 40, -1000)
     hu = hu + np.random.default_rng(0).integers(-9, 10, hu.shape)
     if metal:
-        hu[(rows - 32) ** 2 + (columns - 20) ** 2 < 7] = 3000
+        hu[(rows - 32) ** 2 + (columns - 20) ** 2 < 7] = 4500
     return (hu + 1024).astype("<u2").tobytes()
 
 

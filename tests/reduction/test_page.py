@@ -39,7 +39,7 @@ def stored(metal: bool) -> bytes:
     hu[((rows - 48) / 32) ** 2 + ((columns - 48) / 40) ** 2 < 1] = 40
     hu += np.random.default_rng(0).integers(-9, 10, hu.shape)
     if metal:
-        hu[(rows - 48) ** 2 + (columns - 30) ** 2 < 9] = 3000
+        hu[(rows - 48) ** 2 + (columns - 30) ** 2 < 9] = 4500
     return (hu + 1024).astype("<u2").tobytes()
 
 

@@ -134,7 +134,7 @@ def test_slices_with_metal_are_counted_and_the_rest_is_watched():
     [
         ("metal", "Metal"),
         ("outside", "Padding and outside the body"),
-        ("elsewhere", "Slices without metal"),
+        ("elsewhere", "Slices without metal to correct"),
     ],
 )
 def test_a_broken_promise_is_found(where, name):

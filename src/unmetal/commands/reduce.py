@@ -16,7 +16,8 @@ from unmetal.reduction.settings import Settings
 class Reduce:
     """Reduce the metal artifacts of a CT series, or of each series in a folder of many.
 
-    The metal itself and every slice without metal stay as they were. The input is never changed.
+    The metal itself and every slice without an artifact of metal stay as they were. The input is
+    never changed.
     """
 
     input: tyro.conf.Positional[Path]

@@ -170,7 +170,10 @@ def _metal_rule(settings: Settings, metal: np.ndarray | None) -> str:
 
 def with_outcome(described: Derivation, reduced: Reduced) -> Derivation:
     """The derivation with its outcome and the keys of its warnings."""
-    kept = "Metal, padding, what is outside the body and slices without metal are unchanged."
+    kept = (
+        "Metal, dense objects without an artifact, padding, what is outside the body and slices "
+        "without metal to correct are unchanged."
+    )
     outcome = kept if len(reduced.changed) else "Nothing had to be done: all values unchanged."
     keys = tuple(flag.key for flag in reduced.warnings)
     return replace(described, outcome=outcome, warnings=keys)

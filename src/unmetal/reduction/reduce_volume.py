@@ -1,10 +1,10 @@
 """The main line of `unmetal reduce`, in memory: a series in, the same series without artifacts out.
 
-Read `reduce_volume` from top to bottom: find the metal, check the input, correct the slices that
-have metal, paste what was corrected into the body, check the result. `correct_slices` is the middle
-of it: derive the sinogram, run the network, make its image consistent with the rays that missed the
-metal, restore the detail that re-projection cost. `reduce_series.reduce_series` reads before and
-writes after.
+Read `reduce_volume` from top to bottom: find the metal and judge each object, check the input,
+correct the slices that have metal with an artifact, paste what was corrected into the body, check
+the result. `correct_slices` is the middle of it: derive the sinogram, run the network, make its
+image consistent with the rays that missed the metal, restore the detail that re-projection cost.
+`reduce_series.reduce_series` reads before and writes after.
 """
 
 import logging
@@ -20,11 +20,13 @@ from unmetal.methods.method import Method
 from unmetal.physics.derive import body_mask, complete, metal_mask, without_small_pieces
 from unmetal.physics.scanner import reprojection
 from unmetal.reduction.cautions import QualityFlag, check_input, check_result
+from unmetal.reduction.metal_objects import MetalObject, judge_metal
 from unmetal.reduction.network_image import (
     CONSISTENCY_INPUTS,
     enforce_data_consistency,
     network_image,
 )
+from unmetal.reduction.paste import paste
 from unmetal.scan import Progress, Scan, Volume
 from unmetal.units import METAL_HU, MU_WATER, hu_to_mu, mu_to_hu
 
@@ -32,6 +34,9 @@ log = logging.getLogger("unmetal")
 
 DETAIL_HU = 20.0
 """Change, HU, at which half of the detail is given back."""
+
+LOGGED = 10
+"""Objects left alone that are named in the log: dense contrast can make hundreds."""
 
 BATCH = 4
 """Slices at a time; 512 x 512 then fits in any memory."""
@@ -49,7 +54,7 @@ class Reduced:
     stores."""
 
     metal: np.ndarray
-    """bool `[slices H W]`; these pixels are the source's."""
+    """bool `[slices H W]`: metal whose artifact was corrected; these pixels are the source's."""
 
     bodies: np.ndarray
     """bool `[slices H W]`: the patient in the source; in slices without metal it may be empty."""
@@ -64,13 +69,27 @@ class Reduced:
     clipped: np.ndarray = field(default_factory=lambda: np.zeros(0, int))
     """int `[slices]`: values that did not fit what the format stores and were cut to it."""
 
+    objects: tuple[MetalObject, ...] = ()
+    """What is dense enough for metal, object by object, with what was decided; empty where the
+    metal was given."""
+
+    left_alone: np.ndarray | None = None
+    """bool `[slices H W]`: dense enough for metal and without an artifact; these pixels are the
+    source's, too. None where the metal was given."""
+
     def log_warnings(self) -> None:
         """Send the warnings to the log; and that nothing had to be done, where that is so."""
         where = self.source.path or "series"
         for flag in self.warnings:
             log.warning("%s: %s: %s", where, flag.key, flag.message)
+        alone = [one for one in self.objects if not one.corrected_slices]
+        for one in (*(o for o in self.objects if o.corrected_slices), *alone[:LOGGED]):
+            log.info("%s: %s", where, one.sentence())
+        if (more := len(alone) - LOGGED) > 0:
+            log.info("%s: and %d more objects left alone; a report lists them", where, more)
         if not len(self.affected):
-            log.info("%s: no metal inside the body: nothing had to be done", where)
+            found = "no metal with an artifact" if self.objects else "no metal inside the body"
+            log.info("%s: %s: nothing had to be done", where, found)
         elif not len(self.changed):
             log.info("%s: there is metal, but nothing had to be changed", where)
 
@@ -98,8 +117,8 @@ def reduce_volume(
 ) -> Reduced:
     """The series with its metal artifacts reduced.
 
-    Metal, padding, what is outside the body, and every slice without metal keep their values
-    exactly.
+    Metal, dense objects without an artifact, padding, what is outside the body, and every slice
+    without metal to correct keep their values exactly. Metal that is given is not judged.
 
     metal: bool `[slices H W]` where it is known; found by `threshold` (HU) otherwise, without
         pieces that are smaller than `min_metal_mm2` in their slice.
@@ -112,15 +131,23 @@ def reduce_volume(
     # 1. Find the metal inside the bodies. The search for a body takes 0.1 s at 512 x 512, so it is
     # done once, and only where something may be metal.
     bodies = find_bodies(hu, pixel, where=(hu > threshold) if metal is None else metal)
+    objects: tuple[MetalObject, ...] = ()
+    left_alone = None
     if metal is None:
-        found = confirm_metal(method, hu, find_metal(volume, threshold, bodies), device)
-        metal = without_small_pieces(found, pixel, min_metal_mm2)
+        # What is dense; what of it a network that learned so takes for metal; what of that makes
+        # streaks. Where nothing does, nothing is corrected.
+        dense = find_metal(volume, threshold, bodies)
+        confirmed = confirm_metal(method, hu, dense, device)
+        confirmed = without_small_pieces(confirmed, pixel, min_metal_mm2)
+        metal, objects = judge_metal(hu, dense, bodies, volume.spacing, confirmed=confirmed)
+        left_alone = dense & ~metal
 
     # 2. Check the input: what is unlike a CT series, or unlike what the network learned from.
     warnings = check_input(volume, hu, metal, bodies, learned=learned)
     affected = np.flatnonzero(metal.any((1, 2)))
     if len(affected) == 0:
-        return Reduced(volume, volume, metal, bodies, warnings, clipped=np.zeros(len(hu), int))
+        clipped = np.zeros(len(hu), int)
+        return Reduced(volume, volume, metal, bodies, warnings, None, clipped, objects, left_alone)
 
     result, inside = volume.hu.copy(), bodies.copy()
     disagreement = np.zeros_like(volume.hu) if flips and learned else None
@@ -130,13 +157,17 @@ def reduce_volume(
         # Steps 3 to 6.
         corrected = correct_slices(method, hu[some], metal[some], bodies[some], pixel, device)
 
-        # 7. Paste: metal, padding and what lies outside the body stay the source's. The body is the
-        # patient with or without streaks, because they can cut him open.
+        # 7. Paste: implants, objects left alone, padding and what lies outside the body stay the
+        # source's. The body is the patient with or without streaks, because they can cut him open.
         inside[some] |= find_bodies(corrected, pixel)
         kept = metal[some] | ~inside[some]
+        if left_alone is not None:
+            kept = kept | left_alone[some]
         if volume.padding is not None:
             kept = kept | volume.padding[some]
-        result[some] = np.where(kept, volume.hu[some], corrected)
+        triples = zip(hu[some], corrected, metal[some], strict=True)
+        pasted = np.stack([paste(*of_slice, pixel) for of_slice in triples])
+        result[some] = np.where(kept, volume.hu[some], pasted)
 
         # Reduce the mirrored slice the same way: where a network's result depends on which way
         # the slice lies, it is not to be trusted.
@@ -157,7 +188,9 @@ def reduce_volume(
         None if disagreement is None else disagreement[affected],
         int(clipped.sum()),
     )
-    return Reduced(volume, written, metal, bodies, warnings, disagreement, clipped)
+    return Reduced(
+        volume, written, metal, bodies, warnings, disagreement, clipped, objects, left_alone
+    )
 
 
 def correct_slices(

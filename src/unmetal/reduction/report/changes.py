@@ -15,12 +15,16 @@ from scipy import ndimage
 
 from unmetal.metrics.strata import BANDS, TISSUES, band_of, tissue_of
 from unmetal.physics.derive import body_mask, metal_mask
+from unmetal.reduction.metal_objects import MetalObject
 from unmetal.reduction.reduce_volume import Reduced
 from unmetal.scan import AIR_HU, Volume
 from unmetal.units import METAL_HU
 
 SKIN_MM = 5.0
 """Tolerance of the body's edge, mm: found again in the result it may lie a little elsewhere."""
+
+DENSE_HU = 650.0
+"""HU of what is denser than most bone; no soft tissue falls by so much."""
 
 LEVELS = ("fat", "soft tissue")
 """Tissues whose HU are known and the same all over a body."""
@@ -119,6 +123,13 @@ class Changes:
     """Voxels that changed in slices without metal: none should."""
     compared: bool
     """Whether the mirrored slices were reduced, too, and compared."""
+    objects: tuple[MetalObject, ...] = ()
+    """What is dense enough for metal, with what was decided; empty where the metal was given."""
+    left_alone: tuple[int, int] = (0, 0)
+    """Voxels of objects that were left alone, and how many of these changed: none should."""
+    dense_lost: int = 0
+    """Voxels outside of metal above `DENSE_HU` that fell by more than that: a bright streak, or a
+    part of the body or of an implant."""
 
     @property
     def stats(self) -> ChangeStats:
@@ -132,12 +143,16 @@ def changes(reduced: Reduced, threshold: float = METAL_HU) -> Changes:
     """The changes of a reduced series; `threshold` (HU) is what metal was found with."""
     before, after = reduced.source.hu, reduced.volume.hu
     without = np.flatnonzero(~reduced.metal.any((1, 2)))
+    alone = np.zeros_like(reduced.metal) if reduced.left_alone is None else reduced.left_alone
     return Changes(
         slices=tuple(_slice(reduced, int(index), threshold) for index in reduced.affected),
         count=len(before),
         voxel_ml=reduced.source.voxel_ml,
         elsewhere=sum(int((after[index] != before[index]).sum()) for index in without),
         compared=reduced.disagreement is not None,
+        objects=reduced.objects,
+        left_alone=(int(alone.sum()), int((alone & (after != before)).sum())),
+        dense_lost=int(((before - after > DENSE_HU) & (before > DENSE_HU) & ~reduced.metal).sum()),
     )
 
 

@@ -8,7 +8,14 @@ from typing import NamedTuple
 import numpy as np
 
 from unmetal.metrics.strata import BANDS, TISSUES
-from unmetal.reduction.report.changes import LEVELS, VISIBLE_HU, Changes, ChangeStats, SliceChanges
+from unmetal.reduction.report.changes import (
+    DENSE_HU,
+    LEVELS,
+    VISIBLE_HU,
+    Changes,
+    ChangeStats,
+    SliceChanges,
+)
 from unmetal.reduction.report.format import hu, ml, percent, slices
 
 FAR = len(BANDS) - 1
@@ -37,7 +44,8 @@ def checks(found: Changes) -> list[Check]:
         for name in ("metal", "kept", "found_again", "outside")
     )
     if not metal:
-        return [Check("Every slice", _count(found.elsewhere), found.elsewhere == 0)]
+        listed = [Check("Every slice", _count(found.elsewhere), found.elsewhere == 0)]
+        return [*listed, *_objects_left_alone(found)]
     before, after, rule = (ml(voxels * found.voxel_ml) for voxels in (metal, kept, again))
     same = "the same in every voxel" if metal == kept else f"{metal - kept} voxels changed"
     text = f"{before} before, {after} after: {same}. The same rule finds {rule} in the result."
@@ -45,8 +53,17 @@ def checks(found: Changes) -> list[Check]:
     listed.append(Check("Padding and outside the body", _count(outside), outside == 0))
     if without := found.count - len(found.slices):
         text = f"{without} of {found.count}: {_count(found.elsewhere)}"
-        listed.append(Check("Slices without metal", text, found.elsewhere == 0))
-    return listed
+        listed.append(Check("Slices without metal to correct", text, found.elsewhere == 0))
+    return [*listed, *_objects_left_alone(found)]
+
+
+def _objects_left_alone(found: Changes) -> Iterator[Check]:
+    """Whether what was judged to have no artifact has its values."""
+    alone = [one for one in found.objects if not one.corrected_slices]
+    if alone:
+        voxels, changed = found.left_alone
+        text = f"{len(alone)}, {ml(voxels * found.voxel_ml)} in all: {_count(changed)}"
+        yield Check("Dense objects without an artifact", text, changed == 0)
 
 
 def _count(voxels: int) -> str:
@@ -58,7 +75,8 @@ def caveats(found: Changes) -> list[str]:
     if not found.slices:
         return []
     stats = found.stats
-    listed = [*_next_to_metal(stats, found.voxel_ml), *_bone(stats, found.voxel_ml)]
+    listed = [*_next_to_metal(stats, found.voxel_ml), *_dense(found)]
+    listed += _bone(stats, found.voxel_ml)
     return [*listed, *_disagreement(found), *_far(found, stats)]
 
 
@@ -76,6 +94,15 @@ def _next_to_metal(stats: ChangeStats, voxel_ml: float) -> Iterator[str]:
             text += f" There {name} now reads {hu(near[3] / near[0])}"
             text += f", far from metal {hu(far[3] / far[0])}."
     yield text
+
+
+def _dense(found: Changes) -> Iterator[str]:
+    if found.dense_lost:
+        yield (
+            f"{ml(found.dense_lost * found.voxel_ml)} outside of metal fell by more than "
+            f"{hu(DENSE_HU)}: bright streaks, or else a part of an implant or contrast medium that "
+            "is missing now. Compare with the original."
+        )
 
 
 def _bone(stats: ChangeStats, voxel_ml: float) -> Iterator[str]:

@@ -13,6 +13,7 @@ import numpy as np
 from unmetal.files import header
 from unmetal.metrics.strata import BANDS, TISSUES
 from unmetal.reduction.cautions import QualityFlag
+from unmetal.reduction.metal_objects import MetalObject
 from unmetal.reduction.reduce_series import Done
 from unmetal.reduction.reduce_volume import Reduced
 from unmetal.reduction.report.changes import LEVELS, Changes, ChangeStats, SliceChanges, join
@@ -59,6 +60,7 @@ def report_data(done: Done, found: Changes, *, identifiers: bool = False) -> dic
         "checks": [check._asdict() for check in checks(found)],
         "caveats": caveats(found),
         "metal": _metal(found.slices, found.voxel_ml),
+        "objects": [object_row(one) for one in found.objects],
         "changes": stats_data(found.stats, found.voxel_ml, compared=found.compared),
         "clipped": int(reduced.clipped.sum()),
         "slices": _slices(found, header.slice_labels(reduced.source)),
@@ -114,6 +116,23 @@ def _metal(slices: tuple[SliceChanges, ...], voxel_ml: float) -> dict[str, float
         "before_ml": before * voxel_ml,
         "after_ml": after * voxel_ml,
         "found_again_ml": again * voxel_ml,
+    }
+
+
+def object_row(one: MetalObject) -> dict[str, Any]:
+    """An object and its decision; slices from 1."""
+    return {
+        "object": one.number,
+        "decision": one.decision,
+        "reason": one.reason,
+        "slices": [place + 1 for place in one.slices],
+        "corrected_slices": [place + 1 for place in one.corrected_slices],
+        "center_px": [round(x, 1) for x in one.center],
+        "center_mm": [round(x, 1) for x in one.center_mm],
+        "volume_mm3": round(one.volume_mm3, 1),
+        "peak_hu": round(one.peak_hu),
+        "streak_hu": round(one.strength_hu, 1),
+        "bound_hu": round(one.bound_hu, 1),
     }
 
 
