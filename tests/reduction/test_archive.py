@@ -41,7 +41,7 @@ SECRETS = ("DOE^", "JOHN", "Nobody", "secret-7", "1.2.826")
 
 
 def stored(metal: bool) -> bytes:
-    """An oval body, with a rod or without, as 12-bit numbers."""
+    """An oval body, with a rod or without, as 16-bit numbers."""
     rows, columns = np.mgrid[:SIDE, :SIDE]
     hu = np.where(((rows - 32) / 22) ** 2 + ((columns - 32) / 27) ** 2 < 1, 40, -1000)
     hu = hu + np.random.default_rng(0).integers(-9, 10, hu.shape)

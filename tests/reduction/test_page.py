@@ -54,6 +54,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
             Rows=SIDE,
             Columns=SIDE,
             PixelSpacing=[4.0, 4.0],
+            BitsStored=16,
+            HighBit=15,
             PixelData=stored(i in (1, 2)),
         )
         save(image, path / f"IM{i}")
