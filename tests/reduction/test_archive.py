@@ -60,6 +60,8 @@ def image(series: str, number: int, **changes: Any) -> pydicom.Dataset:
         "Rows": SIDE,
         "Columns": SIDE,
         "PixelSpacing": [5.0, 5.0],
+        "BitsStored": 16,
+        "HighBit": 15,
         "PixelData": stored(number % 2 == 1),
         "SeriesInstanceUID": uid(series),
         "SOPInstanceUID": uid(series, number),
