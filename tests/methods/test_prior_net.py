@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from unmetal.methods import build
 from unmetal.methods.prior_net import (
+    DOUBT,
     OUTPUT_HU,
     SCALE_HU,
     SCALES,
@@ -20,6 +21,7 @@ from unmetal.methods.prior_net import (
     network_inputs,
     refiner_losses,
     segmenter_inputs,
+    trust,
 )
 from unmetal.training.loop import Config as Training
 from unmetal.units import hu_to_mu, mu_to_hu
@@ -134,6 +136,15 @@ def test_to_be_as_wrong_as_before_is_no_harm_and_to_be_worse_is() -> None:
     worse = refiner_losses(3 * before, before, expected, weight)
     # Two block sizes, 0.2 worse in each, counted twice.
     assert worse["harm"].item() == pytest.approx(0.8, rel=1e-4)
+
+
+def test_a_change_counts_as_far_as_it_exceeds_the_error_expected_of_it() -> None:
+    change = torch.full((1, 1, 16, 16), -40.0)
+    nothing = torch.zeros(1, 1, 16, 16)
+    assert trust(nothing, change.abs()).max() == 0, "no change, no weight"
+    torch.testing.assert_close(trust(change, nothing), torch.ones(1, 1, 16, 16))
+    as_large = trust(change, change.abs() / DOUBT**0.5)
+    torch.testing.assert_close(as_large, torch.full_like(as_large, 0.5))
 
 
 def test_the_expected_error_is_best_where_it_is_the_error() -> None:
