@@ -119,8 +119,8 @@ class PriorNet(Method):
             change, error = self.refinement(seen, self.in_frame(mask.to(image), frame))
             weight = trust(mu_to_hu(seen[:, 1:2] + change) - mu_to_hu(seen[:, :1]), error)
             refined = done + paste_back(change[0], frame, done)
-            # Outside the frame, where there is no body, the weight is 0 and the slice stays.
-            weight = paste_back(weight[0], frame, done)
+            # Outside the frame, where there is no body, the completed image stands.
+            weight = 1 + paste_back(weight[0] - 1, frame, done)
             results.append(image + weight * (refined - image))
             errors.append(paste_back(error[0], frame, done))
         return torch.stack(results), torch.stack(errors)
