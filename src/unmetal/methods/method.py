@@ -33,6 +33,11 @@ class Method(nn.Module, ABC):
     train_inputs: ClassVar[frozenset[str]] = frozenset()
     """Fields of `Scan` that `training_step` needs; empty where there is nothing to train."""
 
+    predicts_artifact: ClassVar[bool] = False
+    """Whether what it takes away shows how strong the artifact is: a classical completion changes
+    a slice without an artifact as much as one with. `reduction.reduce_volume` then judges objects
+    by it."""
+
     input_size: int | None = None
     """Side in pixels of the frames, filled by the body, that a network was trained on; None for
     methods that take any slice as it is. `reduction.network_image` crops slices to it and back."""

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import torch
+from scipy import ndimage
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -139,7 +140,10 @@ def reduce_volume(
         dense = find_metal(volume, threshold, bodies)
         confirmed = confirm_metal(method, hu, dense, device)
         confirmed = without_small_pieces(confirmed, pixel, min_metal_mm2)
-        metal, objects = judge_metal(hu, dense, bodies, volume.spacing, confirmed=confirmed)
+        strength = predicted_artifact(method, hu, confirmed, bodies, pixel, device)
+        metal, objects = judge_metal(
+            hu, dense, bodies, volume.spacing, confirmed=confirmed, strength=strength
+        )
         left_alone = dense & ~metal
 
     # 2. Check the input: what is unlike a CT series, or unlike what the network learned from.
@@ -191,6 +195,27 @@ def reduce_volume(
     return Reduced(
         volume, written, metal, bodies, warnings, disagreement, clipped, objects, left_alone
     )
+
+
+def predicted_artifact(
+    method: Method,
+    hu: np.ndarray,
+    metal: np.ndarray,
+    bodies: np.ndarray,
+    pixel: float,
+    device: torch.device,
+) -> np.ndarray | None:
+    """HU `[slices H W]`: what the method would take away, as means over 5 x 5 pixels, which have
+    little of the noise; None for methods that do not predict artifacts. Arguments as in
+    `correct_slices`."""
+    if not method.predicts_artifact:
+        return None
+    strength = np.zeros_like(hu)
+    for index in np.flatnonzero(metal.any((1, 2))):
+        some = slice(index, index + 1)
+        corrected = correct_slices(method, hu[some], metal[some], bodies[some], pixel, device)
+        strength[some] = ndimage.uniform_filter(corrected - hu[some], (0, 5, 5))
+    return strength
 
 
 def correct_slices(
