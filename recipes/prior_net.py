@@ -245,7 +245,7 @@ def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("pairs", type=Path)
     parser.add_argument("out", type=Path)
-    for name, length in (("segmenter", "1300"), ("generator", "26m"), ("refiner", "26m")):
+    for name, length in (("segmenter", "1300"), ("generator", "26m"), ("refiner", "19m")):
         parser.add_argument(f"--{name}", type=Length.parse, default=Length.parse(length))
     parser.add_argument("--batch", type=int, default=3)
     parser.add_argument("--seed", type=int, default=0)
