@@ -182,7 +182,7 @@ def main(
         "pairs": {name: len(some) for name, some in paths.items()},
         "patients": {name: patients_of(some) for name, some in paths.items()},
         "validation": validate(run.method.to("cpu"), paths, completed),
-        "hardware": str(device),
+        "hardware": f"{device}, {torch.get_num_threads()} threads",
         **provenance(),
     }
     checkpoint.save(out / "weights" / "priornet", run.method.state_dict(), card)
