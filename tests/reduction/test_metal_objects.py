@@ -8,7 +8,7 @@ from scipy import ndimage
 from unmetal.methods import build
 from unmetal.physics.scanner import clinical
 from unmetal.physics.simulate import Protocol, simulate
-from unmetal.reduction.metal_objects import judge_metal, label_objects
+from unmetal.reduction.metal_objects import judge_metal, label_objects, objects_left_alone
 from unmetal.reduction.reduce_volume import find_bodies, find_metal, reduce_volume
 from unmetal.reduction.streaks import measure_streaks, streak_amplitude
 from unmetal.scan import Volume
@@ -139,3 +139,13 @@ def test_rays_are_measured_and_rings_are_not():
 def test_an_object_without_a_body_around_it_has_no_streaks():
     nowhere = np.zeros_like(BODY)
     assert measure_streaks(tissue(), AT, nowhere, nowhere, PIXEL).hu == 0
+
+
+def test_of_a_corrected_object_nothing_is_left_alone_and_of_another_all_is():
+    spot = np.hypot(ROWS - 80, COLUMNS - 125) < 3
+    series, dense = volume(with_metal()), (AT | spot)[None]
+    half = AT[None] & (ROWS < 80)
+    chosen, objects = judge_metal(series.hu, dense, BODY[None], SPACING, confirmed=half | spot)
+    assert (chosen[0] & AT).sum() == (half[0]).sum()
+    left = objects_left_alone(dense, objects, PIXEL)
+    assert np.array_equal(left[0], spot)

@@ -86,3 +86,12 @@ def test_nothing_to_paste_is_the_corrected_slice():
     corrected = np.random.default_rng(1).normal(0, 9, METAL.shape).astype(np.float32)
     pasted = paste(corrected + 50, corrected, np.zeros_like(METAL), PIXEL)
     assert np.array_equal(pasted, corrected)
+
+
+def test_a_streak_as_dense_as_metal_does_not_return():
+    streak = (abs(ROWS - 48) < 2) & (COLUMNS > 48)
+    source = np.maximum(blurred(METAL, 6000), blurred(streak, 3500))
+    corrected = np.full(METAL.shape, 40, np.float32)
+    beside = streak & (AWAY > 7)
+    assert paste(source, corrected, METAL, PIXEL)[beside].max() > 2000
+    assert paste(source, corrected, METAL, PIXEL, beside)[beside].max() <= 41

@@ -127,6 +127,23 @@ def judge_metal(
     return chosen, tuple(objects)
 
 
+def objects_left_alone(
+    metal: np.ndarray, objects: tuple[MetalObject, ...], pixel: float
+) -> np.ndarray:
+    """bool `[slices H W]`: of all that is dense, what is not corrected where it is.
+
+    A pixel of a corrected object that is not taken for metal (the foot of a streak as bright as
+    metal) is not left alone: it is what the correction is for. metal, objects: as `judge_metal`
+    took and gave them. pixel: mm.
+    """
+    labels = label_objects(metal, pixel)
+    left = metal.copy()
+    for one in objects:
+        for place in one.corrected_slices:
+            left[place] &= labels[place] != one.number
+    return left
+
+
 def label_objects(metal: np.ndarray, pixel: float) -> np.ndarray:
     """int32 `[slices H W]`: 0, or the number of the object; metal bool `[slices H W]`, pixel mm."""
     near = np.stack([distance_to(one, pixel) <= JOIN_MM for one in metal])

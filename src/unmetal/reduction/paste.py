@@ -34,15 +34,26 @@ RIM_MM = 1.5
 """Width of the rim that is filled from beyond it, and of the passage from fill to correction."""
 
 
-def paste(source: np.ndarray, corrected: np.ndarray, metal: np.ndarray, pixel: float) -> np.ndarray:
+def paste(
+    source: np.ndarray,
+    corrected: np.ndarray,
+    metal: np.ndarray,
+    pixel: float,
+    streaks: np.ndarray | None = None,
+) -> np.ndarray:
     """HU `[H W]`: corrected tissue with the implant in it.
 
     source, corrected: HU `[H W]`, before and after. metal: bool `[H W]`, what was corrected. pixel:
-    mm. Implant pixels are the source's, exactly; beyond `EDGE_MM` of them all are `corrected`,
-    exactly; none of the others lies outside of the range of what it is blended from.
+    mm. streaks: bool `[H W]`, pixels as dense as metal that are known to be none; nothing of the
+    source returns there.
+    Implant pixels are the source's, exactly; beyond `EDGE_MM` of them all are `corrected`, exactly;
+    none of the others lies outside of the range of what it is blended from.
     """
     if not metal.any():
         return corrected
+    # A streak as dense as metal is an excess of the source, too: it is taken for corrected.
+    if streaks is not None:
+        source = np.where(streaks & ~metal, corrected, source)
     implant = whole_implant(source, corrected, metal, pixel)
     distance = distance_to(implant, pixel)
     tissue = fill_rim(corrected, distance, pixel)

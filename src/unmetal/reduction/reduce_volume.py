@@ -21,7 +21,7 @@ from unmetal.methods.method import Method
 from unmetal.physics.derive import body_mask, complete, metal_mask, without_small_pieces
 from unmetal.physics.scanner import reprojection
 from unmetal.reduction.cautions import QualityFlag, check_input, check_result
-from unmetal.reduction.metal_objects import MetalObject, judge_metal
+from unmetal.reduction.metal_objects import MetalObject, judge_metal, objects_left_alone
 from unmetal.reduction.network_image import (
     CONSISTENCY_INPUTS,
     enforce_data_consistency,
@@ -133,7 +133,7 @@ def reduce_volume(
     # done once, and only where something may be metal.
     bodies = find_bodies(hu, pixel, where=(hu > threshold) if metal is None else metal)
     objects: tuple[MetalObject, ...] = ()
-    left_alone = None
+    left_alone, streaks = None, np.zeros(hu.shape, bool)
     if metal is None:
         # What is dense; what of it a network that learned so takes for metal; what of that makes
         # streaks. Where nothing does, nothing is corrected.
@@ -144,7 +144,9 @@ def reduce_volume(
         metal, objects = judge_metal(
             hu, dense, bodies, volume.spacing, confirmed=confirmed, strength=strength
         )
-        left_alone = dense & ~metal
+        left_alone = objects_left_alone(dense, objects, pixel)
+        # The rest of what is dense belongs to a corrected object and is no metal.
+        streaks = dense & ~metal & ~left_alone
 
     # 2. Check the input: what is unlike a CT series, or unlike what the network learned from.
     warnings = check_input(volume, hu, metal, bodies, learned=learned)
@@ -169,8 +171,8 @@ def reduce_volume(
             kept = kept | left_alone[some]
         if volume.padding is not None:
             kept = kept | volume.padding[some]
-        triples = zip(hu[some], corrected, metal[some], strict=True)
-        pasted = np.stack([paste(*of_slice, pixel) for of_slice in triples])
+        slices = zip(hu[some], corrected, metal[some], streaks[some], strict=True)
+        pasted = np.stack([paste(old, new, of, pixel, streak) for old, new, of, streak in slices])
         result[some] = np.where(kept, volume.hu[some], pasted)
 
         # Reduce the mirrored slice the same way: where a network's result depends on which way
