@@ -130,10 +130,10 @@ EXPERIMENTS: dict[str, Experiment] = {
     ),
     "adn-cbct": Experiment("ADN, unpaired, cone-beam CT and CT", "adn", FOR_CL2, CBCT, LIKE_ADN),
     "priornet": Experiment(
-        "PriorNet, on pairs, clinical CT; recipes/prior_net.py is broader",
+        "PriorNet, on pairs; recipes/prior_net.py is broader",
         "priornet",
         prior_net.Config(),
-        replace(CLINICAL, disjoint_patients=False),
+        PAIRED,
         FOR_PRIOR,
     ),
     "cyclegan-cbct": Experiment(
