@@ -100,15 +100,6 @@ def test_pieces_of_one_implant_are_one_object_and_others_are_not():
     assert ((labels > 0) == metal).all()
 
 
-def test_a_predicted_artifact_decides_in_place_of_what_is_measured():
-    series = volume(with_contrast())
-    strong, weak = (np.full(series.hu.shape, hu, np.float32) for hu in (60, 5))
-    chosen, (one,) = judged(series, strength=strong)
-    assert np.array_equal(chosen, find_metal(series))
-    assert one.strength_hu == pytest.approx(60)
-    assert not judged(series, strength=weak)[0].any()
-
-
 def test_what_is_not_confirmed_is_not_corrected():
     series = volume(with_metal())
     nothing = np.zeros(series.hu.shape, bool)

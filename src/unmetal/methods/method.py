@@ -33,10 +33,8 @@ class Method(nn.Module, ABC):
     train_inputs: ClassVar[frozenset[str]] = frozenset()
     """Fields of `Scan` that `training_step` needs; empty where there is nothing to train."""
 
-    predicts_artifact: ClassVar[bool] = False
-    """Whether what it takes away shows how strong the artifact is: a classical completion changes
-    a slice without an artifact as much as one with. `reduction.reduce_volume` then judges objects
-    by it."""
+    segments_metal: ClassVar[bool] = False
+    """Whether `confirm_metal` tells metal from all else, whatever its density."""
 
     input_size: int | None = None
     """Side in pixels of the frames, filled by the body, that a network was trained on; None for

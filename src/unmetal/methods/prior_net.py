@@ -90,7 +90,7 @@ class PriorNet(Method):
 
     inputs: ClassVar[frozenset[str]] = frozenset({"image", "metal", "sinogram", "trace"})
     train_inputs: ClassVar[frozenset[str]] = inputs | {"clean"}
-    predicts_artifact: ClassVar[bool] = True
+    segments_metal: ClassVar[bool] = True
 
     def __init__(self, config: Config | None = None) -> None:
         super().__init__()

@@ -19,15 +19,9 @@ from unmetal.reduction.streaks import Streaks, measure_streaks
 JOIN_MM = 2.0
 """Pieces closer than twice this belong to one object, within a slice and to the next one."""
 
-ARTIFACT_HU = 20.0
-"""HU, root mean square in the tissue within `NEAR_MM`, from which a predicted artifact counts."""
-
 WEAKER = 0.75
 """Share of the bound that is enough in a slice next to one that exceeds it: nine in ten pieces
 without an artifact stay below."""
-
-NEAR_MM = (2.0, 25.0)
-"""Distances from an object between which a predicted artifact is taken."""
 
 Decision = Literal["corrected", "left alone"]
 
@@ -80,7 +74,6 @@ def judge_metal(
     spacing: tuple[float, float, float],
     *,
     confirmed: np.ndarray | None = None,
-    strength: np.ndarray | None = None,
     measure: Measure = measure_streaks,
 ) -> tuple[np.ndarray, tuple[MetalObject, ...]]:
     """The metal to correct, bool `[slices H W]`, and every object with its decision.
@@ -92,8 +85,7 @@ def judge_metal(
     hu: `[slices H W]`. metal: bool of that shape, all that is dense enough. bodies: bool of that
     shape, known in slices with metal. spacing: mm along (slice, row, column).
     confirmed: bool of that shape, those of the pixels that may be corrected; all otherwise.
-    strength: `[slices H W]`, HU: the amount of artifact that a network predicts, which then decides
-    in place of what is measured. measure: how the streaks of one piece in one slice are measured.
+    measure: how the streaks of one piece in one slice are measured.
     """
     labels = label_objects(metal, spacing[2])
     chosen = np.zeros_like(metal)
@@ -104,11 +96,8 @@ def judge_metal(
             piece = labels[place] == number
             if not piece.any():
                 continue
-            if strength is not None:
-                found[place] = _predicted(strength[place], piece, bodies[place], spacing[2])
-            else:
-                others = metal[place] & ~piece
-                found[place] = measure(hu[place], piece, others, bodies[place], spacing[2])
+            others = metal[place] & ~piece
+            found[place] = measure(hu[place], piece, others, bodies[place], spacing[2])
         best = max(found.values(), key=lambda one: one.ratio)
         # What no contrast medium or calcium reaches is solid metal, whose beam hardening follows.
         solid = [i for i in found if hu[i][labels[i] == number].max() > SURE_HU]
@@ -150,14 +139,6 @@ def label_objects(metal: np.ndarray, pixel: float) -> np.ndarray:
     # Faces, edges and corners: an oblique implant moves by some pixels from slice to slice.
     labels, _ = ndimage.label(near, np.ones((3, 3, 3)))
     return np.where(metal, labels, 0).astype(np.int32)
-
-
-def _predicted(strength: np.ndarray, piece: np.ndarray, body: np.ndarray, pixel: float) -> Streaks:
-    """A predicted artifact, HU `[H W]`, around a piece, against `ARTIFACT_HU`."""
-    distance = distance_to(piece, pixel)
-    around = body & (distance > NEAR_MM[0]) & (distance < NEAR_MM[1])
-    values = strength[around].astype(np.float64)
-    return Streaks(float(np.sqrt((values**2).mean())) if len(values) else 0.0, ARTIFACT_HU)
 
 
 def _described(

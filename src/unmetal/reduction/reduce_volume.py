@@ -12,7 +12,6 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import torch
-from scipy import ndimage
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -140,10 +139,7 @@ def reduce_volume(
         dense = find_metal(volume, threshold, bodies)
         confirmed = confirm_metal(method, hu, dense, device)
         confirmed = without_small_pieces(confirmed, pixel, min_metal_mm2)
-        strength = predicted_artifact(method, hu, confirmed, bodies, pixel, device)
-        metal, objects = judge_metal(
-            hu, dense, bodies, volume.spacing, confirmed=confirmed, strength=strength
-        )
+        metal, objects = judge_metal(hu, dense, bodies, volume.spacing, confirmed=confirmed)
         left_alone = objects_left_alone(dense, objects, pixel)
         # The rest of what is dense belongs to a corrected object and is no metal.
         streaks = dense & ~metal & ~left_alone
@@ -212,31 +208,10 @@ def segment_implants(
     held-back simulations (docs/priornet.md) it took NMAR's error from 64 to 83 HU.
     hu: `[slices H W]`, HU.
     """
-    if not method.predicts_artifact:
+    if not method.segments_metal:
         return metal
     searched = np.broadcast_to(metal.any((1, 2), keepdims=True), hu.shape)
     return metal | confirm_metal(method, hu, searched, device)
-
-
-def predicted_artifact(
-    method: Method,
-    hu: np.ndarray,
-    metal: np.ndarray,
-    bodies: np.ndarray,
-    pixel: float,
-    device: torch.device,
-) -> np.ndarray | None:
-    """HU `[slices H W]`: what the method would take away, as means over 5 x 5 pixels, which have
-    little of the noise; None for methods that do not predict artifacts. Arguments as in
-    `correct_slices`."""
-    if not method.predicts_artifact:
-        return None
-    strength = np.zeros_like(hu)
-    for index in np.flatnonzero(metal.any((1, 2))):
-        some = slice(index, index + 1)
-        corrected = correct_slices(method, hu[some], metal[some], bodies[some], pixel, device)
-        strength[some] = ndimage.uniform_filter(corrected - hu[some], (0, 5, 5))
-    return strength
 
 
 def correct_slices(
