@@ -32,6 +32,8 @@ from unmetal.physics.frames import crop_resize, frame_of, paste_back
 from unmetal.physics.implants.primitives import choose_implants, draw_implants
 from unmetal.physics.scanner import clinical, reprojection
 from unmetal.physics.simulate import Protocol, simulate
+from unmetal.reduction.correct_slices import restore_detail
+from unmetal.reduction.metal_search import find_bodies
 from unmetal.reduction.network_image import (
     CONSISTENCY_INPUTS,
     correct_tissue_offsets,
@@ -39,7 +41,6 @@ from unmetal.reduction.network_image import (
     network_image,
     wiener_gate,
 )
-from unmetal.reduction.reduce_volume import find_bodies, restore_detail
 from unmetal.scan import Scan
 from unmetal.units import WINDOW, hu_to_mu, mu_to_hu
 from unmetal.weights.load import load_method

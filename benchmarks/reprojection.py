@@ -21,7 +21,7 @@ from unmetal.physics.implants.primitives import choose_implants, draw_implants
 from unmetal.physics.projection.geometry import Parallel
 from unmetal.physics.scanner import CT, clinical, reprojection
 from unmetal.physics.simulate import Protocol, simulate
-from unmetal.reduction.reduce_volume import DETAIL_HU, restore_detail
+from unmetal.reduction.correct_slices import DETAIL_HU, restore_detail
 from unmetal.scan import Scan
 from unmetal.units import hu_to_mu, mu_to_hu
 

@@ -27,7 +27,7 @@ from unmetal.physics.derive import body_mask
 from unmetal.physics.implants.primitives import Implant, draw_implants
 from unmetal.physics.scanner import clinical
 from unmetal.physics.simulate import Protocol, Simulation, simulate
-from unmetal.reduction.reduce_volume import find_metal
+from unmetal.reduction.metal_search import find_metal
 from unmetal.reduction.settings import Settings
 from unmetal.scan import Volume
 from unmetal.units import hu_to_mu, mu_to_hu

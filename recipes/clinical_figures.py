@@ -34,7 +34,8 @@ from unmetal.evaluation.results import without_nan
 from unmetal.evaluation.tables.rows import INPUT, TRUTH, Case, Row, read_rows, write_rows
 from unmetal.metrics.no_reference import choose_flat, no_reference_metrics
 from unmetal.physics.derive import body_mask
-from unmetal.reduction.reduce_volume import find_metal, reduce_volume
+from unmetal.reduction.metal_search import find_metal
+from unmetal.reduction.reduce_volume import reduce_volume
 from unmetal.scan import Volume
 from unmetal.simulation.transfer import transfer_volume
 from unmetal.weights.load import load_method

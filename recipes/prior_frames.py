@@ -116,7 +116,7 @@ def completed_frame(pair: Pair, name: str, method: PriorNet) -> tuple[np.ndarray
         if training and 0.08 <= lot < 0.2:
             found = pair.share > TRUE_SHARE
         elif not (training and lot < 0.08):
-            found = method.confirm_metal(image, torch.from_numpy(found)[None, None])[0, 0].numpy()
+            found = found & method.segment_metal(image)[0, 0].numpy()
         if not found.any():
             if training and lot > 0.5:
                 return None

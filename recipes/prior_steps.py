@@ -9,18 +9,9 @@ from scipy import ndimage
 from torch import Tensor
 
 from unmetal.cohorts.pairs import Pair
-from unmetal.methods.prior_net import (
-    OUTPUT_HU,
-    OUTSIDE,
-    RANGE_HU,
-    SCALE_HU,
-    PriorNet,
-    multiscale_l1,
-    network_inputs,
-    refiner_losses,
-    segmentation_losses,
-    segmenter_inputs,
-)
+from unmetal.methods.prior_inputs import RANGE_HU, SCALE_HU, network_inputs, segmenter_inputs
+from unmetal.methods.prior_losses import OUTSIDE, multiscale_l1, refiner_losses, segmentation_losses
+from unmetal.methods.prior_net import OUTPUT_HU, PriorNet
 from unmetal.metrics.harm import harmed_and_helped
 from unmetal.physics.derive import metal_mask
 from unmetal.units import MU_WATER, hu_to_mu
@@ -104,8 +95,8 @@ def metal_scores(method: PriorNet, pairs: Sequence[Pair]) -> dict[str, float]:
         found = metal_mask(hu, float(pair.pixel))
         image = hu_to_mu(torch.from_numpy(hu))[None, None]
         with torch.inference_mode():
-            confirmed = method.confirm_metal(image, torch.from_numpy(found)[None, None])[0, 0]
-        masks = (found, confirmed.numpy())
+            segmented = method.segment_metal(image)[0, 0].numpy()
+        masks = (found, found & segmented)
         if true.any():
             dice.append([2 * (m & true).sum() / (m.sum() + true.sum()) for m in masks])
         else:

@@ -9,20 +9,9 @@ from learning import losses, pair
 from torch import Tensor, nn
 
 from unmetal.methods import build
-from unmetal.methods.prior_net import (
-    DOUBT,
-    OUTPUT_HU,
-    SCALE_HU,
-    SCALES,
-    Config,
-    PriorNet,
-    corrections,
-    multiscale_l1,
-    network_inputs,
-    refiner_losses,
-    segmenter_inputs,
-    trust,
-)
+from unmetal.methods.prior_inputs import SCALE_HU, network_inputs, segmenter_inputs
+from unmetal.methods.prior_losses import SCALES, multiscale_l1, refiner_losses
+from unmetal.methods.prior_net import DOUBT, OUTPUT_HU, Config, PriorNet, corrections, trust
 from unmetal.training.loop import Config as Training
 from unmetal.units import hu_to_mu, mu_to_hu
 
@@ -49,8 +38,10 @@ class Sure(nn.Module):
 
 def test_the_start_is_nmar_s_own_image() -> None:
     scan = scanned("ti", 64).scan
-    prior = PriorNet(SMALL).prior(scan)
-    nmar = corrections(scan)[:, 2:]
+    method, images = PriorNet(SMALL), corrections(scan)
+    assert scan.metal is not None
+    prior = method.prior_of(images, scan.metal, [method.frame(images[0, 0], scan)])
+    nmar = images[:, 2:]
     # The frame's 64 pixels are not the slice's, but what is added to NMAR is nothing.
     assert (mu_to_hu(prior) - mu_to_hu(nmar)).abs().max() < 1
 
@@ -103,11 +94,7 @@ def test_three_pixels_at_the_maximum_are_the_end_of_the_scale() -> None:
     assert segmenter_inputs(hu)[:, 2].sum() == 3
 
 
-def test_a_candidate_is_metal_within_two_pixels_of_what_the_network_says() -> None:
-    image = hu_to_mu(torch.full((1, 1, 9, 9), 3000.0))
-    candidates = torch.zeros(1, 1, 9, 9, dtype=torch.bool)
-    candidates[..., 4, :] = True
-
+def test_metal_is_what_lies_within_two_pixels_of_what_the_network_says() -> None:
     class Left(nn.Module):
         """Metal in the leftmost column only."""
 
@@ -116,9 +103,8 @@ def test_a_candidate_is_metal_within_two_pixels_of_what_the_network_says() -> No
 
     method = PriorNet(SMALL)
     method.segmenter = Left()
-    confirmed = method.confirm_metal(image, candidates)
-    assert confirmed[0, 0, 4].tolist() == [True] * 3 + [False] * 6
-    assert confirmed.sum() == 3, "it adds nothing to the candidates"
+    segmented = method.segment_metal(hu_to_mu(torch.full((1, 1, 9, 9), 3000.0)))
+    assert segmented[0, 0, 4].tolist() == [True] * 3 + [False] * 6
 
 
 def test_the_loss_of_a_constant_error_is_that_error_at_every_scale() -> None:

@@ -20,7 +20,7 @@ from unmetal.reduction.cautions import (
     edge_share,
     noise_texture,
 )
-from unmetal.reduction.reduce_volume import find_bodies
+from unmetal.reduction.metal_search import find_bodies
 from unmetal.scan import Volume
 
 PIXEL = 1.3

@@ -9,7 +9,8 @@ from unmetal.methods import build
 from unmetal.physics.scanner import clinical
 from unmetal.physics.simulate import Protocol, simulate
 from unmetal.reduction.metal_objects import judge_metal, label_objects, objects_left_alone
-from unmetal.reduction.reduce_volume import find_bodies, find_metal, reduce_volume
+from unmetal.reduction.metal_search import find_bodies, find_metal
+from unmetal.reduction.reduce_volume import reduce_volume
 from unmetal.reduction.streaks import measure_streaks, streak_amplitude
 from unmetal.scan import Volume
 from unmetal.units import hu_to_mu, mu_to_hu

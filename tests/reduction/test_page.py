@@ -19,8 +19,9 @@ from unmetal.errors import InputError
 from unmetal.files import Derivation
 from unmetal.methods.li import LI
 from unmetal.reduction.cautions import QualityFlag
+from unmetal.reduction.metal_search import find_bodies
 from unmetal.reduction.reduce_series import Done, Tool
-from unmetal.reduction.reduce_volume import Reduced, find_bodies
+from unmetal.reduction.reduce_volume import Reduced
 from unmetal.reduction.report.changes import changes
 from unmetal.reduction.report.numbers import NOTICE, report_data
 from unmetal.reduction.report.page import NUMBERS, PAGE, render, require_apart, write_report

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from unmetal.metrics.strata import BANDS, BANDS_MM, TISSUES
-from unmetal.reduction.reduce_volume import Reduced, find_bodies
+from unmetal.reduction.metal_search import find_bodies
+from unmetal.reduction.reduce_volume import Reduced
 from unmetal.reduction.report.changes import ChangeStats, change_stats, changes
 from unmetal.reduction.report.charts import levels_chart
 from unmetal.reduction.report.findings import caveats, checks

@@ -17,7 +17,9 @@ from unmetal.physics.scanner import clinical
 from unmetal.physics.simulate import Protocol, simulate
 from unmetal.reduction import cautions
 from unmetal.reduction import reduce_volume as reduce_volume_module
-from unmetal.reduction.reduce_volume import find_metal, reduce_volume, restore_detail
+from unmetal.reduction.correct_slices import restore_detail
+from unmetal.reduction.metal_search import find_metal
+from unmetal.reduction.reduce_volume import reduce_volume
 from unmetal.reduction.report import changes as changes_module
 from unmetal.scan import Scan, Volume
 from unmetal.units import hu_to_mu, mu_to_hu

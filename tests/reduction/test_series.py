@@ -19,8 +19,8 @@ from unmetal.files import outputs
 from unmetal.files.dicom.derived_header import series_description
 from unmetal.methods.method import Method
 from unmetal.physics.derive import body_mask
+from unmetal.reduction.metal_search import find_metal
 from unmetal.reduction.reduce_series import Done, Tool, derivation, load_tool, reduce_series
-from unmetal.reduction.reduce_volume import find_metal
 from unmetal.reduction.settings import Settings
 from unmetal.scan import Scan
 

@@ -16,7 +16,8 @@ from unmetal.metrics.harm import harmed_and_helped
 from unmetal.metrics.image_quality import hu_protocol
 from unmetal.metrics.no_reference import choose_flat, no_reference_metrics
 from unmetal.physics.derive import body_mask
-from unmetal.reduction.reduce_volume import find_metal, reduce_volume
+from unmetal.reduction.metal_search import find_metal
+from unmetal.reduction.reduce_volume import reduce_volume
 from unmetal.scan import Volume
 
 

@@ -33,9 +33,6 @@ class Method(nn.Module, ABC):
     train_inputs: ClassVar[frozenset[str]] = frozenset()
     """Fields of `Scan` that `training_step` needs; empty where there is nothing to train."""
 
-    segments_metal: ClassVar[bool] = False
-    """Whether `confirm_metal` tells metal from all else, whatever its density."""
-
     input_size: int | None = None
     """Side in pixels of the frames, filled by the body, that a network was trained on; None for
     methods that take any slice as it is. `reduction.network_image` crops slices to it and back."""
@@ -48,12 +45,11 @@ class Method(nn.Module, ABC):
         own values back.
         """
 
-    def confirm_metal(self, image: Tensor, candidates: Tensor) -> Tensor:
-        """Which of the pixels that are dense enough for metal are metal; all, unless a method has
-        learned better. image: `[B 1 H W]`, 1/cm; candidates: bool, the same shape, as the result.
-        """
+    def segment_metal(self, image: Tensor) -> Tensor | None:
+        """Metal, whatever its density, and a pixel or two around it: bool `[B 1 H W]` of slices in
+        1/cm of that shape; None for methods that have not learned to tell it."""
         del image
-        return candidates
+        return None
 
     def training_step(self, scan: Scan) -> Iterator[OptimizerStep]:
         """Yield `(player, losses)` once per optimizer step, in the order of the updates.

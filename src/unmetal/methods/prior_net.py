@@ -12,7 +12,6 @@ Ours; no publication has exactly this. The weights in the package learned from
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import ClassVar
 
 import torch
@@ -20,6 +19,22 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from unmetal.methods.method import Method, OptimizerStep
+from unmetal.methods.prior_inputs import (
+    CHANNELS,
+    RANGE_HU,
+    REFINER_CHANNELS,
+    SCALE_HU,
+    network_inputs,
+    refiner_inputs,
+    segmenter_inputs,
+)
+from unmetal.methods.prior_losses import (
+    ERROR_HU,
+    OUTSIDE,
+    multiscale_l1,
+    refiner_losses,
+    segmentation_losses,
+)
 from unmetal.nets.residual_unet import ResidualUNet
 from unmetal.physics.completion.images import from_prior, li_image
 from unmetal.physics.completion.inpaint import additive
@@ -29,38 +44,12 @@ from unmetal.physics.frames import Frame, crop_resize, frame_of, paste_back
 from unmetal.scan import Scan
 from unmetal.units import MU_WATER, mu_to_hu
 
-SCALE_HU = 500.0
-"""HU that the network sees as 1."""
-
 OUTPUT_HU = 100.0
 """HU that the network draws as 1: it changes NMAR by less than the range of its inputs."""
-
-ERROR_HU = 20.0
-"""HU of an expected error of e^0."""
-
-RANGE_HU = (-1000.0, 3000.0)
-"""HU, to which its inputs and its truth are clipped: from air to the densest bone."""
-
-DIFFERENCE_HU = (300.0, 100.0)
-"""The difference between NMAR and the slice is clipped to the first and seen in units of the
-second: 10 HU of soft tissue matter beside streaks of 1000."""
-
-METAL_HU = 2500.0
-"""HU above which a pixel is marked for the network as too dense for tissue."""
-
-SCALES = (1, 4, 16)
-"""Side in pixels of the blocks whose means the loss compares: a line integral sums what is smooth
-and loses what is not, and an organ's mean is what a reader would miss."""
 
 DOUBT = 0.1
 """Weight of the squared expected error in `trust`. Chosen on validation patients and the held-back
 domain: larger ones harm less and leave more (docs/priornet.md has the curve)."""
-
-HARM_BLOCKS = (2, 4)
-"""Sides in pixels of the blocks on which the refiner may not be worse than the slice."""
-
-OUTSIDE = 0.05
-"""Weight of what lies outside the body, relative to the body's."""
 
 
 @dataclass(frozen=True)
@@ -90,7 +79,6 @@ class PriorNet(Method):
 
     inputs: ClassVar[frozenset[str]] = frozenset({"image", "metal", "sinogram", "trace"})
     train_inputs: ClassVar[frozenset[str]] = inputs | {"clean"}
-    segments_metal: ClassVar[bool] = True
 
     def __init__(self, config: Config | None = None) -> None:
         super().__init__()
@@ -101,14 +89,9 @@ class PriorNet(Method):
 
     def reduce(self, scan: Scan) -> Tensor:
         """`[B 1 H W]`, 1/cm, without the metal."""
-        return self.reduce_with_error(scan)[0]
-
-    def reduce_with_error(self, scan: Scan) -> tuple[Tensor, Tensor]:
-        """The slices without the metal, in 1/cm, and the absolute error in HU expected of the
-        refiner's image, of means over 3 x 3 pixels of the frame; both `[B 1 H W]`."""
         images, metal = corrections(scan), scan.metal
         assert metal is not None
-        results, errors = [], []
+        results = []
         frames = [self.frame(slice_[0], scan) for slice_ in images]
         prior = self.prior_of(images, metal, frames)
         completed = from_prior(scan, smooth(prior), additive)
@@ -123,8 +106,7 @@ class PriorNet(Method):
             # Outside the frame, where there is no body, the completed image stands.
             weight = 1 + paste_back(weight[0] - 1, frame, done)
             results.append(image + weight * (refined - image))
-            errors.append(paste_back(error[0], frame, done))
-        return torch.stack(results), torch.stack(errors)
+        return torch.stack(results)
 
     def frame(self, image: Tensor, scan: Scan) -> Frame:
         """The frame about the body of one slice of the scan, `[H W]` in 1/cm."""
@@ -136,25 +118,18 @@ class PriorNet(Method):
         size = self.config.size
         return torch.cat([crop_resize(image[None], frame, size) for image in images])[None]
 
-    def confirm_metal(self, image: Tensor, candidates: Tensor) -> Tensor:
-        """The candidates within 2 pixels of what the second network segments as metal.
-
-        It takes candidates away and adds none: on slices with nothing but dense contrast, calcium
-        and thin rings it leaves 2 % of what the threshold finds.
-        """
+    def segment_metal(self, image: Tensor) -> Tensor:
+        """Pixels within 2 of what the segmenter takes for metal, bool `[B 1 H W]`."""
         drawn = self.segmenter(segmenter_inputs(mu_to_hu(image)).float()) > 0
         # A square of 5 pixels: the threshold's edge and the network's differ by a pixel or two.
-        return candidates & (F.max_pool2d(drawn.float(), 5, 1, 2) > 0)
-
-    def prior(self, scan: Scan) -> Tensor:
-        """The prior image, `[B 1 H W]` in 1/cm: NMAR's and what the network changes about it."""
-        images, metal = corrections(scan), scan.metal
-        assert metal is not None
-        return self.prior_of(images, metal, [self.frame(slice_[0], scan) for slice_ in images])
+        return F.max_pool2d(drawn.float(), 5, 1, 2) > 0
 
     def prior_of(self, images: Tensor, metal: Tensor, frames: list[Frame]) -> Tensor:
-        """`prior`, of the slices, LI and NMAR, `[B 3 H W]` in 1/cm, their metal, bool `[B 1 H W]`,
-        and a frame for each slice."""
+        """The prior image, `[B 1 H W]` in 1/cm: NMAR's and what the network changes about it.
+
+        images: the slices, LI and NMAR, `[B 3 H W]` in 1/cm. metal: bool `[B 1 H W]`. frames: one
+        for each slice.
+        """
         priors = []
         for slice_, mask, frame in zip(images, metal, frames, strict=True):
             # [3 H W] and [1 H W] to [1 3 size size] and [1 1 size size]: the body fills the frame.
@@ -207,42 +182,6 @@ class PriorNet(Method):
         yield "refiner", refiner_losses(after, before, expected, body.to(error) + OUTSIDE)
 
 
-CHANNELS = ("slice", "li", "nmar", "nmar - slice", "metal", "dense")
-"""What the network sees."""
-
-
-def network_inputs(hu: Tensor, metal: Tensor) -> Tensor:
-    """`CHANNELS`, `[B 6 H W]` near [-1, 1].
-
-    hu: the slice, LI and NMAR, `[B 3 H W]` in HU. metal: share of the pixel `[B 1 H W]`.
-    """
-    clipped = hu.clamp(*RANGE_HU)
-    most, unit = DIFFERENCE_HU
-    change = (clipped[:, 2:] - clipped[:, :1]).clamp(-most, most) / unit
-    dense = (clipped[:, :1] > METAL_HU).to(hu)
-    return torch.cat([clipped / SCALE_HU, change, metal.to(hu), dense], 1)
-
-
-REFINER_CHANNELS = (
-    "slice", "completed", "prior", "completed - slice", "prior - completed", "metal", "dense",
-)  # fmt: skip
-"""What the refiner sees."""
-
-
-def refiner_inputs(hu: Tensor, metal: Tensor) -> Tensor:
-    """`REFINER_CHANNELS`, `[B 7 H W]`.
-
-    hu: the slice, the completed one and the prior, `[B 3 H W]` in HU. metal: share of the pixel
-    `[B 1 H W]`.
-    """
-    slice_, completed, prior = hu.clamp(*RANGE_HU).split(1, 1)
-    most, unit = DIFFERENCE_HU
-    changes = [(b - a).clamp(-most, most) / unit for a, b in pairwise((slice_, completed, prior))]
-    dense = (slice_ > METAL_HU).to(hu)
-    images = [image / SCALE_HU for image in (slice_, completed, prior)]
-    return torch.cat([*images, *changes, metal.to(hu), dense], 1)
-
-
 def trust(change: Tensor, expected: Tensor) -> Tensor:
     """How much of a change to believe, 0 to 1: where it is smaller than the error expected of its
     result, little supports it, and most of the slice stays. Both HU `[B 1 H W]`.
@@ -254,30 +193,6 @@ def trust(change: Tensor, expected: Tensor) -> Tensor:
     return size / (size + DOUBT * expected**2).clamp_min(1e-6)
 
 
-def segmenter_inputs(hu: Tensor) -> Tensor:
-    """What tells metal from what is as dense, `[B 4 H W]` of HU `[B 1 H W]`: the range of tissue,
-    that of metal, the end of the number scale, and the threshold."""
-    top = hu == hu.amax((1, 2, 3), keepdim=True)
-    # Three or more pixels at the slice's maximum: the scale ends below the metal.
-    saturated = top & (top.sum((1, 2, 3), keepdim=True) >= 3)
-    tissue, metal = hu.clamp(-1000, 3000) / 1000, hu.clamp(0, 12_000) / 4000
-    return torch.cat([tissue, metal, saturated.to(hu), (hu > METAL_HU).to(hu)], 1)
-
-
-def segmentation_losses(logits: Tensor, hu: Tensor, metal: Tensor) -> dict[str, Tensor]:
-    """Cross entropy and half of 1 - Dice, by name. logits, HU of the slice and bool or 0 and 1 of
-    the metal, each `[B 1 H W]`."""
-    # Sums over a slice have more digits than bfloat16.
-    logits = logits.float()
-    metal = metal.to(logits)
-    # Where nothing is dense there is nothing to tell apart: such pixels count little.
-    weight = 0.03 + ((hu > 1200) | (metal > 0)).to(logits)
-    entropy = F.binary_cross_entropy_with_logits(logits, metal, weight, reduction="sum")
-    overlap = 2 * (logits.sigmoid() * metal).sum() + 1
-    dice = 1 - overlap / (logits.sigmoid().sum() + metal.sum() + 1)
-    return {"entropy": entropy / weight.sum(), "dice": 0.5 * dice}
-
-
 def corrections(scan: Scan) -> Tensor:
     """The slices, LI and NMAR, `[B 3 H W]` in 1/cm, not below air."""
     assert scan.metal is not None
@@ -285,38 +200,3 @@ def corrections(scan: Scan) -> Tensor:
     # As `completion.images.nmar_image`, which would compute LI again.
     nmar = from_prior(scan, nmar_prior(li, scan.metal))
     return torch.cat([scan.image, li, nmar], 1).clamp_min(0)
-
-
-def multiscale_l1(error: Tensor, weight: Tensor) -> dict[str, Tensor]:
-    """Weighted mean absolute values of the means of an error over blocks of `SCALES`, by name;
-    both `[B 1 H W]`."""
-    losses = {}
-    for side in SCALES:
-        weights = F.avg_pool2d(weight, side)
-        losses[f"l1_{side}"] = F.avg_pool2d(error * weight, side).abs().sum() / weights.sum()
-    return losses
-
-
-def refiner_losses(
-    after: Tensor, before: Tensor, expected: Tensor, weight: Tensor
-) -> dict[str, Tensor]:
-    """The error at three scales, what got worse, and how far the expected error is off.
-
-    after, before: errors of the result and of the slice, in units of `SCALE_HU`. expected: absolute
-    error in HU. weight: of each pixel. All `[B 1 H W]`.
-    """
-    # "First, do no harm": what exceeds the slice's own error counts again, on blocks of 2 and 4
-    # pixels, where noise has gone and an organ's mean has not.
-    harm = torch.zeros_like(after.sum())
-    for side in HARM_BLOCKS:
-        worse, was = (_block_means(x, weight, side).abs() for x in (after, before))
-        harm = harm + F.relu(worse - was).mean()
-    # The likelihood of a Laplace distribution: least where the expectation is the mean.
-    found = F.avg_pool2d(after.detach().abs(), 3, 1, 1) * SCALE_HU
-    likelihood = ((found / expected + (expected / ERROR_HU).log()) * weight).sum() / weight.sum()
-    return {**multiscale_l1(after, weight), "harm": 2 * harm, "expected": 0.02 * likelihood}
-
-
-def _block_means(error: Tensor, weight: Tensor, side: int) -> Tensor:
-    """Weighted means over blocks: `[B 1 H W]` to `[B 1 H/side W/side]`."""
-    return F.avg_pool2d(error * weight, side) / F.avg_pool2d(weight, side).clamp_min(1e-3)

@@ -1,0 +1,103 @@
+"""Where the metal is that is to be corrected: what is dense, what a method segments as metal, and
+what of that makes streaks. Where nothing does, nothing is corrected.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from unmetal.methods.method import Method
+from unmetal.physics.derive import body_mask, metal_mask, without_small_pieces
+from unmetal.reduction.metal_objects import MetalObject, judge_metal, objects_left_alone
+from unmetal.scan import Volume
+from unmetal.units import METAL_HU, hu_to_mu
+
+
+@dataclass(frozen=True)
+class FoundMetal:
+    """Metal to correct, and what else was found; arrays are bool `[slices H W]`."""
+
+    metal: np.ndarray
+    """What is corrected."""
+
+    tissue: np.ndarray
+    """Where no part of an implant can be, in slices with metal: beside it, all that the method does
+    not segment as metal. By density alone bright streaks would pass for implants: on held-back
+    simulations that took NMAR's error from 71 to 83 HU."""
+
+    objects: tuple[MetalObject, ...] = ()
+    """Every dense object with its decision; empty where the metal was given."""
+
+    left_alone: np.ndarray | None = None
+    """Dense, and not corrected where it is; None where the metal was given."""
+
+
+def search_metal(
+    volume: Volume,
+    method: Method,
+    bodies: np.ndarray,
+    device: torch.device,
+    *,
+    threshold: float,
+    min_metal_mm2: float = 0.0,
+    given: np.ndarray | None = None,
+) -> FoundMetal:
+    """The metal to correct, in a series whose bodies, bool `[slices H W]`, are known where anything
+    is above `threshold` (HU).
+
+    min_metal_mm2: pieces that are smaller in their slice are left alone. given: the metal, bool
+    `[slices H W]`, where it is known; it is not judged.
+    """
+    hu, pixel = volume.in_air(), volume.square_pixel
+    dense = find_metal(volume, threshold, bodies) if given is None else given
+    segmented = segment(method, hu, np.any(dense, (1, 2)), device)
+    if given is not None:
+        return FoundMetal(given, ~given if segmented is None else ~(given | segmented))
+    confirmed = dense if segmented is None else dense & segmented
+    confirmed = without_small_pieces(confirmed, pixel, min_metal_mm2)
+    metal, objects = judge_metal(hu, dense, bodies, volume.spacing, confirmed=confirmed)
+    implants = metal if segmented is None else metal | segmented
+    return FoundMetal(metal, ~implants, objects, objects_left_alone(dense, objects, pixel))
+
+
+def segment(
+    method: Method, hu: np.ndarray, where: np.ndarray, device: torch.device
+) -> np.ndarray | None:
+    """bool `[slices H W]`: metal of any density, in the slices `where`, bool `[slices]`; None where
+    the method does not segment it. hu: `[slices H W]`, HU."""
+    segmented = np.zeros(hu.shape, bool)
+    # One slice at a time: it is fast, and a series may have hundreds.
+    for index in np.flatnonzero(where):
+        image = hu_to_mu(torch.from_numpy(hu[index])[None, None].to(device))
+        with torch.inference_mode():
+            found = method.segment_metal(image)
+        if found is None:
+            return None
+        segmented[index] = found[0, 0].cpu().numpy()
+    return segmented
+
+
+def find_metal(
+    volume: Volume, threshold: float = METAL_HU, bodies: np.ndarray | None = None
+) -> np.ndarray:
+    """bool `[slices H W]`: metal inside the body, slice by slice.
+
+    bodies: bool `[slices H W]`, where they are known in all slices above `threshold` (HU).
+    """
+    hu, pixel = volume.in_air(), volume.square_pixel
+    known = [None] * len(hu) if bodies is None else bodies
+    pairs = zip(hu, known, strict=True)
+    return np.stack([metal_mask(slice_, pixel, threshold, body) for slice_, body in pairs])
+
+
+def find_bodies(hu: np.ndarray, pixel: float, where: np.ndarray | None = None) -> np.ndarray:
+    """bool `[n H W]`: the patient in HU `[n H W]`, pixels of `pixel` mm.
+
+    where: bool `[n H W]`; a slice without any of it is not searched and stays empty.
+    """
+    some = range(len(hu)) if where is None else np.flatnonzero(where.any((1, 2)))
+    bodies = np.zeros(hu.shape, bool)
+    for index in some:
+        bodies[index] = body_mask(hu[index], pixel)
+    return bodies
