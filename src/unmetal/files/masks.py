@@ -15,6 +15,7 @@ import numpy as np
 from unmetal.errors import InputError, short_error
 from unmetal.files.formats import GRIDS, detect_format
 from unmetal.files.grid import Grid
+from unmetal.files.npy import load_array
 from unmetal.files.npz import load_arrays, load_gray
 from unmetal.files.outputs import format_module
 from unmetal.files.slice_planes import frame_of, planes_of
@@ -86,13 +87,7 @@ def _array(format: str, path: Path) -> np.ndarray:
         if len(arrays) != 1:
             raise InputError(f"{path}: call the mask `metal`; there are: {', '.join(arrays)}")
         return next(iter(arrays.values()))
-    try:
-        values = np.load(path, allow_pickle=False)
-    except OSError:
-        raise
-    except Exception as error:  # NumPy parses the header as Python: any error of the parser
-        raise InputError(f"{path}: not a complete .npy of numbers: {short_error(error)}") from error
-    return np.asarray(values)
+    return load_array(path)
 
 
 def _marked(values: np.ndarray, where: Path | str) -> np.ndarray:

@@ -28,18 +28,23 @@ class Array:
         return hu, np.zeros(len(hu), int)
 
 
+def load_array(path: Path) -> np.ndarray:
+    """The array in an .npy file, without executing anything in it; raises `InputError` for what is
+    truncated or holds objects."""
+    try:
+        return np.asarray(np.load(path, allow_pickle=False))
+    except OSError:
+        raise
+    except Exception as error:  # NumPy parses the header as Python: any error of the parser
+        raise InputError(f"{path}: not a complete .npy of numbers: {short_error(error)}") from error
+
+
 def read(path: Path, spacing: float | None) -> Volume:
     """HU from an .npy file; nothing in it is ever executed.
 
     Raises `InputError` for what is truncated, and all but real numbers on two or three axes.
     """
-    try:
-        values = np.load(path, allow_pickle=False)
-    except OSError:
-        raise
-    except Exception as error:  # NumPy parses the header as Python: any error of the parser
-        raise InputError(f"{path}: not a complete .npy of numbers: {short_error(error)}") from error
-    values = _checked(values, path)
+    values = _checked(load_array(path), path)
     size, warnings = pixel_size(values.shape[-1], spacing)
     return Volume(
         hu=to_hu(values).reshape(-1, *values.shape[-2:]),

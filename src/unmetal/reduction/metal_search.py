@@ -23,8 +23,8 @@ class FoundMetal:
 
     tissue: np.ndarray
     """Where no part of an implant can be, in slices with metal: beside it, all that the method does
-    not segment as metal. By density alone bright streaks would pass for implants: on held-back
-    simulations that took NMAR's error from 71 to 83 HU."""
+    not segment as metal. By density alone bright streaks would pass for implants
+    (docs/derived.md)."""
 
     objects: tuple[MetalObject, ...] = ()
     """Every dense object with its decision; empty where the metal was given."""

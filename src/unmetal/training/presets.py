@@ -70,7 +70,7 @@ FOR_PRIOR = loop.Config(
     samples=TABLE_SAMPLES, batch=4, lr=1e-3, betas=(0.9, 0.99), weight_decay=0,
     lr_decay_fraction=0.6, muon_lr={"generator": 0.02, "segmenter": 0.02, "refiner": 0.02},
 )  # fmt: skip
-"""By heart, one batch costs 80 steps of Muon 0.096, of Adam 0.174 (0.268 at the start)."""
+"""Muon, as in recipes/prior_net.py: it learned one batch by heart in far fewer steps than Adam."""
 
 SGD = loop.Config(
     samples=TABLE_SAMPLES, batch=16, lr=0.02, optimizer="sgd", betas=(0.9, 0.0), weight_decay=0
