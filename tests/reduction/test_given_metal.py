@@ -17,6 +17,7 @@ from unmetal.__main__ import main
 from unmetal.errors import InputError
 from unmetal.physics.derive import without_small_pieces
 from unmetal.reduction.reduce_series import reduce_series
+from unmetal.reduction.report.page import render
 from unmetal.reduction.settings import Settings
 
 __all__ = ["series"]
@@ -117,3 +118,14 @@ def test_metal_is_given_as_an_array_in_python() -> None:
         unmetal.reduce(hu, "li", spacing=PIXEL, metal=metal[:, 1:])
     volume = files.Volume(hu[None], (1, PIXEL, PIXEL))
     assert np.array_equal(unmetal.reduce(volume, "li", metal=metal).hu[0], result)
+
+
+def test_the_report_of_given_metal_names_no_threshold(series: Path, tmp_path: Path) -> None:
+    found = run(series, tmp_path / "out", save_metal=True)
+    mask = tmp_path / "out-metal.dcm"
+    given = reduce_series(series, tmp_path / "again", Settings(), DIMMER, mask=mask)
+    (page, _), (searched, _) = render(given), render(found)
+    assert "The same rule finds" in searched
+    assert "metal above" in searched
+    assert "The same rule finds" not in page
+    assert "metal above" not in page

@@ -127,6 +127,8 @@ class Changes:
     """What is dense enough for metal, with what was decided; empty where the metal was given."""
     left_alone: tuple[int, int] = (0, 0)
     """Voxels of objects that were left alone, and how many of these changed: none should."""
+    metal_given: bool = False
+    """The metal was given, not found: no rule can find it again."""
     dense_lost: int = 0
     """Voxels outside of metal above `DENSE_HU` that fell by more than that: a bright streak, or a
     part of the body or of an implant."""
@@ -139,8 +141,9 @@ class Changes:
         return folded(add, (one.stats for one in self.slices), empty)
 
 
-def changes(reduced: Reduced, threshold: float = METAL_HU) -> Changes:
-    """The changes of a reduced series; `threshold` (HU) is what metal was found with."""
+def changes(reduced: Reduced, threshold: float = METAL_HU, *, metal_given: bool = False) -> Changes:
+    """The changes of a reduced series; `threshold` (HU) is what metal was found with, unless it was
+    given."""
     before, after = reduced.source.hu, reduced.volume.hu
     without = np.flatnonzero(~reduced.metal.any((1, 2)))
     alone = np.zeros_like(reduced.metal) if reduced.left_alone is None else reduced.left_alone
@@ -151,6 +154,7 @@ def changes(reduced: Reduced, threshold: float = METAL_HU) -> Changes:
         elsewhere=sum(int((after[index] != before[index]).sum()) for index in without),
         compared=reduced.disagreement is not None,
         objects=reduced.objects,
+        metal_given=metal_given,
         left_alone=(int(alone.sum()), int((alone & (after != before)).sum())),
         dense_lost=int(((before - after > DENSE_HU) & (before > DENSE_HU) & ~reduced.metal).sum()),
     )

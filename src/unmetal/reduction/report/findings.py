@@ -48,7 +48,9 @@ def checks(found: Changes) -> list[Check]:
         return [*listed, *_objects_left_alone(found)]
     before, after, rule = (ml(voxels * found.voxel_ml) for voxels in (metal, kept, again))
     same = "the same in every voxel" if metal == kept else f"{metal - kept} voxels changed"
-    text = f"{before} before, {after} after: {same}. The same rule finds {rule} in the result."
+    text = f"{before} before, {after} after: {same}."
+    if not found.metal_given:
+        text += f" The same rule finds {rule} in the result."
     listed = [Check("Metal", text, metal == kept)]
     listed.append(Check("Padding and outside the body", _count(outside), outside == 0))
     if without := found.count - len(found.slices):

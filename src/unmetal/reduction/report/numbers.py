@@ -46,6 +46,9 @@ ACQUISITION = (
 LEFT_OUT = ("method", "weights", "force")
 """Settings that a report gives elsewhere, or not at all because they can be paths."""
 
+SEARCH = ("metal_hu", "min_metal_mm2")
+"""Settings of the search for metal, which is not made where the metal is given."""
+
 
 def report_data(done: Done, found: Changes, *, identifiers: bool = False) -> dict[str, Any]:
     """All of the report but its pictures, in types that JSON knows."""
@@ -78,11 +81,12 @@ def warnings(reduced: Reduced) -> list[dict[str, str]]:
 def _run(done: Done) -> dict[str, Any]:
     """How the result was computed, without paths, which can name people."""
     tool, written = done.tool, done.derivation
+    left_out = (*LEFT_OUT, *(SEARCH if written.metal_given else ()))
     return {
         "method": tool.name,
         "weights": tool.weights,
         "sha256": tool.sha256,
-        "options": {k: v for k, v in asdict(done.settings).items() if k not in LEFT_OUT},
+        "options": {k: v for k, v in asdict(done.settings).items() if k not in left_out},
         "derivation": f"{written.description} {written.outcome}".strip(),
         "device": str(tool.device),
         "seconds": round(done.seconds, 1),

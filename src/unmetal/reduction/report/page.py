@@ -82,7 +82,7 @@ def write_texts(folder: Path, texts: dict[str, str], *, force: bool) -> None:
 def render(done: Done, *, identifiers: bool = False) -> tuple[str, str]:
     """The page as HTML and its numbers as JSON."""
     reduced = done.reduced
-    found = changes(reduced, done.settings.metal_hu)
+    found = changes(reduced, done.settings.metal_hu, metal_given=done.derivation.metal_given)
     numbers = report_data(done, found, identifiers=identifiers)
     large = choose_slices(found)
     style = common_style(reduced, large)
