@@ -71,6 +71,20 @@ def test_the_metal_is_found():
     assert 2 * (found & METAL).sum() / (found.sum() + METAL.sum()) > 0.9
 
 
+def test_what_the_segmenter_denies_is_left_alone_whatever_the_method(monkeypatch) -> None:
+    class Denies:
+        """Sees metal nowhere."""
+
+        def segment_metal(self, image: torch.Tensor) -> torch.Tensor:
+            return torch.zeros_like(image, dtype=torch.bool)
+
+    assert reduce_volume(VOLUME, build("li")).metal.any()
+    monkeypatch.setattr(metal_search, "released_segmenter", lambda _: Denies())
+    reduced = reduce_volume(VOLUME, build("li"))
+    assert not reduced.metal.any()
+    assert np.array_equal(reduced.volume.hu, HU)
+
+
 def test_a_series_without_metal_is_the_same_to_the_bit():
     volume = Volume(HU[[0, 2]], (2.0, PIXEL, PIXEL))
     reduced = reduce_volume(volume, build("li"))

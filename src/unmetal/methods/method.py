@@ -47,7 +47,8 @@ class Method(nn.Module, ABC):
 
     def segment_metal(self, image: Tensor) -> Tensor | None:
         """Metal, whatever its density, and a pixel or two around it: bool `[B 1 H W]` of slices in
-        1/cm of that shape; None for methods that have not learned to tell it."""
+        1/cm of that shape; None for methods that have not learned to tell it, for which
+        `reduction.metal_search` asks PriorNet."""
         del image
         return None
 

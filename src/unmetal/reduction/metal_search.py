@@ -1,17 +1,20 @@
-"""Where the metal is that is to be corrected: what is dense, what a method segments as metal, and
+"""Where the metal is that is to be corrected: what is dense, what a network segments as metal, and
 what of that makes streaks. Where nothing does, nothing is corrected.
 """
 
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 import torch
 
 from unmetal.methods.method import Method
+from unmetal.methods.prior_net import PriorNet
 from unmetal.physics.derive import body_mask, metal_mask, without_small_pieces
 from unmetal.reduction.metal_objects import MetalObject, judge_metal, objects_left_alone
 from unmetal.scan import Volume
 from unmetal.units import METAL_HU, hu_to_mu
+from unmetal.weights.load import load_method
 
 
 @dataclass(frozen=True)
@@ -22,8 +25,8 @@ class FoundMetal:
     """What is corrected."""
 
     tissue: np.ndarray
-    """Where no part of an implant can be, in slices with metal: beside it, all that the method does
-    not segment as metal. By density alone bright streaks would pass for implants
+    """Where no part of an implant can be, in slices with metal: beside it, all that is not
+    segmented as metal. By density alone bright streaks would pass for implants
     (docs/derived.md)."""
 
     objects: tuple[MetalObject, ...] = ()
@@ -53,29 +56,35 @@ def search_metal(
     dense = find_metal(volume, threshold, bodies) if given is None else given
     segmented = segment(method, hu, np.any(dense, (1, 2)), device)
     if given is not None:
-        return FoundMetal(given, ~given if segmented is None else ~(given | segmented))
-    confirmed = dense if segmented is None else dense & segmented
-    confirmed = without_small_pieces(confirmed, pixel, min_metal_mm2)
+        return FoundMetal(given, ~(given | segmented))
+    confirmed = without_small_pieces(dense & segmented, pixel, min_metal_mm2)
     metal, objects = judge_metal(hu, dense, bodies, volume.spacing, confirmed=confirmed)
-    implants = metal if segmented is None else metal | segmented
-    return FoundMetal(metal, ~implants, objects, objects_left_alone(dense, objects, pixel))
+    return FoundMetal(
+        metal, ~(metal | segmented), objects, objects_left_alone(dense, objects, pixel)
+    )
 
 
-def segment(
-    method: Method, hu: np.ndarray, where: np.ndarray, device: torch.device
-) -> np.ndarray | None:
-    """bool `[slices H W]`: metal of any density, in the slices `where`, bool `[slices]`; None where
-    the method does not segment it. hu: `[slices H W]`, HU."""
+def segment(method: Method, hu: np.ndarray, where: np.ndarray, device: torch.device) -> np.ndarray:
+    """bool `[slices H W]`: metal of any density, in the slices `where`, bool `[slices]`, as the
+    method segments it, or PriorNet's segmenter for one that does not. hu: `[slices H W]`, HU."""
     segmented = np.zeros(hu.shape, bool)
     # One slice at a time: it is fast, and a series may have hundreds.
     for index in np.flatnonzero(where):
         image = hu_to_mu(torch.from_numpy(hu[index])[None, None].to(device))
         with torch.inference_mode():
             found = method.segment_metal(image)
-        if found is None:
-            return None
+            if found is None:
+                found = released_segmenter(device).segment_metal(image)
         segmented[index] = found[0, 0].cpu().numpy()
     return segmented
+
+
+@cache
+def released_segmenter(device: torch.device) -> PriorNet:
+    """The method whose segmenter serves all that have none of their own."""
+    method, _ = load_method("priornet")
+    assert isinstance(method, PriorNet)
+    return method.to(device)
 
 
 def find_metal(
