@@ -1,8 +1,8 @@
 """The pairs as priornet's networks see them: corrected, and cut to a square about the body.
 
 A frame is a stack of images, int16 `[C size size]`: HU, and shares in thousandths. The generator
-learns from `CORRECTED` ones, whose masks are those of a threshold, most of them without what is no
-metal; the refiner from `COMPLETED` ones, whose masks are confirmed by the segmenter.
+learns from `CORRECTED` ones, the refiner from `COMPLETED` ones; most masks of both are confirmed by
+the segmenter, as in use.
 """
 
 import zlib
@@ -12,16 +12,13 @@ from pathlib import Path
 import numpy as np
 import torch
 from rich.progress import track
-from scipy import ndimage
 from torch import Tensor
 
 from unmetal.cohorts.pairs import Pair
-from unmetal.methods.prior_net import PriorNet, corrections
-from unmetal.physics.completion.images import from_prior
-from unmetal.physics.completion.inpaint import additive
-from unmetal.physics.completion.prior import smooth
+from unmetal.methods.prior_net import PriorNet, completions, corrections
+from unmetal.physics.completion.metal_fit import MetalRays
 from unmetal.physics.derive import body_mask, complete, metal_mask
-from unmetal.physics.frames import crop_resize, frame_of
+from unmetal.physics.frames import Frame, crop_resize, frame_of
 from unmetal.physics.scanner import reprojection
 from unmetal.scan import Scan
 from unmetal.units import METAL_HU, hu_to_mu, mu_to_hu
@@ -29,8 +26,11 @@ from unmetal.units import METAL_HU, hu_to_mu, mu_to_hu
 SHARES = ("metal", "share", "body")
 """The mask that was used, what truly is metal, and the patient."""
 
-CORRECTED = ("slice", "li", "nmar", "truth", *SHARES)
-COMPLETED = ("slice", "li", "nmar", "prior", "completed", "truth", *SHARES)
+CORRECTED = ("slice", "li", "nmar", "fitted", "truth", *SHARES)
+COMPLETED = ("slice", "completed", "fitted", "prior", "truth", *SHARES)
+
+EMPTY = {"corrected": 0.5, "completed": 0.3}
+"""Share of the training pairs in which nothing is found that is learned from."""
 
 THOUSAND = 1000
 """A share of 1 as it is stored."""
@@ -83,78 +83,60 @@ def make_frames(
     return [folder / path.name for path in pairs if (folder / path.name).exists()]
 
 
-def corrected_frame(pair: Pair, name: str, size: int) -> tuple[np.ndarray, float]:
-    """The images of `CORRECTED`. Where the mask is empty, LI and NMAR are the slice.
+def corrected_frame(pair: Pair, name: str, method: PriorNet) -> tuple[np.ndarray, float] | None:
+    """The images of `CORRECTED`; those of pairs in which nothing is found are the slice."""
 
-    A fifth of the training pairs has the true mask, half of all the threshold's without pieces that
-    are no metal, the others the threshold's as it is.
-    """
-    hu, pixel, body, found = _search(pair)
-    true, lot = pair.share > TRUE_SHARE, _lot(f"corrected {name}")
-    if name.startswith("train") and lot < 0.2:
-        found = true
-    elif lot < 0.75:
-        # Within two pixels along rows and columns; a square, as the network's own confirmation.
-        found &= ndimage.binary_dilation(true, np.ones((5, 5)))
-    image = hu_to_mu(torch.from_numpy(hu))[None, None]
-    images = image.expand(1, 3, -1, -1)
-    if found.any():
-        images = _corrections(image, _scan(image, pixel, found))
-    return _cut([*images[0]], pair, found, body, pixel, size)
+    def images(scan: Scan, frame: Frame) -> list[Tensor]:
+        del frame
+        return [*corrections(scan, MetalRays.of(scan))[0]]
+
+    return _frame(pair, name, method, "corrected", images)
 
 
 def completed_frame(pair: Pair, name: str, method: PriorNet) -> tuple[np.ndarray, float] | None:
-    """The images of `COMPLETED`: what the generator draws and what the rays make of it.
+    """The images of `COMPLETED`: what the rays make of the prior that the generator draws."""
+
+    def images(scan: Scan, frame: Frame) -> list[Tensor]:
+        assert scan.metal is not None
+        rays = MetalRays.of(scan)
+        prior = method.prior_of(corrections(scan, rays), scan.metal, [frame])
+        return [*completions(scan, prior, rays)[0], prior[0, 0]]
+
+    return _frame(pair, name, method, "completed", images)
+
+
+def _frame(
+    pair: Pair,
+    name: str,
+    method: PriorNet,
+    kind: str,
+    images: Callable[[Scan, Frame], list[Tensor]],
+) -> tuple[np.ndarray, float] | None:
+    """Four images of a scan and its frame, as a frame with truth and shares.
 
     Of the training pairs, one in twelve has the threshold's mask and one in eight the true one, as
-    the segmenter will err on some; half of those without any metal are left out (None).
+    the segmenter will err on some; of those in which nothing is found most are left out (None).
     """
-    hu, pixel, body, found = _search(pair)
-    image, training = hu_to_mu(torch.from_numpy(hu))[None, None], name.startswith("train")
-    lot = _lot(f"completed {name}")
+    hu, pixel = pair.image.astype(np.float32), float(pair.pixel)
+    body, image = body_mask(hu, pixel), hu_to_mu(torch.from_numpy(hu))[None, None]
+    metal = metal_mask(hu, pixel, METAL_HU, body)
+    training, lot = name.startswith("train"), zlib.crc32(name.encode()) % 1000 / 1000
     with torch.inference_mode():
         if training and 0.08 <= lot < 0.2:
-            found = pair.share > TRUE_SHARE
+            metal = pair.share > TRUE_SHARE
         elif not (training and lot < 0.08):
-            found = found & method.segment_metal(image)[0, 0].numpy()
-        if not found.any():
-            if training and lot > 0.5:
+            metal = metal & method.segment_metal(image)[0, 0].numpy()
+        if not metal.any():
+            if training and lot > EMPTY[kind]:
                 return None
-            return _cut([image[0, 0]] * 5, pair, found, body, pixel, method.config.size)
-        scan = _scan(image, pixel, found)
-        assert scan.metal is not None
-        images = _corrections(image, scan)
-        prior = method.prior_of(images, scan.metal, [frame_of(body)])
-        completed = from_prior(scan, smooth(prior), additive)
-    return _cut(
-        [scan.image[0, 0], *images[0, 1:], prior[0, 0], completed[0, 0]],
-        *(pair, found, body, pixel, method.config.size),
-    )
-
-
-def _search(pair: Pair) -> tuple[np.ndarray, float, np.ndarray, np.ndarray]:
-    """HU float32, mm, body and what the threshold takes for metal, `[H W]` each."""
-    hu, pixel = pair.image.astype(np.float32), float(pair.pixel)
-    body = body_mask(hu, pixel)
-    return hu, pixel, body, metal_mask(hu, pixel, METAL_HU, body)
-
-
-def _lot(name: str) -> float:
-    """A number in [0, 1) that is always the same for a name."""
-    return zlib.crc32(name.encode()) % 1000 / 1000
-
-
-def _scan(image: Tensor, pixel: float, metal: np.ndarray) -> Scan:
-    """As `unmetal reduce` has it: the slice's re-projection, its reconstruction, the trace."""
-    scanner = reprojection(*image.shape[-2:], pixel / 10)
-    scan = Scan(image, scanner, torch.from_numpy(metal)[None, None])
-    with torch.inference_mode():
-        return complete(scan, {"sinogram", "trace", "metal"}, pixel)
-
-
-def _corrections(image: Tensor, scan: Scan) -> Tensor:
-    """The slice as it came, LI and NMAR, `[1 3 H W]` in 1/cm: its re-projection is less sharp."""
-    return torch.cat([image, corrections(scan)[:, 1:]], 1)
+            return _cut([image[0, 0]] * 4, pair, metal, body, pixel, method.config.size)
+        # As `unmetal reduce` has it: the slice's re-projection, its reconstruction, the trace.
+        scan = Scan(
+            image, reprojection(*image.shape[-2:], pixel / 10), torch.from_numpy(metal)[None, None]
+        )
+        scan = complete(scan, method.inputs, pixel)
+        found = images(scan, frame_of(body))
+    return _cut(found, pair, metal, body, pixel, method.config.size)
 
 
 def _cut(

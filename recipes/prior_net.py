@@ -202,15 +202,18 @@ def train_segmenter(run: Run, paths: list[Path]) -> None:
 
 
 def train_generator(run: Run, paths: list[Path]) -> None:
-    """On LI and NMAR of the pairs."""
-    make = partial(corrected_frame, size=run.method.config.size)
-    draw = run.batches(make_frames(paths, run.out / "corrected", make), CORRECTED)
+    """On LI, NMAR and the fitted image of the pairs."""
+    # Sinograms are computed on a CPU: a frame at a time would not fill a GPU.
+    run.method.to("cpu")
+    make = partial(corrected_frame, method=run.method)
+    frames = make_frames(paths, run.out / "corrected", make)
+    run.method.to(run.device)
+    draw = run.batches(frames, CORRECTED)
     run.stage("generator", run.settings.batch, lambda rng: generator_loss(run.method, draw(rng)))
 
 
 def train_refiner(run: Run, paths: dict[str, list[Path]]) -> dict[str, list[Path]]:
     """On what comes out of the completion; returns those frames of every set."""
-    # Sinograms are computed on a CPU: a frame at a time would not fill a GPU.
     run.method.to("cpu")
     make = partial(completed_frame, method=run.method)
     completed = {
@@ -245,7 +248,7 @@ def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("pairs", type=Path)
     parser.add_argument("out", type=Path)
-    for name, length in (("segmenter", "1300"), ("generator", "26m"), ("refiner", "19m")):
+    for name, length in (("segmenter", "1300"), ("generator", "60m"), ("refiner", "60m")):
         parser.add_argument(f"--{name}", type=Length.parse, default=Length.parse(length))
     parser.add_argument("--batch", type=int, default=3)
     parser.add_argument("--seed", type=int, default=0)

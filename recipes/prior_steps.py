@@ -4,22 +4,22 @@ from collections.abc import Sequence
 
 import numpy as np
 import torch
-from prior_frames import TRUE_SHARE, Frames
+from prior_frames import COMPLETED, CORRECTED, TRUE_SHARE, Frames
 from scipy import ndimage
 from torch import Tensor
 
 from unmetal.cohorts.pairs import Pair
-from unmetal.methods.prior_inputs import RANGE_HU, SCALE_HU, network_inputs, segmenter_inputs
+from unmetal.methods.prior_inputs import RANGE_HU, SCALE_HU, segmenter_inputs
 from unmetal.methods.prior_losses import OUTSIDE, multiscale_l1, refiner_losses, segmentation_losses
-from unmetal.methods.prior_net import OUTPUT_HU, PriorNet
+from unmetal.methods.prior_net import PriorNet
 from unmetal.metrics.harm import harmed_and_helped
 from unmetal.physics.derive import metal_mask
-from unmetal.units import MU_WATER, hu_to_mu
+from unmetal.units import MU_WATER, hu_to_mu, mu_to_hu
 
 SCORED_HU = (-1000.0, 2000.0)
 """HU to which errors are clipped where they are counted."""
 
-IMAGES = ("slice", "li", "nmar", "prior", "completed", "refined")
+IMAGES = ("slice", "completed", "fitted", "prior", "refined")
 
 
 def draw_crops(
@@ -55,8 +55,8 @@ def segmenter_loss(method: PriorNet, hu: Tensor, metal: Tensor) -> Tensor:
 
 def generator_loss(method: PriorNet, x: dict[str, Tensor]) -> Tensor:
     """Scalar, of a batch of corrected frames."""
-    hu = torch.cat([x["slice"], x["li"], x["nmar"]], 1)
-    drawn = OUTPUT_HU * method.generator(network_inputs(hu, x["metal"]))
+    images = hu_to_mu(torch.cat([x[name] for name in CORRECTED[:4]], 1))
+    drawn = method.change(images, x["metal"]) / MU_WATER * 1000
     error = x["nmar"].clamp(*RANGE_HU) + drawn - x["truth"].clamp(*RANGE_HU)
     return _sum(multiscale_l1(error / SCALE_HU, _weight(x)))
 
@@ -64,9 +64,9 @@ def generator_loss(method: PriorNet, x: dict[str, Tensor]) -> Tensor:
 def refined(method: PriorNet, x: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
     """The refined slice and the absolute error that is expected of it, HU, `[B 1 H W]` each, of a
     batch of completed frames."""
-    images = hu_to_mu(torch.cat([x["slice"], x["completed"], x["prior"]], 1))
-    change, expected = method.refinement(images, x["metal"])
-    return x["completed"].clamp(*RANGE_HU) + change / MU_WATER * 1000, expected
+    images = hu_to_mu(torch.cat([x[name].clamp(*RANGE_HU) for name in COMPLETED[:4]], 1))
+    refinement = method.refine(images, x["metal"])
+    return mu_to_hu(refinement.image(images)), refinement.error
 
 
 def refiner_loss(method: PriorNet, x: dict[str, Tensor]) -> Tensor:

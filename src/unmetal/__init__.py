@@ -71,8 +71,8 @@ def reduce(
 
     Args:
         series: a `Volume`, or HU `[H W]` or `[slices H W]` as an array or nested lists.
-        method: a name, see `load`, NMAR unless told otherwise; or what `load` gave, which is moved
-            to the device.
+        method: a name, see `load`, PriorNet unless told otherwise; or what `load` gave, which is
+            moved to the device.
         spacing: pixel size in mm of an array; 384 mm / width when None.
         metal_hu: HU above which a pixel inside the body is metal.
         min_metal_mm2: pieces of metal with a smaller area in their slice are left alone.

@@ -9,9 +9,22 @@ from learning import losses, pair
 from torch import Tensor, nn
 
 from unmetal.methods import build
-from unmetal.methods.prior_inputs import SCALE_HU, network_inputs, segmenter_inputs
-from unmetal.methods.prior_losses import SCALES, multiscale_l1, refiner_losses
-from unmetal.methods.prior_net import DOUBT, OUTPUT_HU, Config, PriorNet, corrections, trust
+from unmetal.methods.prior_inputs import (
+    SCALE_HU,
+    generator_inputs,
+    refiner_inputs,
+    segmenter_inputs,
+)
+from unmetal.methods.prior_losses import HARM, HARM_FROM_HU, SCALES, multiscale_l1, refiner_losses
+from unmetal.methods.prior_net import (
+    OUTPUT_HU,
+    Config,
+    PriorNet,
+    certainty,
+    completions,
+    corrections,
+)
+from unmetal.physics.completion.metal_fit import MetalRays
 from unmetal.training.loop import Config as Training
 from unmetal.units import hu_to_mu, mu_to_hu
 
@@ -29,29 +42,37 @@ class Constant(nn.Module):
         return torch.full_like(x[:, :1], self.value)
 
 
-class Sure(nn.Module):
-    """A refiner that changes nothing and expects no error."""
+class Chooses(nn.Module):
+    """A refiner that takes one of the slice, the completed and the fitted image, as it is."""
+
+    def __init__(self, which: int) -> None:
+        super().__init__()
+        self.which = which
 
     def forward(self, x: Tensor) -> Tensor:
-        return torch.cat([torch.zeros_like(x[:, :1]), torch.full_like(x[:, :1], -20)], 1)
+        drawn = torch.zeros_like(x[:, :5])
+        drawn[:, self.which] = 50
+        return drawn
 
 
 def test_the_start_is_nmar_s_own_image() -> None:
     scan = scanned("ti", 64).scan
-    method, images = PriorNet(SMALL), corrections(scan)
+    method, images = PriorNet(SMALL), corrections(scan, MetalRays.of(scan))
     assert scan.metal is not None
     prior = method.prior_of(images, scan.metal, [method.frame(images[0, 0], scan)])
-    nmar = images[:, 2:]
+    nmar = images[:, 2:3]
     # The frame's 64 pixels are not the slice's, but what is added to NMAR is nothing.
     assert (mu_to_hu(prior) - mu_to_hu(nmar)).abs().max() < 1
 
 
 def test_what_the_network_adds_is_in_hundreds_of_hu() -> None:
-    images = hu_to_mu(torch.zeros(1, 3, 8, 8))
+    images = hu_to_mu(torch.zeros(1, 4, 8, 8))
     method = PriorNet(SMALL)
     method.generator = Constant(0.5)
     change = method.change(images, torch.zeros(1, 1, 8, 8))
-    assert mu_to_hu(images[:, 2:] + change).mean().item() == pytest.approx(0.5 * OUTPUT_HU, abs=0.1)
+    assert mu_to_hu(images[:, 2:3] + change).mean().item() == pytest.approx(
+        0.5 * OUTPUT_HU, abs=0.1
+    )
 
 
 def test_rays_that_miss_the_metal_overrule_the_network() -> None:
@@ -74,15 +95,16 @@ def test_with_the_truth_for_a_prior_it_is_better_than_nmar(
         return simulation.free_image
 
     monkeypatch.setattr(method, "prior_of", truth)
-    method.refiner = Sure()
+    method.refiner = Chooses(1)
     with torch.no_grad():
         found = method.reduce(simulation.scan)
     assert error(simulation, found) < 0.6 * error(simulation, build("nmar").reduce(simulation.scan))
 
 
 def test_inputs_are_near_one_whatever_the_streaks() -> None:
-    hu = torch.empty(1, 3, 8, 8).uniform_(-30_000, 30_000)
-    assert network_inputs(hu, torch.ones(1, 1, 8, 8)).abs().max() <= 6
+    hu = torch.empty(1, 4, 8, 8).uniform_(-30_000, 30_000)
+    assert generator_inputs(hu, torch.ones(1, 1, 8, 8)).abs().max() <= 6
+    assert refiner_inputs(hu, torch.ones(1, 1, 8, 8)).abs().max() <= 6
     assert segmenter_inputs(hu[:, :1]).abs().max() <= 3
 
 
@@ -128,17 +150,46 @@ def test_to_be_as_wrong_as_before_is_no_harm_and_to_be_worse_is() -> None:
     same = refiner_losses(-before, before, expected, weight)
     assert same["harm"] == 0
     worse = refiner_losses(3 * before, before, expected, weight)
-    # Two block sizes, 0.2 worse in each, counted twice.
-    assert worse["harm"].item() == pytest.approx(0.8, rel=1e-4)
+    # Two block sizes, 0.2 worse in each, of which a little is free.
+    free = HARM_FROM_HU / SCALE_HU
+    assert worse["harm"].item() == pytest.approx(HARM * 2 * (0.2 - free), rel=1e-4)
+    assert worse["square"].item() == pytest.approx(0.09, rel=1e-4)
 
 
-def test_a_change_counts_as_far_as_it_exceeds_the_error_expected_of_it() -> None:
-    change = torch.full((1, 1, 16, 16), -40.0)
-    nothing = torch.zeros(1, 1, 16, 16)
-    assert trust(nothing, change.abs()).max() == 0, "no change, no weight"
-    torch.testing.assert_close(trust(change, nothing), torch.ones(1, 1, 16, 16))
-    as_large = trust(change, change.abs() / DOUBT**0.5)
-    torch.testing.assert_close(as_large, torch.full_like(as_large, 0.5))
+@pytest.mark.parametrize("which", range(3))
+def test_the_refiner_chooses_between_images_at_the_slice_s_own_pixels(which: int) -> None:
+    simulation, method = scanned("ti", 64), PriorNet(SMALL)
+    scan, body = simulation.scan, mu_to_hu(simulation.free_image) > -500
+    method.refiner = Chooses(which)
+    # A network that has not learned draws NMAR's image for a prior.
+    rays = MetalRays.of(scan)
+    images = completions(scan, corrections(scan, rays)[:, 2:3], rays)
+    torch.testing.assert_close(method.reduce(scan)[body], images[:, which : which + 1][body])
+
+
+def test_the_more_a_completion_changes_the_less_of_the_slice_is_kept() -> None:
+    hu = torch.zeros(1, 4, 32, 64)
+    # The left half is not changed, the right one by 25 and by 1000 HU.
+    hu[:, 1, :, 32:48], hu[:, 1, :, 48:] = 25, 1000
+    found = certainty(hu)
+    assert found[..., :32].max() == 0
+    assert found[..., 38:42].max() == 0
+    assert found[..., 58:].min() == 4
+    # The network that has not learned gives all three the same share.
+    shares = PriorNet(SMALL).refine(hu_to_mu(hu), torch.zeros(1, 1, 32, 64)).shares
+    torch.testing.assert_close(shares[..., :20], torch.full((1, 3, 32, 20), 1 / 3))
+    assert shares[:, 0, :, 58:].max() < 0.01
+    torch.testing.assert_close(shares[:, 1], shares[:, 2])
+
+
+def test_shares_add_up_to_one_and_the_change_is_added() -> None:
+    images = hu_to_mu(40 * torch.rand(2, 4, 8, 8))
+    refined = PriorNet(SMALL).refine(images, torch.zeros(2, 1, 8, 8))
+    torch.testing.assert_close(refined.shares.sum(1), torch.ones(2, 8, 8))
+    # At the start all three have the same share.
+    torch.testing.assert_close(refined.image(images), images[:, :3].mean(1, keepdim=True))
+    more = replace(refined, change=refined.change + 1)
+    torch.testing.assert_close(more.image(images), refined.image(images) + 1)
 
 
 def test_the_expected_error_is_best_where_it_is_the_error() -> None:

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from unmetal.physics.completion.images import corrected
-from unmetal.physics.completion.metal_fit import completed_and_fitted, widened_trace
+from unmetal.physics.completion.metal_fit import MetalRays, completed_and_fitted
 from unmetal.physics.scanner import clinical
 from unmetal.physics.simulate import Protocol, Simulation, simulate
 from unmetal.scan import Scan
@@ -37,7 +37,7 @@ def between_hips(photons: float = 1e9) -> Simulation:
 
 def images(scan: Scan, prior: Tensor) -> tuple[Tensor, Tensor]:
     """HU of the completed and of the fitted sinogram."""
-    completed, fitted = completed_and_fitted(scan, prior)
+    completed, fitted = completed_and_fitted(scan, prior, MetalRays.of(scan))
     return mu_to_hu(corrected(scan, completed)), mu_to_hu(corrected(scan, fitted))
 
 
@@ -58,8 +58,8 @@ def test_a_vessel_that_the_prior_does_not_know_is_kept() -> None:
 def test_rays_that_missed_the_metal_are_as_measured() -> None:
     scan = between_hips().scan
     assert scan.sinogram is not None
-    beside = ~widened_trace(scan)
-    for sinogram in completed_and_fitted(scan, BODY):
+    beside = ~MetalRays.of(scan).trace
+    for sinogram in completed_and_fitted(scan, BODY, MetalRays.of(scan)):
         assert torch.equal(sinogram[beside], scan.sinogram[beside])
         assert (sinogram - scan.sinogram).abs().max() > 1
 
@@ -68,7 +68,7 @@ def test_without_metal_nothing_changes() -> None:
     scan = between_hips().scan
     assert scan.metal is not None
     nothing = replace(scan, metal=scan.metal & False)
-    for sinogram in completed_and_fitted(nothing, BODY):
+    for sinogram in completed_and_fitted(nothing, BODY, MetalRays.of(nothing)):
         assert torch.equal(sinogram, scan.sinogram)
 
 
@@ -82,8 +82,8 @@ def test_each_slice_has_a_fit_of_its_own() -> None:
             for name in ("image", "scanner", "metal", "sinogram", "trace")
         )
     )
-    together = completed_and_fitted(both, BODY.expand(2, -1, -1, -1))
+    together = completed_and_fitted(both, BODY.expand(2, -1, -1, -1), MetalRays.of(both))
     for scan, index in ((one, 0), (other, 1)):
-        alone = completed_and_fitted(scan, BODY)
+        alone = completed_and_fitted(scan, BODY, MetalRays.of(scan))
         for a, b in zip(alone, together, strict=True):
             torch.testing.assert_close(a[0], b[index])

@@ -100,7 +100,7 @@ def test_all_stages_make_weights_that_load_and_are_not_repeated(pairs, tmp_path,
         "flat": [VALIDATES],
     }
     for images in (scores["images"] for scores in stored["validation"].values()):
-        assert list(images) == ["slice", "li", "nmar", "prior", "completed", "refined"]
+        assert list(images) == ["slice", "completed", "fitted", "prior", "refined"]
         assert all(np.isfinite(row["rmse_hu"]) for row in images.values())
         assert images["slice"]["harmed"] == 0
     fresh = PriorNet(CONFIG)

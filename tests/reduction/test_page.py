@@ -271,6 +271,17 @@ def test_of_many_slices_those_that_matter_are_shown_large(reduced):
     assert choose_slices(found) == list(found.slices)
 
 
+def test_the_expected_error_is_the_fourth_picture(reduced: Reduced) -> None:
+    expected = np.full(reduced.source.hu.shape, 30, np.float32)
+    alone = replace(reduced, disagreement=None, expected_error=expected)
+    page, numbers = render(done(alone))
+    assert "<b>expected error</b>" in page
+    assert "disagreement" not in page
+    assert all(one["doubtful_ml"] == 0 for one in json.loads(numbers)["slices"])
+    page, _ = render(done(replace(alone, expected_error=None)))
+    assert "does not say how wrong it may be" in page
+
+
 def test_a_report_replaces_nothing_unasked_and_appears_whole(reduced, tmp_path, monkeypatch):
     out = tmp_path / "report"
     write_report(done(reduced), out)

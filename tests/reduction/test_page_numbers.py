@@ -173,6 +173,20 @@ def test_where_not_to_believe_it_is_said_with_stats_data():
     assert caveats(changes(nothing)) == []
 
 
+def test_what_the_method_itself_doubts_is_said_and_counted() -> None:
+    expected = np.zeros((3, SIDE, SIDE), np.float32)
+    expected[1, 60:64, 40:45] = 150
+    expected[1, 40:45, 60:64] = 60
+    reduced = series(np.where(metal(), 0.0, -5.0), expected_error=expected)
+    found = changes(reduced)
+    assert found.slices[0].doubtful == 20
+    (sentence,) = (one for one in caveats(found) if "itself expects" in one)
+    assert "most in slice 2" in sentence
+    assert not any(
+        "itself expects" in one for one in caveats(changes(series(np.zeros((SIDE,) * 2))))
+    )
+
+
 def test_numbers_of_no_voxel_are_none_not_nan():
     found = counted(0.0, np.zeros((SIDE, SIDE), bool))
     table = stats_data(found, 0.01, compared=True)

@@ -16,9 +16,10 @@ from unmetal.metrics.harm import harmed_and_helped
 from unmetal.metrics.image_quality import hu_protocol
 from unmetal.metrics.no_reference import choose_flat, no_reference_metrics
 from unmetal.physics.derive import body_mask
-from unmetal.reduction.metal_search import find_metal
+from unmetal.reduction.metal_search import find_bodies, find_metal, search_metal
 from unmetal.reduction.reduce_volume import reduce_volume
 from unmetal.scan import Volume
+from unmetal.units import METAL_HU
 
 
 def on_pairs(run: EvalRun, cases: Pairs) -> Iterator[Row]:
@@ -37,7 +38,7 @@ def on_pairs(run: EvalRun, cases: Pairs) -> Iterator[Row]:
         truth, body, metal = (
             torch.from_numpy(x[number])[None, None] for x in (cases.clean, cases.body, cases.metal)
         )
-        found = find_metal(volume)
+        found = metal_to_correct(volume, run.device)
         shared: Row = {"group": name, "slice": name, "mask_px": int(true_mask.sum())}
         shared["dice"] = dice(found, true_mask)
         clinical = None
@@ -59,7 +60,7 @@ def on_pairs(run: EvalRun, cases: Pairs) -> Iterator[Row]:
 
 
 def on_real(run: EvalRun, cases: Real) -> Iterator[Row]:
-    """Each slice with metal inside the body by `reduction.reduce_volume`, and the input as it is.
+    """Each slice whose metal makes an artifact by `reduction.reduce_volume`, and as it is.
 
     Rows hold `group`, `slice` (its name), `mask_px` (of the metal that was found), the measures of
     `metrics.no_reference`, and the `seconds` of all that `reduce_volume` does. Raises `InputError`
@@ -70,7 +71,7 @@ def on_real(run: EvalRun, cases: Real) -> Iterator[Row]:
     guide = build("li").to(run.device).eval()
     for number in run.slices(len(cases.names)):
         volume, pixel = _volume(cases, number)
-        metal = find_metal(volume)
+        metal = metal_to_correct(volume, run.device)
         if not metal.any():
             continue
         some = True
@@ -82,13 +83,19 @@ def on_real(run: EvalRun, cases: Real) -> Iterator[Row]:
         images = {}
         for label, hu, seconds in _reduced(run, volume, {"": metal}):
             # What counts as metal in the input, and by the same rule in the result.
-            masks = metal[0], find_metal(volume.with_hu(hu))[0]
+            masks = find_metal(volume)[0], find_metal(volume.with_hu(hu))[0]
             measures = no_reference_metrics(volume.hu[0], hu[0], masks, body, flat, pixel)
             yield {"method": label, **shared, **without_nan(measures), **seconds}
             images[label] = torch.from_numpy(hu[0])
         run.pictures.keep(Case(cases.names[number]), images)
     if not some:
-        raise InputError("no slice has metal inside the body: there is nothing to evaluate")
+        raise InputError("no slice has metal with an artifact: there is nothing to evaluate")
+
+
+def metal_to_correct(volume: Volume, device: torch.device) -> np.ndarray:
+    """bool `[slices H W]`: what `unmetal reduce` finds and corrects."""
+    bodies = find_bodies(volume.in_air(), volume.square_pixel)
+    return search_metal(volume, build("nmar"), bodies, device, threshold=METAL_HU).metal
 
 
 def dice(a: np.ndarray, b: np.ndarray) -> float:

@@ -14,9 +14,10 @@ if TYPE_CHECKING:
     from unmetal.methods.method import Method
 
 
-DEFAULT_METHOD = "nmar"
-"""What `reduce` takes when no method is named. On real metal NMAR left less streak than ADN with
-the package's weights in 38 of 39 slices of nine patients."""
+DEFAULT_METHOD = "priornet"
+"""What `reduce` takes when no method is named: it harms a quarter as much of the body as
+NMAR on another group's simulator, and leaves less streak in 9 of 11 real slices (docs/results.md).
+"""
 
 
 class MethodEntry(NamedTuple):

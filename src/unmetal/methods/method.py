@@ -45,6 +45,11 @@ class Method(nn.Module, ABC):
         own values back.
         """
 
+    def reduce_with_error(self, scan: Scan) -> tuple[Tensor, Tensor | None]:
+        """What `reduce` gives, and the absolute error that the method expects of it, HU
+        `[B 1 H W]`; None for methods that expect none."""
+        return self.reduce(scan), None
+
     def segment_metal(self, image: Tensor) -> Tensor | None:
         """Metal, whatever its density, and a pixel or two around it: bool `[B 1 H W]` of slices in
         1/cm of that shape; None for methods that have not learned to tell it, for which

@@ -1,7 +1,5 @@
 """What the three networks of `prior_net.PriorNet` see: channels of HU and masks, near [-1, 1]."""
 
-from itertools import pairwise
-
 import torch
 from torch import Tensor
 
@@ -12,46 +10,60 @@ RANGE_HU = (-1000.0, 3000.0)
 """HU, to which its inputs and its truth are clipped: from air to the densest bone."""
 
 DIFFERENCE_HU = (300.0, 100.0)
-"""The difference between NMAR and the slice is clipped to the first and seen in units of the
-second: 10 HU of soft tissue matter beside streaks of 1000."""
+"""Differences of images are clipped to the first and seen in units of the second: 10 HU of soft
+tissue matter beside streaks of 1000."""
 
 METAL_HU = 2500.0
 """HU above which a pixel is marked for the network as too dense for tissue."""
 
-CHANNELS = ("slice", "li", "nmar", "nmar - slice", "metal", "dense")
-"""What the network sees."""
+CHANNELS = (
+    "slice", "li", "nmar", "fitted", "nmar - slice", "fitted - slice", "metal", "dense",
+)  # fmt: skip
+"""What the generator sees."""
 
 
-def network_inputs(hu: Tensor, metal: Tensor) -> Tensor:
-    """`CHANNELS`, `[B 6 H W]` near [-1, 1].
+def generator_inputs(hu: Tensor, metal: Tensor) -> Tensor:
+    """`CHANNELS`, `[B 8 H W]` near [-1, 1].
 
-    hu: the slice, LI and NMAR, `[B 3 H W]` in HU. metal: share of the pixel `[B 1 H W]`.
+    hu: the slice, LI, NMAR and the fitted image, `[B 4 H W]` in HU. metal: share of the pixel
+    `[B 1 H W]`.
     """
-    clipped = hu.clamp(*RANGE_HU)
-    most, unit = DIFFERENCE_HU
-    change = (clipped[:, 2:] - clipped[:, :1]).clamp(-most, most) / unit
-    dense = (clipped[:, :1] > METAL_HU).to(hu)
-    return torch.cat([clipped / SCALE_HU, change, metal.to(hu), dense], 1)
+    images = hu.clamp(*RANGE_HU)
+    slice_, _, nmar, fitted = images.split(1, 1)
+    changes = [difference(nmar, slice_), difference(fitted, slice_)]
+    return torch.cat([images / SCALE_HU, *changes, metal.to(hu), dense(slice_)], 1)
 
 
 REFINER_CHANNELS = (
-    "slice", "completed", "prior", "completed - slice", "prior - completed", "metal", "dense",
+    "slice", "completed", "fitted", "prior", "completed - slice", "fitted - slice",
+    "prior - completed", "metal", "dense",
 )  # fmt: skip
 """What the refiner sees."""
 
 
 def refiner_inputs(hu: Tensor, metal: Tensor) -> Tensor:
-    """`REFINER_CHANNELS`, `[B 7 H W]`.
+    """`REFINER_CHANNELS`, `[B 9 H W]`.
 
-    hu: the slice, the completed one and the prior, `[B 3 H W]` in HU. metal: share of the pixel
-    `[B 1 H W]`.
+    hu: the slice, the completed one, the fitted one and the prior, `[B 4 H W]` in HU. metal: share
+    of the pixel `[B 1 H W]`.
     """
-    slice_, completed, prior = hu.clamp(*RANGE_HU).split(1, 1)
+    images = hu.clamp(*RANGE_HU)
+    slice_, completed, fitted, prior = images.split(1, 1)
+    changes = [
+        difference(completed, slice_), difference(fitted, slice_), difference(prior, completed)
+    ]  # fmt: skip
+    return torch.cat([images / SCALE_HU, *changes, metal.to(hu), dense(slice_)], 1)
+
+
+def difference(image: Tensor, other: Tensor) -> Tensor:
+    """Of two images in HU, clipped and scaled by `DIFFERENCE_HU`."""
     most, unit = DIFFERENCE_HU
-    changes = [(b - a).clamp(-most, most) / unit for a, b in pairwise((slice_, completed, prior))]
-    dense = (slice_ > METAL_HU).to(hu)
-    images = [image / SCALE_HU for image in (slice_, completed, prior)]
-    return torch.cat([*images, *changes, metal.to(hu), dense], 1)
+    return (image - other).clamp(-most, most) / unit
+
+
+def dense(hu: Tensor) -> Tensor:
+    """1 where a slice is too dense for tissue, else 0."""
+    return (hu > METAL_HU).to(hu)
 
 
 def segmenter_inputs(hu: Tensor) -> Tensor:

@@ -1,10 +1,12 @@
-"""PriorNet: NMAR with a learned prior image.
+"""PriorNet: NMAR with a learned prior image, and with what rays through metal have measured.
 
 NMAR (Meyer et al., Med. Phys. 37, 2010) fills the metal trace from a prior image of three tissues,
 which it segments from an image that still has artifacts. Here a network draws the prior, from the
 slice, LI and NMAR, as CNNMAR's does (Zhang and Yu, IEEE TMI 37, 2018); unlike CNNMAR's it sees the
 whole body at once and its soft tissue is not flattened. The trace is then filled as CNNMAR's:
 rays that missed the metal keep what they measured, and join the prior's at the trace's edges.
+A second image keeps what the trace itself has measured, without what the metal added
+(`physics.completion.metal_fit`), and a second network weighs the two against the slice.
 
 Ours; no publication has exactly this. The weights in the package learned from
 `recipes/prior_pairs.py`, whose simulation is broader than any one scanner or implant.
@@ -24,7 +26,7 @@ from unmetal.methods.prior_inputs import (
     RANGE_HU,
     REFINER_CHANNELS,
     SCALE_HU,
-    network_inputs,
+    generator_inputs,
     refiner_inputs,
     segmenter_inputs,
 )
@@ -36,9 +38,9 @@ from unmetal.methods.prior_losses import (
     segmentation_losses,
 )
 from unmetal.nets.residual_unet import ResidualUNet
-from unmetal.physics.completion.images import from_prior, li_image
-from unmetal.physics.completion.inpaint import additive
-from unmetal.physics.completion.prior import nmar_prior, smooth
+from unmetal.physics.completion.images import corrected, from_prior, li_image
+from unmetal.physics.completion.metal_fit import MetalRays, completed_and_fitted
+from unmetal.physics.completion.prior import nmar_prior
 from unmetal.physics.derive import body_mask
 from unmetal.physics.frames import Frame, crop_resize, frame_of, paste_back
 from unmetal.scan import Scan
@@ -47,9 +49,10 @@ from unmetal.units import MU_WATER, mu_to_hu
 OUTPUT_HU = 100.0
 """HU that the network draws as 1: it changes NMAR by less than the range of its inputs."""
 
-DOUBT = 0.1
-"""Weight of the squared expected error in `trust`. Chosen on validation patients and the held-back
-domain: larger ones harm less and leave more (docs/priornet.md has the curve)."""
+
+CERTAIN_HU = 50.0
+"""Mean change, above half of which `certainty` grows by 1 with each. Chosen on validation patients,
+the held-back domain and real slices of patients to learn from (docs/priornet.md)."""
 
 
 @dataclass(frozen=True)
@@ -73,8 +76,9 @@ class PriorNet(Method):
     """A network draws the prior image that fills the metal trace; trained on pairs.
 
     A second, small one, the segmenter, tells metal from what is only as dense: contrast, calcium,
-    bright streaks. A third, the refiner, sees the slice before and after the completion; it takes
-    back what the completion spoiled, removes what it left, and says how wrong the result may be.
+    bright streaks. A third, the refiner, sees the slice before and after the completion; it chooses
+    place by place between the slice, the completed and the fitted one, takes off what artifact all
+    of them have, and says how wrong the result may be.
     """
 
     inputs: ClassVar[frozenset[str]] = frozenset({"image", "metal", "sinogram", "trace"})
@@ -85,28 +89,35 @@ class PriorNet(Method):
         self.config = config = config or Config()
         self.generator = ResidualUNet(len(CHANNELS), 1, config.width, config.levels)
         self.segmenter = ResidualUNet(4, 1, config.segmenter_width, 4, normalize=False)
-        self.refiner = ResidualUNet(len(REFINER_CHANNELS), 2, config.width, config.levels)
+        self.refiner = ResidualUNet(len(REFINER_CHANNELS), 5, config.width, config.levels)
 
     def reduce(self, scan: Scan) -> Tensor:
         """`[B 1 H W]`, 1/cm, without the metal."""
-        images, metal = corrections(scan), scan.metal
+        return self.reduce_with_error(scan)[0]
+
+    def reduce_with_error(self, scan: Scan) -> tuple[Tensor, Tensor]:
+        """That, and the absolute error that the refiner expects of it, HU `[B 1 H W]`; 0 outside
+        the frame."""
+        metal, rays = scan.metal, MetalRays.of(scan)
         assert metal is not None
-        results = []
-        frames = [self.frame(slice_[0], scan) for slice_ in images]
-        prior = self.prior_of(images, metal, frames)
-        completed = from_prior(scan, smooth(prior), additive)
-        for image, mask, drawn, done, frame in zip(
-            scan.image, metal, prior, completed, frames, strict=True
-        ):
-            # [1 H W] each to [1 3 size size]: the slice, the completed one and the prior.
-            seen = self.in_frame(torch.cat([image, done, drawn]).clamp_min(0), frame)
-            change, error = self.refinement(seen, self.in_frame(mask.to(image), frame))
-            weight = trust(mu_to_hu(seen[:, 1:2] + change) - mu_to_hu(seen[:, :1]), error)
-            refined = done + paste_back(change[0], frame, done)
-            # Outside the frame, where there is no body, the completed image stands.
-            weight = 1 + paste_back(weight[0] - 1, frame, done)
-            results.append(image + weight * (refined - image))
-        return torch.stack(results)
+        seen = corrections(scan, rays)
+        frames = [self.frame(slice_[0], scan) for slice_ in seen]
+        prior = self.prior_of(seen, metal, frames)
+        images = torch.cat([completions(scan, prior, rays), prior], 1)
+        results, errors = [], []
+        for slices, mask, frame in zip(images, metal, frames, strict=True):
+            # [4 H W] to [1 4 size size]: the body fills the frame.
+            refined = self.refine(
+                self.in_frame(slices.clamp_min(0), frame), self.in_frame(mask.to(slices), frame)
+            )
+            # Back at the slice's own pixels; outside the frame, where there is no body, the
+            # completed image stands.
+            shares = paste_back(refined.shares[0, ::2], frame, slices)
+            own, completed, fitted, _ = slices
+            mixed = completed + shares[0] * (own - completed) + shares[1] * (fitted - completed)
+            results.append(mixed + paste_back(refined.change[0], frame, slices))
+            errors.append(paste_back(refined.error[0], frame, slices))
+        return torch.stack(results), torch.stack(errors)
 
     def frame(self, image: Tensor, scan: Scan) -> Frame:
         """The frame about the body of one slice of the scan, `[H W]` in 1/cm."""
@@ -127,35 +138,36 @@ class PriorNet(Method):
     def prior_of(self, images: Tensor, metal: Tensor, frames: list[Frame]) -> Tensor:
         """The prior image, `[B 1 H W]` in 1/cm: NMAR's and what the network changes about it.
 
-        images: the slices, LI and NMAR, `[B 3 H W]` in 1/cm. metal: bool `[B 1 H W]`. frames: one
-        for each slice.
+        images: of `corrections`, `[B 4 H W]` in 1/cm. metal: bool `[B 1 H W]`. frames: one for each
+        slice.
         """
         priors = []
         for slice_, mask, frame in zip(images, metal, frames, strict=True):
-            # [3 H W] and [1 H W] to [1 3 size size] and [1 1 size size]: the body fills the frame.
+            # [4 H W] and [1 H W] to [1 4 size size] and [1 1 size size]: the body fills the frame.
             seen, inside = self.in_frame(slice_, frame), self.in_frame(mask.to(slice_), frame)
             change = self.change(seen, inside)
-            priors.append(slice_[2:] + paste_back(change[0], frame, slice_[2:]))
+            priors.append(slice_[2:3] + paste_back(change[0], frame, slice_))
         return torch.stack(priors)
 
     def change(self, images: Tensor, metal: Tensor) -> Tensor:
         """What the network adds to NMAR's image, `[B 1 H W]` in 1/cm.
 
-        images: `[B 3 H W]`, 1/cm: the slice, LI and NMAR. metal: share of the pixel `[B 1 H W]`.
+        images: of `corrections`, `[B 4 H W]` in 1/cm. metal: share of the pixel `[B 1 H W]`.
         """
-        drawn = self.generator(network_inputs(mu_to_hu(images), metal).float())
+        drawn = self.generator(generator_inputs(mu_to_hu(images), metal).float())
         return (drawn * (OUTPUT_HU * MU_WATER / 1000)).to(images)
 
-    def refinement(self, images: Tensor, metal: Tensor) -> tuple[Tensor, Tensor]:
-        """What the refiner adds to the completed image, `[B 1 H W]` in 1/cm, and the absolute error
-        that it expects of the sum, in HU.
+    def refine(self, images: Tensor, metal: Tensor) -> "Refinement":
+        """What the refiner makes of the slice, the completed one, the fitted one and the prior.
 
-        images: `[B 3 H W]`, 1/cm: the slice, the completed one and the prior. metal: share of the
-        pixel `[B 1 H W]`.
+        images: these, `[B 4 H W]` in 1/cm. metal: share of the pixel `[B 1 H W]`.
         """
-        hu = mu_to_hu(images)
-        drawn, log_error = self.refiner(refiner_inputs(hu, metal).float()).split(1, 1)
-        return (drawn * (OUTPUT_HU * MU_WATER / 1000)).to(images), ERROR_HU * log_error.exp()
+        drawn = self.refiner(refiner_inputs(mu_to_hu(images), metal).float())
+        shares, change, log_error = drawn.split((3, 1, 1), 1)
+        own, others = shares.split((1, 2), 1)
+        shares = torch.cat([own - certainty(mu_to_hu(images)), others], 1)
+        change = (change * (OUTPUT_HU * MU_WATER / 1000)).to(images)
+        return Refinement(shares.softmax(1).to(images), change, ERROR_HU * log_error.exp())
 
     def training_step(self, scan: Scan) -> Iterator[OptimizerStep]:
         """One step by the mean absolute error at three scales, in units of `SCALE_HU`."""
@@ -163,8 +175,9 @@ class PriorNet(Method):
         assert scan.clean is not None
         # Reconstructions in bfloat16 would lose digits that the network is to see.
         with torch.no_grad(), torch.autocast(scan.image.device.type, enabled=False):
-            images = corrections(scan)
-        prior = images[:, 2:] + self.change(images, scan.metal.to(images))
+            rays = MetalRays.of(scan)
+            images = corrections(scan, rays)
+        prior = images[:, 2:3] + self.change(images, scan.metal.to(images))
         error = mu_to_hu(prior).clamp(*RANGE_HU) - mu_to_hu(scan.clean).clamp(*RANGE_HU)
         body = mu_to_hu(scan.clean) > -500
         yield "generator", multiscale_l1(error / SCALE_HU, body.to(error) + OUTSIDE)
@@ -173,30 +186,56 @@ class PriorNet(Method):
         yield "segmenter", segmentation_losses(logits, hu, scan.metal)
         # The refiner learns on what the prior that was just drawn leaves behind.
         with torch.no_grad(), torch.autocast(scan.image.device.type, enabled=False):
-            completed = from_prior(scan, smooth(prior), additive)
-            seen = torch.cat([images[:, :1], completed.clamp_min(0), prior], 1)
-        change, expected = self.refinement(seen, scan.metal.to(images))
+            seen = torch.cat([completions(scan, prior, rays), prior], 1).clamp_min(0)
+        refined = self.refine(seen, scan.metal.to(images))
         truth = mu_to_hu(scan.clean).clamp(*RANGE_HU)
-        after = (mu_to_hu(completed + change) - truth) / SCALE_HU
+        after = (mu_to_hu(refined.image(seen)) - truth) / SCALE_HU
         before = (hu.clamp(*RANGE_HU) - truth) / SCALE_HU
-        yield "refiner", refiner_losses(after, before, expected, body.to(error) + OUTSIDE)
+        yield "refiner", refiner_losses(after, before, refined.error, body.to(error) + OUTSIDE)
 
 
-def trust(change: Tensor, expected: Tensor) -> Tensor:
-    """How much of a change to believe, 0 to 1: where it is smaller than the error expected of its
-    result, little supports it, and most of the slice stays. Both HU `[B 1 H W]`.
+@dataclass(frozen=True)
+class Refinement:
+    """What the refiner says of slices."""
 
-    It is Wiener's weight c^2 / (c^2 + DOUBT e^2) of the mean absolute change c over 9 x 9 pixels
-    and the expected error e.
+    shares: Tensor
+    """`[B 3 H W]`, their sum 1: of the slice, the completed and the fitted one in the result."""
+
+    change: Tensor
+    """`[B 1 H W]`, 1/cm: what is added to that."""
+
+    error: Tensor
+    """`[B 1 H W]`, HU: the absolute error that it expects of the result."""
+
+    def image(self, images: Tensor) -> Tensor:
+        """The result `[B 1 H W]` of the images that were refined, 1/cm."""
+        return (self.shares * images[:, :3]).sum(1, keepdim=True) + self.change
+
+
+def certainty(hu: Tensor) -> Tensor:
+    """How sure an artifact is, by how much the completion changes the slice: what is taken from the
+    slice's logit, `[B 1 H W]`.
+
+    Networks that learned to do no harm keep too much of artifacts that are stronger than those that
+    they learned from. hu: of the slice, the completed one and others, `[B n H W]`.
     """
-    size = F.avg_pool2d(change.abs(), 9, 1, 4, count_include_pad=False) ** 2
-    return size / (size + DOUBT * expected**2).clamp_min(1e-6)
+    slice_, completed = hu.clamp(*RANGE_HU)[:, :2].split(1, 1)
+    # The mean over 9 x 9 pixels, as streaks change sign from pixel to pixel.
+    size = F.avg_pool2d((completed - slice_).abs(), 9, 1, 4, count_include_pad=False)
+    return (size / CERTAIN_HU - 0.5).clamp(0, 4)
 
 
-def corrections(scan: Scan) -> Tensor:
-    """The slices, LI and NMAR, `[B 3 H W]` in 1/cm, not below air."""
+def corrections(scan: Scan, rays: MetalRays) -> Tensor:
+    """The slices, LI, NMAR and NMAR's fitted image, `[B 4 H W]` in 1/cm, not below air."""
     assert scan.metal is not None
     li = li_image(scan)
     # As `completion.images.nmar_image`, which would compute LI again.
     nmar = from_prior(scan, nmar_prior(li, scan.metal))
-    return torch.cat([scan.image, li, nmar], 1).clamp_min(0)
+    fitted = completions(scan, nmar, rays)[:, 2:]
+    return torch.cat([scan.image, li, nmar, fitted], 1).clamp_min(0)
+
+
+def completions(scan: Scan, prior: Tensor, rays: MetalRays) -> Tensor:
+    """The slices, completed and fitted ones of a prior image, `[B 3 H W]` in 1/cm."""
+    sinograms = completed_and_fitted(scan, prior, rays)
+    return torch.cat([scan.image, *(corrected(scan, sinogram) for sinogram in sinograms)], 1)

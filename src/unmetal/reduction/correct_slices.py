@@ -30,8 +30,9 @@ def correct_slices(
     bodies: np.ndarray,
     pixel: float,
     device: torch.device,
-) -> np.ndarray:
-    """HU `[n H W]` with the artifacts reduced, metal and outside of the body not yet restored.
+) -> tuple[np.ndarray, np.ndarray | None]:
+    """HU `[n H W]` with the artifacts reduced, metal and outside of the body not yet restored; and
+    the absolute error that the method expects of that, HU `[n H W]`, if it expects one.
 
     hu: `[n H W]`, HU. metal, bodies: bool `[n H W]`. pixel: mm.
     """
@@ -40,6 +41,7 @@ def correct_slices(
     image = hu_to_mu(_as_batch(hu, device))
     height, width = hu.shape[1:]
     scan = Scan(image, reprojection(height, width, pixel / 10), _as_batch(metal, device))
+    expected = None
     with torch.inference_mode():
         # 3. Derive what is missing: the sinogram by re-projection, the trace from the metal. The
         # scan's image then is the reconstruction of that sinogram, a little less sharp.
@@ -51,11 +53,12 @@ def correct_slices(
             corrected = enforce_data_consistency(network, image, scan)
         else:
             # 4. and 5. A classical method completes the sinogram itself.
-            corrected = method.reduce(scan)
+            corrected, expected = method.reduce_with_error(scan)
         if scan.sinogram is not None:
             # 6. Re-projection blurred the image; where nothing was corrected, undo that.
             corrected = restore_detail(corrected, scan.image, image)
-        return mu_to_hu(corrected)[:, 0].cpu().numpy()
+        result = mu_to_hu(corrected)[:, 0].cpu().numpy()
+        return result, None if expected is None else expected[:, 0].cpu().numpy()
 
 
 def restore_detail(result: Tensor, projected: Tensor, image: Tensor) -> Tensor:

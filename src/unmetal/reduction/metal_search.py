@@ -10,11 +10,16 @@ import torch
 
 from unmetal.methods.method import Method
 from unmetal.methods.prior_net import PriorNet
+from unmetal.metrics.strata import distance_to
 from unmetal.physics.derive import body_mask, metal_mask, without_small_pieces
 from unmetal.reduction.metal_objects import MetalObject, judge_metal, objects_left_alone
 from unmetal.scan import Volume
 from unmetal.units import METAL_HU, hu_to_mu
 from unmetal.weights.load import load_method
+
+SLIT_MM = 2.0
+"""Half the width of what may lie between two parts of an implant and is its own, whatever the
+network says: the middle of a port, which it leaves out."""
 
 
 @dataclass(frozen=True)
@@ -56,12 +61,21 @@ def search_metal(
     dense = find_metal(volume, threshold, bodies) if given is None else given
     segmented = segment(method, hu, np.any(dense, (1, 2)), device)
     if given is not None:
-        return FoundMetal(given, ~(given | segmented))
+        return FoundMetal(given, ~closed(given | segmented, pixel))
     confirmed = without_small_pieces(dense & segmented, pixel, min_metal_mm2)
     metal, objects = judge_metal(hu, dense, bodies, volume.spacing, confirmed=confirmed)
-    return FoundMetal(
-        metal, ~(metal | segmented), objects, objects_left_alone(dense, objects, pixel)
-    )
+    tissue = ~closed(metal | segmented, pixel)
+    return FoundMetal(metal, tissue, objects, objects_left_alone(dense, objects, pixel))
+
+
+def closed(masks: np.ndarray, pixel: float) -> np.ndarray:
+    """bool `[slices H W]`: each slice's mask and its slits of up to twice `SLIT_MM`. pixel: mm."""
+    result = masks.copy()
+    for index in np.flatnonzero(masks.any((1, 2))):
+        # Grown by a disc, then shrunk by it; distances are faster than a disc of any size.
+        grown = distance_to(masks[index], pixel) <= SLIT_MM
+        result[index] |= distance_to(~grown, pixel) > SLIT_MM
+    return result
 
 
 def segment(method: Method, hu: np.ndarray, where: np.ndarray, device: torch.device) -> np.ndarray:

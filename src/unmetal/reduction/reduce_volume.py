@@ -66,6 +66,10 @@ class Reduced:
     """bool `[slices H W]`: dense enough for metal and without an artifact; these pixels are the
     source's, too. None where the metal was given."""
 
+    expected_error: np.ndarray | None = None
+    """float32 `[slices H W]`, HU: the absolute error that the method expects of its result; 0 in
+    slices that were not changed. None for methods that expect none."""
+
     def log_warnings(self) -> None:
         """Send the warnings to the log; and that nothing had to be done, where that is so."""
         where = self.source.path or "series"
@@ -135,11 +139,14 @@ def reduce_volume(
 
     result, inside = volume.hu.copy(), bodies.copy()
     disagreement = np.zeros_like(volume.hu) if flips and learned else None
+    expected_error = None
     progress(0, len(affected))
     for start in range(0, len(affected), BATCH):
         some = affected[start : start + BATCH]
         # Steps 3 to 6.
-        corrected = correct_slices(method, hu[some], metal[some], bodies[some], pixel, device)
+        corrected, expected = correct_slices(
+            method, hu[some], metal[some], bodies[some], pixel, device
+        )
 
         # 7. Paste: implants, objects left alone, padding and what lies outside the body stay the
         # source's. The body is the patient with or without streaks, because they can cut him open.
@@ -157,9 +164,13 @@ def reduce_volume(
         # the slice lies, it is not to be trusted.
         if disagreement is not None:
             mirror = np.s_[some, :, ::-1]
-            again = correct_slices(method, hu[mirror], metal[mirror], bodies[mirror], pixel, device)
-            again = again[..., ::-1]
-            disagreement[some] = np.where(kept, 0, np.abs(corrected - again))
+            again, _ = correct_slices(
+                method, hu[mirror], metal[mirror], bodies[mirror], pixel, device
+            )
+            disagreement[some] = np.where(kept, 0, np.abs(corrected - again[..., ::-1]))
+        if expected is not None:
+            expected_error = np.zeros_like(volume.hu) if expected_error is None else expected_error
+            expected_error[some] = np.where(kept, 0, expected)
         progress(start + len(some), len(affected))
 
     # 8. Check the result as its format will store it.
@@ -173,5 +184,6 @@ def reduce_volume(
         int(clipped.sum()),
     )
     return Reduced(
-        volume, written, metal, bodies, warnings, disagreement, clipped, objects, left_alone
-    )
+        volume, written, metal, bodies, warnings, disagreement,
+        clipped, objects, left_alone, expected_error,
+    )  # fmt: skip

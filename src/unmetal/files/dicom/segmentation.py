@@ -121,7 +121,7 @@ def _segmentation(headers: list[Dataset], mask: np.ndarray, derivation: Derivati
 
 
 def _found(derivation: Derivation) -> str:
-    return "given as a mask" if derivation.metal_given else "found by a threshold"
+    return "given as a mask" if derivation.metal_given else "found by unmetal"
 
 
 def _segment(derivation: Derivation) -> Any:
@@ -129,7 +129,7 @@ def _segment(derivation: Derivation) -> Any:
 
     kinds = seg.SegmentAlgorithmTypeValues
     algorithm = AlgorithmIdentificationSequence(
-        name="metal threshold", version=software(), family=codes.DCM.ImageProcessing
+        name="metal search", version=software(), family=codes.DCM.ImageProcessing
     )
     return seg.SegmentDescription(
         segment_number=1,

@@ -12,6 +12,8 @@ The polynomial without a constant is Verburg and Seco's, Phys. Med. Biol. 57 (20
 alone.
 """
 
+from dataclasses import dataclass
+
 import torch
 from torch import Tensor
 from torch.nn import functional as F
@@ -32,45 +34,60 @@ RIDGE = 1e-4
 do in a small trace, share their part."""
 
 
-def widened_trace(scan: Scan) -> Tensor:
+@dataclass(frozen=True)
+class MetalRays:
+    """The metal of a scan along its rays; the same whatever the prior."""
+
+    trace: Tensor
     """bool `[B 1 V D]`: rays through metal or a pixel beside it, where its blurred edge is."""
-    scanner, _, _ = scan.measured()
-    assert scan.metal is not None
-    return scanner.trace(_grown(scan.metal))
+    core: Tensor
+    """`[B 1 V D]`, cm: length in metal."""
+    edge: Tensor
+    """`[B 1 V D]`, cm: length within two pixels of metal."""
+    wide: Tensor
+    """0 or 1, `[B 1 H W]`: metal and a pixel beside it."""
+
+    @classmethod
+    def of(cls, scan: Scan) -> "MetalRays":
+        """Those of a scan with metal, sinogram and scanner."""
+        scanner, measured, _ = scan.measured()
+        assert scan.metal is not None
+        core, wide = scan.metal.to(measured), _grown(scan.metal)
+        edge = _grown(wide).to(measured) - core
+        return cls(
+            scanner.trace(wide), scanner.project(core), scanner.project(edge), wide.to(measured)
+        )
 
 
-def completed_and_fitted(scan: Scan, prior: Tensor) -> tuple[Tensor, Tensor]:
+def completed_and_fitted(scan: Scan, prior: Tensor, metal: MetalRays) -> tuple[Tensor, Tensor]:
     """Two sinograms `[B 1 V D]`: the trace filled from a prior, and the trace as it was measured
-    without what the metal added. Both differ from the measured one in `widened_trace` only.
+    without what the metal added. Both differ from the measured one in `metal.trace` only.
 
     prior: `[B 1 H W]`, 1/cm.
     """
     scanner, measured, _ = scan.measured()
-    assert scan.metal is not None
-    trace, prior = widened_trace(scan), smooth(prior.clamp_min(0))
-    # Line integrals of the prior; cm in metal, and in its edge; what the image has of the metal.
+    prior = smooth(prior.clamp_min(0))
+    # Line integrals of the prior, and of what the image has in the place of the metal beyond it.
     tissue = scanner.project(prior)
-    core, wide = scan.metal.to(measured), _grown(scan.metal).to(measured)
-    lengths = scanner.project(core), scanner.project(_grown(wide > 0).to(measured) - core)
-    metal = scanner.project(wide * (scan.image - prior))
-    completed = additive(measured, tissue, trace)
+    excess = scanner.project(metal.wide * (scan.image - prior))
+    completed = additive(measured, tissue, metal.trace)
     fitted = completed.clone()
     for index in range(len(measured)):
         # Of one slice: the rays of its trace, `[N]` in float64.
-        rays = trace[index, 0]
-        columns = (x[index, 0][rays].double() for x in (*lengths, metal, tissue))
+        rays = metal.trace[index, 0]
+        columns = (x[index, 0][rays].double() for x in (metal.core, metal.edge, excess, tissue))
         beyond = (measured - completed)[index, 0][rays].double()
         fitted[index, 0][rays] += _residual(_powers(*columns), beyond).to(fitted)
     return completed, fitted
 
 
-def _powers(core: Tensor, edge: Tensor, metal: Tensor, tissue: Tensor) -> Tensor:
-    """`[N 17]`: what a metal's part of a line integral may be made of; all 0 where there is none."""
+def _powers(core: Tensor, edge: Tensor, excess: Tensor, tissue: Tensor) -> Tensor:
+    """`[N 17]`: what metal's part of a line integral may be made of; all 0 where there is none."""
     columns = []
-    for x in (core, metal):
+    for x in (core, excess):
         # Its own hardening, and the tissue's, which has changed the beam before the metal.
         columns += [x, x**2, x**3, x * tissue, x * tissue**2, x**2 * tissue]
-    columns += [core * metal, edge, edge * tissue, edge * core, edge * metal]
+    columns += [core * excess, edge, edge * tissue, edge * core, edge * excess]
     return torch.stack(columns, -1)
 
 

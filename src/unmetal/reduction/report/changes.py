@@ -23,6 +23,10 @@ from unmetal.units import METAL_HU
 SKIN_MM = 5.0
 """Tolerance of the body's edge, mm: found again in the result it may lie a little elsewhere."""
 
+DOUBTFUL_HU = 120.0
+"""Expected error, HU, above which at least half of the pixels are wrong by more than 50 HU
+(docs/priornet.md has the curve)."""
+
 DENSE_HU = 650.0
 """HU of what is denser than most bone; no soft tissue falls by so much."""
 
@@ -107,6 +111,8 @@ class SliceChanges:
     body: np.ndarray
     """bool `[H W]`: the patient in the result."""
     stats: ChangeStats
+    doubtful: int = 0
+    """Voxels of the body whose expected error exceeds `DOUBTFUL_HU`."""
 
 
 @dataclass(frozen=True)
@@ -123,6 +129,8 @@ class Changes:
     """Voxels that changed in slices without metal: none should."""
     compared: bool
     """Whether the mirrored slices were reduced, too, and compared."""
+    error_expected: bool = False
+    """Whether the method says how wrong it may be."""
     objects: tuple[MetalObject, ...] = ()
     """What is dense enough for metal, with what was decided; empty where the metal was given."""
     left_alone: tuple[int, int] = (0, 0)
@@ -153,6 +161,7 @@ def changes(reduced: Reduced, threshold: float = METAL_HU, *, metal_given: bool 
         voxel_ml=reduced.source.voxel_ml,
         elsewhere=sum(int((after[index] != before[index]).sum()) for index in without),
         compared=reduced.disagreement is not None,
+        error_expected=reduced.expected_error is not None,
         objects=reduced.objects,
         metal_given=metal_given,
         left_alone=(int(alone.sum()), int((alone & (after != before)).sum())),
@@ -166,6 +175,7 @@ def _slice(reduced: Reduced, index: int, threshold: float) -> SliceChanges:
     metal, padding = reduced.metal[index], padding_of(reduced.source, index)
     before, after = in_air(reduced.source, index), in_air(reduced.volume, index)
     apart = None if reduced.disagreement is None else reduced.disagreement[index]
+    expected = None if reduced.expected_error is None else reduced.expected_error[index]
     changed = reduced.volume.hu[index] != reduced.source.hu[index]
     # As in the reduction: the patient with or without streaks, which can cut him open.
     body = body_mask(after, pixel)
@@ -183,6 +193,7 @@ def _slice(reduced: Reduced, index: int, threshold: float) -> SliceChanges:
         disagreement_p99=0.0 if apart is None else float(np.percentile(apart[counted], 99)),
         body=body,
         stats=change_stats(before, after, metal, counted, pixel, apart),
+        doubtful=0 if expected is None else int((expected > DOUBTFUL_HU)[counted].sum()),
     )
 
 

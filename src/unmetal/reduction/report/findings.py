@@ -10,6 +10,7 @@ import numpy as np
 from unmetal.metrics.strata import BANDS, TISSUES
 from unmetal.reduction.report.changes import (
     DENSE_HU,
+    DOUBTFUL_HU,
     LEVELS,
     VISIBLE_HU,
     Changes,
@@ -79,6 +80,7 @@ def caveats(found: Changes) -> list[str]:
     stats = found.stats
     listed = [*_next_to_metal(stats, found.voxel_ml), *_dense(found)]
     listed += _bone(stats, found.voxel_ml)
+    listed += _expected_error(found)
     return [*listed, *_disagreement(found), *_far(found, stats)]
 
 
@@ -116,6 +118,17 @@ def _bone(stats: ChangeStats, voxel_ml: float) -> Iterator[str]:
             f"At bone: {ml(lost * voxel_ml)} that read as bone or as dense no longer do, and "
             f"{ml(new * voxel_ml)} do now. Some was artifact; fractures, screws and their seat are "
             "to be read from the original alone."
+        )
+
+
+def _expected_error(found: Changes) -> Iterator[str]:
+    worst = sorted(found.slices, key=lambda one: -one.doubtful)
+    if worst and worst[0].doubtful:
+        total = sum(one.doubtful for one in worst)
+        named = slices(one.index for one in worst[:5] if one.doubtful)
+        yield (
+            f"{ml(total * found.voxel_ml)} that the method itself expects to be wrong by more than "
+            f"{hu(DOUBTFUL_HU)}, most in {named}. See the pictures of the expected error."
         )
 
 

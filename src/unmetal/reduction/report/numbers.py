@@ -150,10 +150,16 @@ def _slices(found: Changes, names: list[str]) -> list[dict[str, Any]]:
             "clipped": one.clipped,
             "outside": one.outside,
             "disagreement_p99_hu": one.disagreement_p99 if found.compared else None,
+            "doubtful_ml": _doubtful(one, found),
             **stats_data(one.stats, found.voxel_ml, compared=found.compared),
         }
         for one in found.slices
     ]
+
+
+def _doubtful(one: SliceChanges, found: Changes) -> float | None:
+    """ml whose expected error is large; None for a method that expects none."""
+    return round(one.doubtful * found.voxel_ml, 4) if found.error_expected else None
 
 
 def stats_data(stats: ChangeStats, voxel_ml: float, *, compared: bool) -> dict[str, Any]:

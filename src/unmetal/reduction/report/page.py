@@ -18,7 +18,7 @@ from unmetal.files.staging import refuse_overwrite, staged
 from unmetal.metrics.strata import BANDS, TISSUES
 from unmetal.reduction.reduce_series import Done
 from unmetal.reduction.report import panels
-from unmetal.reduction.report.changes import LEVELS, VISIBLE_HU, changes
+from unmetal.reduction.report.changes import LEVELS, VISIBLE_HU, Changes, changes
 from unmetal.reduction.report.charts import levels_chart
 from unmetal.reduction.report.format import duration, hu, ml, number, percent
 from unmetal.reduction.report.numbers import report_data
@@ -106,8 +106,9 @@ def render(done: Done, *, identifiers: bool = False) -> tuple[str, str]:
         "chart": levels_chart(numbers["changes"]["levels"]),
         "style": style,
         "difference_stops": panels.css_stops(panels.difference_palette(style)),
-        "disagreement_stops": panels.css_stops(panels.disagreement_palette()),
-        "disagreement_hu": panels.DISAGREEMENT_HU,
+        "doubt": doubt_shown(found),
+        "doubt_stops": panels.css_stops(panels.doubt_palette()),
+        "doubt_hu": panels.DOUBT_HU,
         "ring_mm": panels.RING_MM,
         "visible_hu": VISIBLE_HU,
         "tissues": TISSUES,
@@ -115,6 +116,13 @@ def render(done: Done, *, identifiers: bool = False) -> tuple[str, str]:
         "levels": LEVELS,
     }
     return template("page.html").render(context), json.dumps(numbers, indent=1, allow_nan=False)
+
+
+def doubt_shown(found: Changes) -> str:
+    """What the fourth picture of a row shows; empty where there is none."""
+    if found.compared:
+        return "disagreement"
+    return "expected error" if found.error_expected else ""
 
 
 @cache

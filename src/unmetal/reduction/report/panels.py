@@ -31,10 +31,10 @@ LEAST_PX = 320
 THUMBNAIL_PX = 88
 """Longer side of a thumbnail, pixels."""
 
-DISAGREEMENT_HU = 100.0
-"""HU at the end of the scale of the disagreement."""
+DOUBT_HU = 100.0
+"""HU at the end of the scale of a disagreement or an expected error."""
 
-DISAGREEMENT_COLORMAP = "magma"
+DOUBT_COLORMAP = "magma"
 """Perceptually uniform, from black, and legible for the colour-blind."""
 
 
@@ -78,12 +78,12 @@ def difference(
     return _panel(name, levels, difference_palette(style), style, metal=metal, body=body)
 
 
-def disagreement(
+def doubt(
     name: str, hu: np.ndarray, metal: np.ndarray, body: np.ndarray, style: PanelStyle
 ) -> Panel:
-    """A disagreement, HU `[H W]`, in colours from 0 to `DISAGREEMENT_HU`."""
-    levels = (crop(hu, style.box) / DISAGREEMENT_HU).clip(0, 1) * 255
-    return _panel(name, levels, disagreement_palette(), style, metal=metal, body=body)
+    """A disagreement or an expected error, HU `[H W]`, in colours from 0 to `DOUBT_HU`."""
+    levels = (crop(hu, style.box) / DOUBT_HU).clip(0, 1) * 255
+    return _panel(name, levels, doubt_palette(), style, metal=metal, body=body)
 
 
 def difference_palette(style: PanelStyle) -> np.ndarray:
@@ -91,9 +91,9 @@ def difference_palette(style: PanelStyle) -> np.ndarray:
     return _sampled(difference_colors(style).get_cmap())
 
 
-def disagreement_palette() -> np.ndarray:
-    """uint8 `[256 RGB]`, from 0 to `DISAGREEMENT_HU`."""
-    return _sampled(colormaps[DISAGREEMENT_COLORMAP])
+def doubt_palette() -> np.ndarray:
+    """uint8 `[256 RGB]`, from 0 to `DOUBT_HU`."""
+    return _sampled(colormaps[DOUBT_COLORMAP])
 
 
 def _sampled(colormap: Colormap) -> np.ndarray:

@@ -76,7 +76,8 @@ def slice_pictures(reduced: Reduced, one: SliceChanges, style: PanelStyle) -> di
 
 
 def panel_row(reduced: Reduced, one: SliceChanges, style: PanelStyle) -> tuple[Panel, ...]:
-    """Before, after, the difference and, where there is one, the disagreement."""
+    """Before, after, the difference and, where there is one, the disagreement or the error that
+    the method expects."""
     place, body, metal = one.index, one.body, reduced.metal[one.index]
     before, after = in_air(reduced.source, place), in_air(reduced.volume, place)
     row = (
@@ -84,10 +85,13 @@ def panel_row(reduced: Reduced, one: SliceChanges, style: PanelStyle) -> tuple[P
         panels.gray("after", after, metal, style, ringed=True),
         panels.difference("after − before", after - before, metal, body, style),
     )
-    if reduced.disagreement is None:
-        return row
-    apart = reduced.disagreement[place]
-    return (*row, panels.disagreement("disagreement", apart, metal, body, style))
+    if reduced.disagreement is not None:
+        apart = reduced.disagreement[place]
+        return (*row, panels.doubt("disagreement", apart, metal, body, style))
+    if reduced.expected_error is not None:
+        expected = reduced.expected_error[place]
+        return (*row, panels.doubt("expected error", expected, metal, body, style))
+    return row
 
 
 def close_up(reduced: Reduced, one: SliceChanges, style: PanelStyle) -> tuple[Panel, ...]:
