@@ -30,13 +30,13 @@ def test_a_method_that_must_be_trained_says_so(name):
         unmetal.load(name)
 
 
-def test_reduce_by_default_is_nmar():
+def test_reduce_by_default_is_priornet():
     draw = np.random.default_rng(0)
     hu = draw.normal(0, 20, (48, 48)).astype(np.float32)
     hu[20:24, 20:24] = 5000
     by_default = unmetal.reduce(hu, spacing=4.0, device="cpu")
-    assert Settings().method == "nmar"
-    assert np.array_equal(by_default, unmetal.reduce(hu, "nmar", spacing=4.0, device="cpu"))
+    assert Settings().method == "priornet"
+    assert np.array_equal(by_default, unmetal.reduce(hu, "priornet", spacing=4.0, device="cpu"))
     assert not np.array_equal(by_default, hu)
 
 
