@@ -7,12 +7,18 @@ from functools import cache
 
 import numpy as np
 import torch
+from scipy import ndimage
 
 from unmetal.methods.method import Method
 from unmetal.methods.prior_net import PriorNet
 from unmetal.metrics.strata import distance_to
 from unmetal.physics.derive import body_mask, metal_mask, without_small_pieces
-from unmetal.reduction.metal_objects import MetalObject, judge_metal, objects_left_alone
+from unmetal.reduction.metal_objects import (
+    MetalObject,
+    judge_metal,
+    label_objects,
+    objects_left_alone,
+)
 from unmetal.scan import Volume
 from unmetal.units import METAL_HU, hu_to_mu
 from unmetal.weights.load import load_method
@@ -64,8 +70,26 @@ def search_metal(
         return FoundMetal(given, ~closed(given | segmented, pixel))
     confirmed = without_small_pieces(dense & segmented, pixel, min_metal_mm2)
     metal, objects = judge_metal(hu, dense, bodies, volume.spacing, confirmed=confirmed)
+    metal = metal | dense & enclosed(metal, pixel)
     tissue = ~closed(metal | segmented, pixel)
     return FoundMetal(metal, tissue, objects, objects_left_alone(dense, objects, pixel))
+
+
+def enclosed(metal: np.ndarray, pixel: float) -> np.ndarray:
+    """bool `[slices H W]`: what lies between two pixels of one object, along its row or its column.
+
+    What is dense there is the object's own, whatever a network says: the floor of a port, between
+    its walls. A streak as dense leads away from its object. metal: of that shape. pixel: mm.
+    """
+    labels = label_objects(metal, pixel)
+    between = np.zeros_like(metal)
+    for number, box in enumerate(ndimage.find_objects(labels), start=1):
+        own = labels[box] == number
+        for axis in (1, 2):
+            before = np.logical_or.accumulate(own, axis)
+            after = np.flip(np.logical_or.accumulate(np.flip(own, axis), axis), axis)
+            between[box] |= before & after
+    return between
 
 
 def closed(masks: np.ndarray, pixel: float) -> np.ndarray:

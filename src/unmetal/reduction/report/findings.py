@@ -128,7 +128,8 @@ def _expected_error(found: Changes) -> Iterator[str]:
         named = slices(one.index for one in worst[:5] if one.doubtful)
         yield (
             f"{ml(total * found.voxel_ml)} that the method itself expects to be wrong by more than "
-            f"{hu(DOUBTFUL_HU)}, most in {named}. See the pictures of the expected error."
+            f"{hu(DOUBTFUL_HU)}, most in {named}: on simulated slices more than half of such "
+            "pixels were wrong by more than 50 HU. See the pictures of the expected error."
         )
 
 

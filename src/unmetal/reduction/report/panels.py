@@ -31,7 +31,7 @@ LEAST_PX = 320
 THUMBNAIL_PX = 88
 """Longer side of a thumbnail, pixels."""
 
-DOUBT_HU = 100.0
+DOUBT_HU = 120.0
 """HU at the end of the scale of a disagreement or an expected error."""
 
 DOUBT_COLORMAP = "magma"
