@@ -15,13 +15,13 @@ from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
+from prior_frames import TRUE_SHARE
 from rich.progress import track
-from scipy import ndimage
 
 import unmetal
 from unmetal.cohorts.pairs import Pair
 from unmetal.evaluation.cases import Pairs, load_cases
-from unmetal.metrics.harm import MARGIN_PX, SMOOTHING_MM
+from unmetal.metrics.harm import SMOOTHING_MM, counted_pixels
 from unmetal.metrics.no_reference import masked_average
 from unmetal.physics.derive import body_mask
 from unmetal.reduction.reduce_volume import reduce_volume
@@ -31,9 +31,6 @@ WRONG_HU = 50.0
 
 EDGES_HU = (0, 5, 10, 15, 20, 30, 40, 60, 80, 120, 160, 10_000)
 """Bins of the expected error."""
-
-TRUE_SHARE = 110
-"""Of 255: as in prior_frames.py."""
 
 Slice = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, float]
 """HU with metal, truth, metal, body, each `[H W]`, and the pixel in mm."""
@@ -65,9 +62,8 @@ def errors(some: list[Slice], method: str) -> tuple[np.ndarray, np.ndarray]:
         reduced = reduce_volume(Volume(hu[None], (pixel, pixel, pixel)), reducer)
         if reduced.expected_error is None:
             continue
-        near = ndimage.binary_dilation(metal, iterations=MARGIN_PX) if metal.any() else metal
         # Where nothing is expected nothing was changed: outside of the body that was found.
-        counted = body & ~near & (reduced.expected_error[0] > 0)
+        counted = counted_pixels(body, metal) & (reduced.expected_error[0] > 0)
         difference = reduced.volume.hu[0].astype(np.float64) - truth
         true.append(np.abs(masked_average(difference, counted, SMOOTHING_MM / pixel))[counted])
         expected.append(reduced.expected_error[0][counted])

@@ -16,6 +16,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from prior_frames import TRUE_SHARE
 from rich.progress import track
 from scipy import ndimage
 
@@ -24,9 +25,6 @@ from unmetal.metrics.strata import distance_to
 from unmetal.reduction.metal_objects import judge_metal
 from unmetal.reduction.metal_search import find_bodies, find_metal, released_segmenter, segment
 from unmetal.scan import Volume
-
-TRUE_SHARE = 110
-"""Of 255: as in prior_frames.py."""
 
 AROUND_MM = (2.0, 25.0)
 """Where a piece's artifact is measured."""

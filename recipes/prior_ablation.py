@@ -16,16 +16,15 @@ from unittest import mock
 import numpy as np
 import torch
 from calibration import Slice, slices
-from prior_steps import SCORED_HU
 from rich.progress import track
-from scipy import ndimage
 from torch import Tensor
 
 import unmetal
 from unmetal.methods import build
 from unmetal.methods.method import Method
 from unmetal.methods.prior_net import PriorNet, Refinement
-from unmetal.metrics.harm import MARGIN_PX, harmed_and_helped
+from unmetal.metrics.harm import harmed_and_helped
+from unmetal.metrics.image_quality import hu_protocol
 from unmetal.reduction import reduce_volume as main_line
 from unmetal.reduction.reduce_volume import reduce_volume
 from unmetal.scan import Volume
@@ -72,7 +71,8 @@ class NmarPrior(OneImage):
 
 
 class AnyDense(PriorNet):
-    """Without the segmenter: what the threshold and the streaks say."""
+    """Without the segmenter: the metal is what the threshold and the streaks say, and beside it
+    anything dense may be a part of the implant."""
 
     def segment_metal(self, image: Tensor) -> Tensor:
         """As the method's own, but for that."""
@@ -116,7 +116,7 @@ def ways(weights: str) -> dict[str, Way]:
         "NMAR": found(build("nmar")),
         "priornet": found(whole),
         "the true mask": given(whole),
-        "no segmenter": found(of(AnyDense, weights)),
+        "no segmenter, nor for the edge": found(of(AnyDense, weights)),
         "no smooth edge": hard_edge(whole),
         "the refiner only chooses": found(of(NoChange, weights)),
         "no refiner: completed": found(of(OneImage, weights)),
@@ -129,10 +129,10 @@ def score(
     volume: Volume, after: np.ndarray, truth: np.ndarray, metal: np.ndarray, body: np.ndarray
 ) -> tuple[float, float, float]:
     """RMSE in HU, and % harmed and helped."""
-    near = ndimage.binary_dilation(metal, iterations=MARGIN_PX) if metal.any() else metal
-    before, after, truth = (x.clip(*SCORED_HU) for x in (volume.hu[0], after, truth))
-    rmse = float(np.sqrt(((after - truth)[body & ~near] ** 2).mean()))
-    harm = harmed_and_helped(before, after, truth, body, metal, volume.square_pixel)
+    # [1 1 H W], as `hu_protocol` takes them.
+    images = (torch.from_numpy(x)[None, None] for x in (after, truth, body, metal))
+    rmse = hu_protocol(*images)["rmse_hu"].item()
+    harm = harmed_and_helped(volume.hu[0], after, truth, body, metal, volume.square_pixel)
     return rmse, harm["harmed"], harm["helped"]
 
 

@@ -8,6 +8,7 @@ from calibration import EDGES_HU, slices, wrong_by_bin
 from metal_evidence import pieces
 
 from unmetal.cohorts.pairs import Pair
+from unmetal.scan import Volume
 
 SIDE, PIXEL = 128, 2.0
 ROWS, COLUMNS = np.mgrid[:SIDE, :SIDE]
@@ -65,10 +66,17 @@ def test_wrong_pixels_are_counted_by_what_was_expected() -> None:
 def test_every_row_of_the_ablation_is_another_way(tmp_path) -> None:
     pair().save(tmp_path / "validation_broad_1_00000.npz")
     data = slices(tmp_path / "validation_*.npz")
-    scores = prior_ablation.table(data, prior_ablation.ways("priornet"))
+    ways = prior_ablation.ways("priornet")
+    scores = prior_ablation.table(data, ways)
     assert scores["input"][0, 1:] == pytest.approx([0, 0])
     errors = {name: rows[0, 0] for name, rows in scores.items()}
     assert all(np.isfinite(error) for error in errors.values())
     assert errors["LI"] != errors["input"]
-    networks = [errors[name] for name in errors if name not in ("input", "no segmenter")]
-    assert len(set(np.round(networks, 6))) > len(networks) - 3
+    # What the refiner chose or left out, and the prior, show in the result.
+    parts = [name for name in errors if "refiner" in name or name == "priornet"]
+    assert len({round(errors[name], 6) for name in parts}) == len(parts) == 5
+    # The edge is within 3 mm of metal, where errors do not count.
+    volume, given = Volume(data[0][0][None], (PIXEL,) * 3), METAL[None]
+    smooth, hard = (ways[name](volume, given) for name in ("priornet", "no smooth edge"))
+    assert np.argwhere(smooth != hard).size > 0
+    assert np.array_equal(smooth[METAL], hard[METAL])

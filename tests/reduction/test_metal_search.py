@@ -1,8 +1,14 @@
 """What belongs to an implant although the network does not take it for metal."""
 
 import numpy as np
+import pytest
+import torch
 
-from unmetal.reduction.metal_search import SLIT_MM, closed, enclosed
+from unmetal.methods import build
+from unmetal.reduction import metal_search
+from unmetal.reduction.metal_search import SLIT_MM, closed, enclosed, find_bodies, search_metal
+from unmetal.scan import Volume
+from unmetal.units import hu_to_mu
 
 
 def walls(gap: int) -> np.ndarray:
@@ -32,3 +38,34 @@ def test_only_narrow_slits_close() -> None:
     narrow, wide = (closed(walls(gap), 1.0)[0, 15] for gap in (3, 12))
     assert narrow[5:14].all()
     assert wide.sum() == 6, f"a gap of more than {2 * SLIT_MM} mm stays"
+
+
+def test_a_floor_that_the_network_denies_stays_and_another_object_is_left_alone(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    rows, columns = np.mgrid[:96, :96]
+    hu = np.where(np.hypot(rows - 48, columns - 48) < 44, 40, -1000).astype(np.float32)
+    # Solid walls 20 mm apart under a lid, the floor between them; contrast in the middle, 4 mm off.
+    walls_, floor = hu > 9000, hu > 9000
+    walls_[40:60, 35:38] = walls_[40:60, 58:61] = True
+    walls_[36:39, 35:61] = True
+    floor[58:60, 38:58] = True
+    contrast = (rows >= 44) & (rows < 52) & (columns >= 44) & (columns < 52)
+    hu[walls_], hu[floor], hu[contrast] = 8000, 5000, 3000
+
+    class Denies:
+        """Takes for metal what is denser than 6000 HU, and no pixel about it."""
+
+        def segment_metal(self, image: torch.Tensor) -> torch.Tensor:
+            return image > hu_to_mu(torch.tensor(6000.0))
+
+    monkeypatch.setattr(metal_search, "released_segmenter", lambda _: Denies())
+    volume = Volume(hu[None], (3.0, 1.0, 1.0))
+    cpu = torch.device("cpu")
+    found = search_metal(volume, build("li"), find_bodies(volume.hu, 1.0), cpu, threshold=2500.0)
+    assert found.metal[0][walls_].all()
+    assert found.metal[0][floor].all()
+    assert not found.metal[0][contrast].any()
+    assert found.left_alone is not None
+    assert found.left_alone[0][contrast].all()
+    assert not found.left_alone[0][floor].any()

@@ -80,10 +80,10 @@ def on_real(run: EvalRun, cases: Real) -> Iterator[Row]:
         flat = choose_flat(guiding, metal[0], body, pixel)
         shared: Row = {"group": cases.groups[number], "slice": cases.names[number]}
         shared["mask_px"] = int(metal.sum())
-        images = {}
+        images, before = {}, find_metal(volume)[0]
         for label, hu, seconds in _reduced(run, volume, {"": metal}):
             # What counts as metal in the input, and by the same rule in the result.
-            masks = find_metal(volume)[0], find_metal(volume.with_hu(hu))[0]
+            masks = before, find_metal(volume.with_hu(hu))[0]
             measures = no_reference_metrics(volume.hu[0], hu[0], masks, body, flat, pixel)
             yield {"method": label, **shared, **without_nan(measures), **seconds}
             images[label] = torch.from_numpy(hu[0])
@@ -94,7 +94,9 @@ def on_real(run: EvalRun, cases: Real) -> Iterator[Row]:
 
 def metal_to_correct(volume: Volume, device: torch.device) -> np.ndarray:
     """bool `[slices H W]`: what `unmetal reduce` finds and corrects."""
-    bodies = find_bodies(volume.in_air(), volume.square_pixel)
+    hu = volume.in_air()
+    bodies = find_bodies(hu, volume.square_pixel, where=hu > METAL_HU)
+    # A method without a segmenter of its own: what is found is the same for all.
     return search_metal(volume, build("nmar"), bodies, device, threshold=METAL_HU).metal
 
 

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
 DEFAULT_METHOD = "priornet"
 """What `reduce` takes when no method is named: it harms a quarter as much of the body as
-NMAR on another group's simulator, and leaves less streak in 9 of 11 real slices (docs/results.md).
-"""
+NMAR on another group's simulator (docs/results.md), and leaves less streak in most real slices
+(docs/priornet.md)."""
 
 
 class MethodEntry(NamedTuple):

@@ -73,4 +73,4 @@ def segmenter_inputs(hu: Tensor) -> Tensor:
     # Three or more pixels at the slice's maximum: the scale ends below the metal.
     saturated = top & (top.sum((1, 2, 3), keepdim=True) >= 3)
     tissue, metal = hu.clamp(-1000, 3000) / 1000, hu.clamp(0, 12_000) / 4000
-    return torch.cat([tissue, metal, saturated.to(hu), (hu > METAL_HU).to(hu)], 1)
+    return torch.cat([tissue, metal, saturated.to(hu), dense(hu)], 1)

@@ -21,6 +21,13 @@ MARGIN_PX = 2
 """Pixels about metal that do not count, as in `image_quality.hu_protocol`."""
 
 
+def counted_pixels(body: np.ndarray, metal: np.ndarray) -> np.ndarray:
+    """bool `[H W]`: the body without what lies within 2 px of metal; bool `[H W]` each."""
+    # A cross, twice: distance along rows plus that along columns, as `derive.dilate` grows.
+    near = ndimage.binary_dilation(metal, iterations=MARGIN_PX) if metal.any() else metal
+    return body & ~near
+
+
 def harmed_and_helped(
     before: np.ndarray,
     after: np.ndarray,
@@ -38,9 +45,7 @@ def harmed_and_helped(
 
     before, after, truth: HU `[H W]`. body, metal: bool `[H W]`, metal as it truly is. pixel: mm.
     """
-    # A cross, twice: distance along rows plus that along columns, as `derive.dilate` grows.
-    near = ndimage.binary_dilation(metal, iterations=MARGIN_PX) if metal.any() else metal
-    counted = body & ~near
+    counted = counted_pixels(body, metal)
     if not counted.any():
         return {"harmed": math.nan, "helped": math.nan}
     first, last = (

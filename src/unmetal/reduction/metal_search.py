@@ -70,9 +70,10 @@ def search_metal(
         return FoundMetal(given, ~closed(given | segmented, pixel))
     confirmed = without_small_pieces(dense & segmented, pixel, min_metal_mm2)
     metal, objects = judge_metal(hu, dense, bodies, volume.spacing, confirmed=confirmed)
-    metal = metal | dense & enclosed(metal, pixel)
-    tissue = ~closed(metal | segmented, pixel)
-    return FoundMetal(metal, tissue, objects, objects_left_alone(dense, objects, pixel))
+    left_alone = objects_left_alone(dense, objects, pixel)
+    # Another object that lies in between keeps its own decision.
+    metal = metal | dense & ~left_alone & enclosed(metal, pixel)
+    return FoundMetal(metal, ~closed(metal | segmented, pixel), objects, left_alone)
 
 
 def enclosed(metal: np.ndarray, pixel: float) -> np.ndarray:

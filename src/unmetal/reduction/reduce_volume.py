@@ -125,7 +125,7 @@ def reduce_volume(
     # at 512 x 512, so it is done once, and only where something may be metal.
     bodies = find_bodies(hu, pixel, where=(hu > threshold) if metal is None else metal)
     found = search_metal(
-        volume, method, bodies, device or torch.device("cpu"),
+        volume, method, bodies, device,
         threshold=threshold, min_metal_mm2=min_metal_mm2, given=metal,
     )  # fmt: skip
     metal, objects, left_alone = found.metal, found.objects, found.left_alone
