@@ -27,7 +27,7 @@ OUTLIER = 0.05
 prior does not know, 2.5 mm of water."""
 
 ROUNDS = 8
-"""Of reweighting; the weights then change by less than a thousandth."""
+"""Of reweighting, which has not converged then; the networks of `PriorNet` learned from as many."""
 
 RIDGE = 1e-4
 """Of the normal equations, whose columns have a mean square of 1: lengths that go together, as all
