@@ -112,6 +112,9 @@ class Scan:
     """`[B 1 H W]`, 1/cm: the truth, in simulation only."""
     other: Tensor | None = None
     """`[B 1 H W]`, 1/cm: clean slices of other patients, for unpaired learning."""
+    other_scanned: Tensor | None = None
+    """`[B 1 H W]`, 1/cm: what the scanner makes of `other`, noise and blur and no metal; in
+    simulation only."""
 
     def measured(self) -> tuple[Scanner, Tensor, Tensor]:
         """The scanner, the sinogram `[B 1 V D]` and the trace, bool `[B 1 V D]`.

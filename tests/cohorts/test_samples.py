@@ -151,3 +151,23 @@ def test_a_cohort_comes_back_and_a_stranger_is_refused(cohort, tmp_path):
     np.savez(tmp_path / "other.npz", hu=cohort.hu)
     with pytest.raises(InputError, match="not a cohort"):
         Cohort.load(tmp_path / "other.npz")
+
+
+@pytest.mark.parametrize("protocol", ["adn", "clinical"])
+def test_clean_slices_scanned_too_change_nothing_else(cohort, protocol):
+    # In mm, of the metal that was drawn.
+    cohort = replace(cohort, frame=np.full(2, 100, np.float32), made_of=np.full(2, "ti"))
+    plain = Samples(cohort, Config(protocol=protocol), seed=3)(0, 1)
+    scanned = Samples(cohort, Config(protocol=protocol, scan_other=True), seed=3)(0, 1)
+    assert plain.other_scanned is None
+    assert torch.equal(plain.image, scanned.image)
+    assert torch.equal(plain.other, scanned.other)
+    # A scan of the same slice: noise and blur, and no metal in it.
+    difference = (scanned.other_scanned - scanned.other).abs()
+    assert 0 < difference.mean() < 0.01
+    assert scanned.other_scanned.amax() < hu_to_mu(torch.tensor(1500.0))
+
+
+def test_scanned_clean_slices_stay_with_a_batch_at_half_the_resolution(cohort):
+    batch = Samples(cohort, Config(scan_other=True, downsample=2), seed=3)(0, 2)
+    assert batch.other_scanned.shape == batch.other.shape == (2, 1, SIZE // 2, SIZE // 2)

@@ -279,3 +279,17 @@ def test_discriminators_take_as_many_steps_as_they_are_asked_to(scan):
     method = ADN(replace(SMALL, discriminator_steps=3, pasted=20.0, near_metal=10.0))
     players = [player for player, _ in method.training_step(scan)]
     assert players == ["generator", *3 * ["discriminator"]]
+
+
+def test_a_scanned_slice_is_pasted_on_and_compared_with_itself_before_the_scan(scan, monkeypatch):
+    torch.manual_seed(0)
+    method = ADN(replace(SMALL, pasted=1.0, paste_nothing=1.0))
+    monkeypatch.setattr(method.generator, "clean", lambda x: x)
+    scanned = replace(scan, other_scanned=scan.other + 0.01)
+    _, losses = next(method.training_step(scanned))
+    between = (mu_to_network(scanned.other_scanned) - mu_to_network(scan.other)).abs().mean()
+    # Flat places get a little noise before they are compared.
+    assert losses["pasted"].item() == pytest.approx(between.item(), rel=0.1)
+    assert between > 0.02
+    _, plain = next(method.training_step(scan))
+    assert plain["pasted"].item() < 0.1 * between

@@ -50,6 +50,10 @@ class Config:
     """Affected slices come from one half of the patients, clean ones from the other, as unpaired
     learning needs. False for supervised methods, which may learn from the pairs of all patients."""
 
+    scan_other: bool = False
+    """Scan the clean slices of other patients too, without metal (`Scan.other_scanned`): the noise
+    and blur of every slice are then no part of the artifact."""
+
     by_patient: bool = True
     """Weight a patient by the square root of the number of his slices; all slices alike otherwise,
     where one patient with half of all slices would be half of all samples."""
@@ -155,7 +159,8 @@ class Samples:
             metal[i, materials.index(spec.material)] = mask[0].float()
         simulation = simulate(truth, metal, materials, specs[0].protocol, noise)
         other = torch.stack([self.render(spec.clean) for spec in specs])
-        return [replace(simulation, scan=replace(simulation.scan, clean=truth, other=other))]
+        simulation = replace(simulation, scan=replace(simulation.scan, clean=truth, other=other))
+        return [self._scan_other(simulation, specs[0].protocol, noise)]
 
     def _simulate_in_mm(self, spec: SampleSpec, noise: torch.Generator) -> Simulation:
         """One sample of a scanner with settings of its own; its truth is a scan.
@@ -168,7 +173,21 @@ class Samples:
         share = self.metal_sampler.share(spec.metal, spec.protocol.scanner.grid)
         simulation = simulate(slice_, share, (spec.material,), spec.protocol, noise)
         other = other * spec.protocol.scanner.fov_mask(other)
-        return replace(simulation, scan=replace(simulation.scan, other=other))
+        simulation = replace(simulation, scan=replace(simulation.scan, other=other))
+        return self._scan_other(simulation, spec.protocol, noise)
+
+    def _scan_other(
+        self, simulation: Simulation, protocol: Protocol, noise: torch.Generator
+    ) -> Simulation:
+        """The clean slices of other patients scanned as well, where that is asked for."""
+        other = simulation.scan.other
+        if not self.config.scan_other or other is None:
+            return simulation
+        # A generator of its own: whether this is asked for changes nothing else about the sample.
+        own = torch.Generator(self.device).manual_seed(noise.initial_seed() + 77_000_003)
+        no_metal = torch.zeros_like(other)
+        scanned = simulate(other, no_metal, self.config.metals[:1], protocol, own).free_image
+        return replace(simulation, scan=replace(simulation.scan, other_scanned=scanned))
 
     def render(self, transform: SliceTransform) -> Tensor:
         """A slice, augmented, `[1 H W]` in 1/cm; what rotation brings in from outside is air."""
@@ -195,4 +214,5 @@ def collate(scans: Sequence[Scan]) -> Scan:
         return torch.cat([getattr(scan, field) for scan in scans])
 
     image, metal, clean, other = map(all_of, ("image", "metal", "clean", "other"))
-    return Scan(image=image, metal=metal, clean=clean, other=other)
+    scanned = None if scans[0].other_scanned is None else all_of("other_scanned")
+    return Scan(image=image, metal=metal, clean=clean, other=other, other_scanned=scanned)

@@ -57,7 +57,8 @@ class Config(ImageConfig):
 
     pasted: float = 0.0
     """Weight of equation (6) on clean slices given the artifact as it was taken from an affected
-    one, `x - x_clean`, and not as G_Ia decodes it; 0 is the paper's."""
+    one, `x - x_clean`, and not as G_Ia decodes it; 0 is the paper's. Samples with
+    `Scan.other_scanned` are given it on that, and the slice before the scan has to come out."""
 
     paste_gain: tuple[float, float] = (0.5, 1.5)
     """Range of the factor on that artifact."""
@@ -145,7 +146,9 @@ class ADN(ImageMethod):
         }
         if w.pasted:
             # Equation (6) again, of an artifact that is pasted; not in the paper.
-            losses["pasted"] = l1(self.generator.clean(self.paste(x, x_clean.detach(), y)), y)
+            scanned = y if scan.other_scanned is None else mu_to_network(scan.other_scanned)
+            pasted = self.paste(x, x_clean.detach(), scanned)
+            losses["pasted"] = l1(self.generator.clean(pasted), y)
         # Equation (8).
         yield "generator", weighted(losses, w)
         # Equations (3) and (5), the discriminators' part.

@@ -150,10 +150,12 @@ def downsample(scan: Scan, factor: int) -> Scan:
     sinogram belongs to the pixels it was measured on."""
     if factor == 1:
         return scan
-    images = (scan.image, scan.clean, scan.other)
-    image, clean, other = (x if x is None else functional.avg_pool2d(x, factor) for x in images)
+    images = (scan.image, scan.clean, scan.other, scan.other_scanned)
+    image, clean, other, scanned = (
+        x if x is None else functional.avg_pool2d(x, factor) for x in images
+    )
     assert image is not None
-    return Scan(image=image, clean=clean, other=other)
+    return Scan(image=image, clean=clean, other=other, other_scanned=scanned)
 
 
 def dilate(mask: Tensor, pixels: int) -> Tensor:
