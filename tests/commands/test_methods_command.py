@@ -32,4 +32,11 @@ def test_a_reader_that_leaves_early_is_no_error() -> None:
 @pytest.mark.parametrize("name", ["adn", "ADN", "adn-syn", "ADN-SYN"])
 def test_weights_are_found_by_their_method_in_any_case(name, capsys) -> None:
     assert main(["weights", name]) == 0
-    assert capsys.readouterr().out.startswith("adn-syn  adn, 6600 samples")
+    assert capsys.readouterr().out.startswith("adn-syn  adn, ")
+
+
+def test_the_columns_of_all_weights_stand_below_each_other(capsys) -> None:
+    assert main(["weights"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    starts = {len(line) - len(line.split(maxsplit=1)[1]) for line in lines}
+    assert len(starts) == 1

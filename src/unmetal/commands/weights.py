@@ -26,13 +26,15 @@ class Weights:
         names = released() if self.name is None else [self.name]
         if not names:
             print("no weights come with this version")
+        width = max(map(len, names), default=0)
         for name in names:
             path: Path = resolve_weights(name)
             card = checkpoint.load(path)[1] if self.verify else checkpoint.read_card(path)
             size = sum(part.stat().st_size for part in checkpoint.parts_of(path)) / 2**20
             said = [card["method"], f"{card['samples']} samples", f"{size:.1f} MiB"]
             said += ["default"] * (name in defaults) + ["verified"] * self.verify
-            print(f"{path.name if path.name in released() else name}  {', '.join(said)}")
+            shown = path.name if path.name in released() else name
+            print(f"{shown:<{width}}  {', '.join(said)}")
         if self.name is not None and not self.verify:
             text = path / "card.md"
             print(text.read_text() if text.is_file() else card)
