@@ -41,6 +41,7 @@ NOTES = {
     "docs/conformance.md": "DICOM conformance statement of the node.",
     "docs/derived.md": "What comes out of a reduction as DICOM, and when to distrust it.",
     "docs/images": "Pictures that the demo and the recipes made.",
+    "docs/viewer.md": "The viewer: opening, keys, what it defends against, routes.",
     "docs/node.md": "The DICOM node: set up, routing from Orthanc, what survives a crash.",
     "docs/prepare.md": "Cohorts from archives: four kinds, rules, split, and training on them.",
     "docs/files.md": "This page.",

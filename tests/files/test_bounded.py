@@ -23,8 +23,7 @@ from pydicom.uid import (
 )
 
 from unmetal.errors import InputError
-from unmetal.files import read
-from unmetal.files.dicom import entries
+from unmetal.files import archives, read
 from unmetal.files.dicom.pixels import encoded_size
 
 Make = Callable[..., Path]
@@ -46,7 +45,7 @@ def refused(path: Path) -> str:
 @pytest.fixture
 def small_limits(monkeypatch: pytest.MonkeyPatch) -> int:
     """Bytes that count as too many, so that bombs are made in no time."""
-    monkeypatch.setattr(entries, "MAX_UNPACKED", 2**22)
+    monkeypatch.setattr(archives, "MAX_UNPACKED", 2**22)
     return 2**22
 
 

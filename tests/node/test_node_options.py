@@ -9,8 +9,8 @@ from conftest import config
 from unmetal.__main__ import main
 from unmetal.errors import InputError
 from unmetal.node.config import Config
-from unmetal.node.destination import Entity, parse_destination
 from unmetal.node.fetcher import Search
+from unmetal.sending.destination import Entity, parse_destination
 
 
 def test_a_destination_is_a_title_at_an_address_or_a_url() -> None:
@@ -104,7 +104,7 @@ def test_a_missing_library_is_named(monkeypatch, tmp_path, capsys) -> None:
     monkeypatch.setitem(sys.modules, "unmetal.node.node", None)
     monkeypatch.delitem(sys.modules, "unmetal.node.node")
     monkeypatch.delitem(sys.modules, "unmetal.node.receiver", raising=False)
-    monkeypatch.delitem(sys.modules, "unmetal.node.c_store", raising=False)
+    monkeypatch.delitem(sys.modules, "unmetal.sending.c_store", raising=False)
     monkeypatch.setitem(sys.modules, "pynetdicom", None)
     options = ["--aet", "U", "--port", "0", "--to", "A@h:1", "--spool", str(tmp_path)]
     assert main(["node", *options]) == 1

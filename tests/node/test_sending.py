@@ -8,13 +8,13 @@ import pytest
 from conftest import memory
 from hospital import Archive, ct_series, derived, encoded, free_port, send, until
 
-from unmetal.node.c_store import CStore
-from unmetal.node.destination import DeclinedError, Entity, UnreachableError
 from unmetal.node.health import Metrics
 from unmetal.node.intake import parse_instance
 from unmetal.node.queue.arrivals import Arrivals
 from unmetal.node.queue.spool import Spool
 from unmetal.node.sender import MAX_BACKOFF_S, Sender
+from unmetal.sending.c_store import CStore
+from unmetal.sending.destination import DeclinedError, Entity, UnreachableError
 
 
 def all_there(archive: Archive, images: list) -> bool:

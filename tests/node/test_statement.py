@@ -10,9 +10,9 @@ from pynetdicom import AE, build_context
 from pynetdicom.sop_class import MRImageStorage, Verification
 
 from unmetal.files.dicom.pixels import MAX_PIXELS
-from unmetal.node.identity import IMPLEMENTATION_CLASS_UID
 from unmetal.node.listening import ANNOUNCED_PDU_BYTES, MAX_PDU_BYTES
 from unmetal.node.receiver import REQUEST_TIMEOUT_S, TRANSFER_SYNTAXES
+from unmetal.sending.application_entity import IMPLEMENTATION_CLASS_UID
 
 STATEMENT = (Path(__file__).resolve().parents[2] / "docs" / "conformance.md").read_text()
 

@@ -11,6 +11,7 @@ COMMANDS = {
     "prepare": "make a cohort to train on from an archive, by the paper's rules",
     "train": "train a method, or go on with a run",
     "evaluate": "a table of methods on data with a known truth",
+    "view": "series in the browser, before and after: compare, measure, edit the metal, export",
     "node": "receive series, reduce them and send them on, as a DICOM node",
     "methods": "the methods there are, with one line each",
     "weights": "the trained networks that came with the package",

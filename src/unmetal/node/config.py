@@ -12,10 +12,7 @@ import tyro
 
 from unmetal.errors import InputError
 from unmetal.reduction.settings import Settings
-
-AE_TITLE = re.compile(r"[!-\[\]-~](?:[ -\[\]-~]{0,14}[!-\[\]-~])?")
-"""1 to 16 printable ASCII characters without a backslash and without spaces at the ends (PS3.5
-section 6.2, value representation AE)."""
+from unmetal.sending.ae_title import check_ae_title
 
 
 @dataclass(frozen=True)
@@ -146,13 +143,6 @@ class Config:
         """Folder of the queue."""
         title = re.sub(r"[^\w.-]", "_", self.receive.aet)
         return self.storage.spool or Path.home() / ".local" / "state" / "unmetal" / title
-
-
-def check_ae_title(title: str) -> str:
-    """Return the title; raises `InputError` if it cannot be one."""
-    if not AE_TITLE.fullmatch(title):
-        raise InputError(f"{title!r}: not an AE title: give 1 to 16 ASCII characters")
-    return title
 
 
 def parse_networks(texts: tuple[str, ...]) -> list[ipaddress.IPv4Network | ipaddress.IPv6Network]:

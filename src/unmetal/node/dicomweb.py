@@ -15,8 +15,8 @@ from pydicom import dcmwrite
 from pydicom.dataset import Dataset
 
 from unmetal.node.config import ReceiveConfig
-from unmetal.node.destination import Transport, UnreachableError
 from unmetal.node.intake import CANNOT_UNDERSTAND, RefusedError
+from unmetal.sending.destination import Transport, UnreachableError
 
 TIMEOUT_S = (10.0, 60.0)
 """To connect, and between two pieces of an answer."""

@@ -9,11 +9,11 @@ from urllib.parse import parse_qsl, urlsplit
 from unmetal.errors import InputError
 from unmetal.node import dicomweb
 from unmetal.node.config import Config
-from unmetal.node.destination import UnreachableError, check_url
 from unmetal.node.dicomweb import FoundSeries
 from unmetal.node.intake import OUT_OF_RESOURCES, Intake, RefusedError
 from unmetal.node.log import Log
 from unmetal.node.queue.arrivals import uid_hash
+from unmetal.sending.destination import UnreachableError, check_url
 
 PATH = re.compile(r"(.*?)/(?:studies(?:/([0-9.]+)(?:/series(?:/([0-9.]+))?)?)?|series)/?")
 """The path of a QIDO-RS or WADO-RS URL: what stands before, the study, the series."""

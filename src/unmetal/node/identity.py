@@ -1,4 +1,4 @@
-"""The node's application entity, and its TLS contexts.
+"""The node's TLS contexts: the certificate it shows, and whose it trusts.
 
 TLS follows the BCP 195 profile of PS3.15 section B.12, as Python's defaults give it.
 """
@@ -8,22 +8,8 @@ from __future__ import annotations
 import ssl
 from pathlib import Path
 
-from pynetdicom import AE
-
 from unmetal.errors import InputError
 from unmetal.node.config import ReceiveConfig
-from unmetal.software import version
-
-IMPLEMENTATION_CLASS_UID = "2.25.140675195350144410717538523626253145305"
-"""PS3.7 annex D.3.3.2; from a UUID, as PS3.5 annex B.2 allows."""
-
-
-def application_entity(title: str) -> AE:
-    """An application entity with the implementation class UID and version of this software."""
-    entity = AE(title)
-    entity.implementation_class_uid = IMPLEMENTATION_CLASS_UID
-    entity.implementation_version_name = f"UNMETAL {version()}"[:16]
-    return entity
 
 
 def server_tls(config: ReceiveConfig) -> ssl.SSLContext | None:

@@ -8,9 +8,7 @@ import time
 from contextlib import ExitStack
 
 from unmetal.files.dicom.reading import tolerant
-from unmetal.node.c_store import CStore
 from unmetal.node.config import Config
-from unmetal.node.destination import Entity, Transport, parse_destination
 from unmetal.node.dicomweb import Stow
 from unmetal.node.fetcher import Fetcher, Search
 from unmetal.node.health import Health, Metrics, StatusServer
@@ -24,6 +22,8 @@ from unmetal.node.reducer import ReducerProcess
 from unmetal.node.sender import Sender
 from unmetal.node.thread import BackgroundLoop
 from unmetal.node.worker import Worker
+from unmetal.sending.c_store import CStore
+from unmetal.sending.destination import Entity, Transport, parse_destination
 from unmetal.software import version
 
 DAY_S = 24 * 3600.0

@@ -17,10 +17,11 @@ from pynetdicom.sop_class import Verification  # type: ignore[attr-defined]
 from unmetal.errors import InputError
 from unmetal.node.config import ReceiveConfig
 from unmetal.node.health import Metrics
-from unmetal.node.identity import application_entity, server_tls
+from unmetal.node.identity import server_tls
 from unmetal.node.intake import CANNOT_UNDERSTAND, Intake, RefusedError
 from unmetal.node.listening import ANNOUNCED_PDU_BYTES, BoundedSocket, Server
 from unmetal.node.log import Log
+from unmetal.sending.application_entity import application_entity
 
 TRANSFER_SYNTAXES: tuple[uid.UID, ...] = (
     uid.ExplicitVRLittleEndian,

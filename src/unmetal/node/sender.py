@@ -7,12 +7,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from unmetal.node.destination import DeclinedError, Transport, UnreachableError
 from unmetal.node.health import Metrics
 from unmetal.node.log import Log
 from unmetal.node.queue.job import Job
 from unmetal.node.queue.spool import Spool
 from unmetal.node.thread import IDLE_S
+from unmetal.sending.destination import DeclinedError, Transport, UnreachableError
 
 MAX_BACKOFF_S = 900.0
 

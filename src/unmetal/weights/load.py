@@ -19,11 +19,9 @@ from unmetal.methods.adn import ADN, Config
 from unmetal.methods.method import Method
 from unmetal.nets.adn_checkpoint import generator_from_released
 from unmetal.weights import checkpoint
+from unmetal.weights.released import RELEASED, released
 
 log = logging.getLogger("unmetal")
-
-RELEASED = Path(__file__).parent
-"""Where the package keeps its weights."""
 
 
 def load_method(name: str, weights: str | Path | None = None) -> tuple[Method, checkpoint.Card]:
@@ -55,11 +53,6 @@ def load_method(name: str, weights: str | Path | None = None) -> tuple[Method, c
     if card["method"] != known:
         raise InputError(f"{weights}: weights of {card['method']}, not of {known}")
     return method, card
-
-
-def released() -> list[str]:
-    """Names of the weights in the package."""
-    return sorted(path.parent.name for path in RELEASED.glob("*/card.md"))
 
 
 def resolve_weights(source: str | Path) -> Path:

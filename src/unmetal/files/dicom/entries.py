@@ -12,22 +12,16 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from io import BytesIO
-from pathlib import Path, PurePosixPath, PureWindowsPath
+from pathlib import Path, PurePosixPath
 from typing import IO, Literal
 
 from pydicom.uid import DeflatedExplicitVRLittleEndian
 
 from unmetal.errors import InputError, short_error
+from unmetal.files import archives
 from unmetal.files.formats import is_dicom
 
 Layout = Literal["folder", "zip", "file"]
-
-MAX_UNPACKED = 2**29
-"""Bytes of the largest member of an archive, and of all that may unpack at any ratio. A slice of
-4096 x 4096 pixels has 32 MiB."""
-
-MAX_RATIO = 200
-"""Bytes that one byte of an archive may become: CT compresses to a third, pure air 1,000 times."""
 
 CHUNK = 2**16
 
@@ -81,9 +75,9 @@ def refuse_inflation_bomb(file: IO[bytes], where: str) -> None:
     while (chunk := rest or file.read(CHUNK)) and not inflate.eof:
         total += len(inflate.decompress(chunk, 16 * CHUNK))
         rest = inflate.unconsumed_tail
-        if total > MAX_UNPACKED:
+        if total > archives.MAX_UNPACKED:
             raise InputError(
-                f"{where}: unpacks to more than {MAX_UNPACKED >> 20} MiB: not a CT image"
+                f"{where}: unpacks to more than {archives.MAX_UNPACKED >> 20} MiB: not a CT image"
             )
     file.seek(0)
 
@@ -116,31 +110,13 @@ def _in_archive(archive: zipfile.ZipFile, path: Path) -> list[Entry]:
     except Exception as error:  # damage shows in as many ways as there are ways to pack
         raise InputError(f"{path}: damaged or encrypted archive: {short_error(error)}") from error
     names = [PurePosixPath(info.filename) for info in dicom]
-    if outside := [name for name in names if _points_out(name)]:
+    if outside := [name for name in names if archives.points_out(name)]:
         raise InputError(f"{path}: holds {outside[0]}, which points out of the archive")
-    _refuse_bomb(dicom, path)
+    archives.refuse_bomb(dicom, path)
     return [
         Entry(str(name), f"{path}:{name}", lambda info=info: BytesIO(archive.read(info)))  # type: ignore[misc]
         for name, info in zip(names, dicom, strict=True)
     ]
-
-
-def _points_out(name: PurePosixPath) -> bool:
-    """Whether a name would leave the folder it is unpacked into, on any system."""
-    there = PureWindowsPath(name)
-    return bool(name.is_absolute() or there.anchor or ".." in there.parts)
-
-
-def _refuse_bomb(members: list[zipfile.ZipInfo], path: Path) -> None:
-    """Raise InputError for what unpacks to far more than images do. zipfile never unpacks more of
-    a member than its size in the directory, which is what counts here."""
-    sizes = [info.file_size for info in members]
-    packed, total = path.stat().st_size, sum(sizes)
-    if max(sizes, default=0) > MAX_UNPACKED or total > max(MAX_UNPACKED, MAX_RATIO * packed):
-        raise InputError(
-            f"{path}: {packed / 2**20:.3g} MiB unpack to {total / 2**20:.3g} MiB, which no CT "
-            "series does: unpack it yourself if you trust it"
-        )
 
 
 def _member_is_dicom(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bool:

@@ -87,14 +87,27 @@ def read(path: Path, spacing: float | None, only: Iterable[str] | None = None) -
     only: of a folder, no other files than these, relative to it; they are renamed by `renumbered`.
     Raises `InputError`: see `entries`, `select_series`, `stack`, `pixels`.
     """
+    with stacked_series(path, only) as (layout, stacked, aside):
+        ordered = [header.entry for header in stacked.headers]
+        slices = tuple(map(read_slice, ordered if only is None else renumbered(ordered)))
+        return _volume(Series(slices, layout), stacked, aside, spacing)
+
+
+@contextmanager
+def stacked_series(
+    path: Path, only: Iterable[str] | None = None
+) -> Iterator[tuple[Layout, Stack, list[str]]]:
+    """How the files lie, the headers of the one CT series among them in order, and a warning about
+    other files. No pixel is read yet: `read_slice` does that, while the context is open.
+
+    Raises `InputError` as `read`; also where a value that is asked for in the context makes no
+    sense.
+    """
     with tolerant(), entries(path, only) as (layout, found):
         headers = [Header(entry, load_dataset(entry, pixels=False)) for entry in found]
         try:
             images, aside = select_series(headers, path)
-            stacked = stack(images, path)
-            ordered = [header.entry for header in stacked.headers]
-            slices = tuple(map(_slice, ordered if only is None else renumbered(ordered)))
-            return _volume(Series(slices, layout), stacked, aside, spacing)
+            yield layout, stack(images, path), aside
         except (ValueError, TypeError, AttributeError, NotImplementedError) as error:
             # pydicom turns text into numbers only when they are asked for, wherever that is; what
             # it does not know (a tag's VR, say) it answers with NotImplementedError.
@@ -131,7 +144,8 @@ def load_dataset(entry: Entry, *, pixels: bool) -> Dataset:
         ) from error
 
 
-def _slice(entry: Entry) -> Slice:
+def read_slice(entry: Entry) -> Slice:
+    """One image, decoded; raises `InputError`."""
     dataset = load_dataset(entry, pixels=True)
     stored = pixels.decode(dataset, entry.where)
     slope, intercept = pixels.slope_intercept(dataset, entry.where)
@@ -144,8 +158,8 @@ def _slice(entry: Entry) -> Slice:
 
 def _volume(series: Series, stacked: Stack, aside: list[str], spacing: float | None) -> Volume:
     first = series.slices[0].header
-    row, column, assumed = _pixel_spacing(first, spacing)
-    distance = stacked.distance or _thickness(first)
+    row, column, assumed = pixel_spacing(first, spacing)
+    distance = stacked.distance or thickness(first)
     return Volume(
         hu=np.stack([to_hu(s.stored, s.slope, s.intercept) for s in series.slices]),
         spacing=(distance, row, column),
@@ -156,7 +170,7 @@ def _volume(series: Series, stacked: Stack, aside: list[str], spacing: float | N
     )
 
 
-def _pixel_spacing(header: Dataset, given: float | None) -> tuple[float, float, list[str]]:
+def pixel_spacing(header: Dataset, given: float | None) -> tuple[float, float, list[str]]:
     """mm between rows and between columns, and a warning if assumed."""
     stated = header.get("PixelSpacing")
     if stated and all(float(mm) > 0 for mm in stated):
@@ -165,7 +179,7 @@ def _pixel_spacing(header: Dataset, given: float | None) -> tuple[float, float, 
     return size, size, warning
 
 
-def _thickness(header: Dataset) -> float:
+def thickness(header: Dataset) -> float:
     """mm to the next slice by the header of a single image; 1 mm where it does not say."""
     for keyword in ("SpacingBetweenSlices", "SliceThickness"):
         if header.get(keyword):

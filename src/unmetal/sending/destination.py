@@ -15,7 +15,7 @@ from pydicom import dcmread
 from pydicom.dataset import Dataset
 
 from unmetal.errors import InputError
-from unmetal.node.config import check_ae_title
+from unmetal.sending.ae_title import check_ae_title
 
 OUT_OF_RESOURCES = "0xA7"
 """The failures 0xA7xx: the destination will not take the next image either."""

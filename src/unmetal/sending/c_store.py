@@ -17,8 +17,8 @@ from pynetdicom.sop_class import (  # type: ignore[attr-defined]
     StudyRootQueryRetrieveInformationModelFind as Find,
 )
 
-from unmetal.node.destination import Entity, Transport, UnreachableError
-from unmetal.node.identity import application_entity
+from unmetal.sending.application_entity import application_entity
+from unmetal.sending.destination import Entity, Transport, UnreachableError
 
 CONNECT_TIMEOUT_S = 10.0
 

@@ -1,0 +1,112 @@
+"""Who may ask: only the page that was opened by the secret address, from this machine.
+
+Loopback is shared by all users of a machine, and any web page can send requests to it. So every
+path begins with a token, and the headers that a browser sets are checked before anything else.
+"""
+
+from __future__ import annotations
+
+import logging
+import secrets
+from collections.abc import MutableMapping
+from typing import Any
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.responses import PlainTextResponse, RedirectResponse
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from unmetal.viewer.task_process import where_it_failed
+
+log = logging.getLogger("unmetal")
+
+POLICY = "; ".join(
+    (
+        "default-src 'none'",
+        "script-src 'self'",
+        "style-src 'self'",
+        "img-src 'self' data: blob:",
+        "connect-src 'self'",
+        "worker-src 'self' blob:",
+        "frame-ancestors 'none'",
+        "base-uri 'none'",
+        "form-action 'none'",
+    )
+)
+"""Content-Security-Policy: the page loads nothing from elsewhere and runs no code but its own."""
+
+HEADERS = {
+    "Content-Security-Policy": POLICY,
+    "Referrer-Policy": "no-referrer",  # an address holds the token
+    "X-Content-Type-Options": "nosniff",
+    "Cache-Control": "no-store",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+}
+
+
+def new_token() -> str:
+    """192 random bits for the address."""
+    return secrets.token_urlsafe(24)
+
+
+class Guard:
+    """Lets through what knows the token and comes from our own page, with the token taken off."""
+
+    def __init__(self, app: ASGIApp, token: str, port: int) -> None:
+        self.app, self.token = app, token
+        self.hosts = {f"127.0.0.1:{port}", f"localhost:{port}"}
+        if port == 80:
+            self.hosts |= {"127.0.0.1", "localhost"}
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """ASGI."""
+        if scope["type"] != "http":
+            if scope["type"] == "lifespan":
+                await self.app(scope, receive, send)
+            return
+
+        started = False
+
+        async def send_with_headers(message: MutableMapping[str, Any]) -> None:
+            nonlocal started
+            if message["type"] == "http.response.start":
+                started = True
+                headers = MutableHeaders(scope=message)
+                for name, value in HEADERS.items():
+                    headers[name] = value
+            await send(message)
+
+        refusal = self.refusal(scope)
+        if refusal is not None:
+            await refusal(scope, receive, send_with_headers)
+            return
+        inside = dict(scope)
+        inside["path"] = scope["path"][len(self.token) + 1 :]
+        inside["raw_path"] = inside["path"].encode()
+        try:
+            await self.app(inside, receive, send_with_headers)
+        except Exception as error:
+            # Neither the message nor the address goes to the log.
+            log.error("%s", where_it_failed(error))
+            if not started:
+                answer = PlainTextResponse(where_it_failed(error), 500)
+                await answer(scope, receive, send_with_headers)
+
+    def refusal(self, scope: Scope) -> PlainTextResponse | RedirectResponse | None:
+        """What to answer to a request that is not let through."""
+        headers = Headers(scope=scope)
+        # A name that was made to lead here (DNS rebinding) stands in Host.
+        if headers.get("host", "") not in self.hosts:
+            return PlainTextResponse("misdirected", 421)
+        origin = headers.get("origin")
+        if origin is not None and origin not in {f"http://{host}" for host in self.hosts}:
+            return PlainTextResponse("forbidden", 403)
+        # Other pages of this machine's servers are `same-site`: ports do not count there.
+        if headers.get("sec-fetch-site", "none") not in {"none", "same-origin"}:
+            return PlainTextResponse("forbidden", 403)
+        given, slash, _ = scope["path"].removeprefix("/").partition("/")
+        if not secrets.compare_digest(given.encode(), self.token.encode()):
+            return PlainTextResponse("not found", 404)
+        if not slash:
+            return RedirectResponse(f"/{self.token}/")
+        return None
