@@ -69,6 +69,8 @@ NOTES = {
     "src/unmetal/reduction/report/templates/index.html": "The page over the reports of an archive.",
     "src/unmetal/reduction/report/templates/page.css": "How the pages look: on screen and paper.",
     "src/unmetal/reduction/report/templates/page.html": "The report of one series.",
+    "src/unmetal/reduction/report/templates/page_pictures.js": "Its pictures in any window.",
+    "src/unmetal/reduction/report/templates/page_viewer.js": "One slice large, before and after.",
     "src/unmetal/weights": "Released weights, each with its card.",
     "src/unmetal/weights/adn-syn": "ADN on simulated titanium, so far from a CPU.",
     "src/unmetal/weights/adn-syn/adn-syn.safetensors": "The generator, in half precision.",

@@ -11,7 +11,8 @@ from unmetal.reduction.reduce_volume import Reduced
 from unmetal.reduction.report.changes import ChangeStats, change_stats, changes
 from unmetal.reduction.report.charts import levels_chart
 from unmetal.reduction.report.findings import caveats, checks
-from unmetal.reduction.report.format import duration, hu, ml, number, percent, slices
+from unmetal.reduction.report.format import counted as count_of
+from unmetal.reduction.report.format import duration, hu, ml, mm3, number, percent, slices
 from unmetal.reduction.report.numbers import stats_data
 from unmetal.scan import Volume
 
@@ -133,7 +134,7 @@ def test_slices_with_metal_are_counted_and_the_rest_is_watched():
 @pytest.mark.parametrize(
     ("where", "name"),
     [
-        ("metal", "Metal"),
+        ("metal", "The metal that was corrected"),
         ("outside", "Padding and outside the body"),
         ("elsewhere", "Slices without metal to correct"),
     ],
@@ -145,6 +146,27 @@ def test_a_broken_promise_is_found(where, name):
     hu[place] += 1
     found = changes(replace(broken, volume=broken.volume.with_hu(hu)))
     assert [check.name for check in checks(found) if not check.kept] == [name]
+
+
+def test_no_tick_stands_over_a_dense_part_that_is_missing() -> None:
+    """The strut of a stent beside what counts as metal: no voxel of that metal changes."""
+    fallen = np.zeros((SIDE, SIDE), np.float32)
+    fallen[60, 40:43] = -900
+    stented = series(fallen)
+    hu = stented.source.hu.copy()
+    hu[1, 60, 40:43] = 1500
+    result = hu.copy()
+    result[1] += fallen
+    source = stented.source.with_hu(hu)
+    found = changes(replace(stented, source=source, volume=source.with_hu(result)))
+    assert found.dense_lost == 3
+    states = {check.name: check.state for check in checks(found)}
+    assert states["Dense parts that do not count as metal"] == "look"
+    assert states["The metal that was corrected"] == "kept"
+    assert checks(found)[0].state == "look", "what is to be looked at stands first"
+    assert any("(slice 2)" in check.message for check in checks(found))
+    whole = checks(changes(series(np.zeros((SIDE, SIDE), np.float32))))
+    assert {check.state for check in whole} == {"kept"}
 
 
 def test_padding_must_not_change():
@@ -211,9 +233,20 @@ def test_numbers_are_written_as_people_do():
     assert number(3.0, signed=True) == "+3"
     assert number(None) == number(float("nan")) == "–"
     assert hu(-3.26) == "−3.3 HU"
-    assert ml(0.0345) == "0.035 ml"
+    assert (ml(0.0345), ml(0.708), ml(4.451), ml(10.4)) == (
+        "0.035 ml",
+        "0.71 ml",
+        "4.5 ml",
+        "10 ml",
+    )
+    assert (ml(0.0), ml(0.0002), ml(None)) == ("0 ml", "under 0.001 ml", "–")
+    assert (mm3(5.6), mm3(0.42), mm3(4474)) == ("6 mm³", "0.4 mm³", "4.5 ml")
+    assert (count_of(1, "slice"), count_of(1200, "slice")) == ("1 slice", "1,200 slices")
     assert ml(1912.99) == "1,913 ml"
     assert (percent(0.0004), percent(0.031), percent(0.27)) == ("under 0.1 %", "3.1 %", "27 %")
     assert slices([6]) == "slice 7"
     assert slices([4, 0, 2]) == "slices 1, 3 and 5"
+    assert slices([1, 2, 3, 4, 8, 9]) == "slices 2 to 5, 9 and 10"
+    assert slices(range(1, 12)) == "slices 2 to 12"
+    assert slices([1, 2]) == "slices 2 and 3"
     assert (duration(3.21), duration(200), duration(3900)) == ("3.2 s", "3 min 20 s", "1 h 5 min")

@@ -80,7 +80,7 @@ class Reduce:
         if report is not None:
             check_report(report, self.input, self.output, force=force)
         tool = load_tool(settings, choose_device(self.device))
-        with progress_bar("slices") as progress:
+        with progress_bar(f"slices of {self.input.name}") as progress:
             done = reduce_series(
                 self.input, self.output, settings, tool, mask=self.metal_mask, progress=progress
             )

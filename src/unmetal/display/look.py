@@ -36,6 +36,15 @@ class Window(NamedTuple):
 
 SOFT_TISSUE = Window()
 
+PRESETS = {
+    "soft tissue": SOFT_TISSUE,
+    "bone": Window(2000, 500),
+    "lung": Window(1500, -600),
+    "brain": Window(80, 40),
+    "metal": Window(6000, 1000),
+}
+"""Windows by name, in the order of the keys 1 to 5."""
+
 
 class Box(NamedTuple):
     """A part of a slice: half-open ranges of rows and columns."""

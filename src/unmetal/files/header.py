@@ -1,8 +1,10 @@
-"""What the header of a series says: patient, names of slices, orientation."""
+"""What the header of a series says: patient, names of slices, orientation, window."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import math
+from collections.abc import MutableSequence
+from typing import TYPE_CHECKING, Any
 
 from unmetal.files.formats import GRIDS
 from unmetal.scan import Volume
@@ -43,6 +45,23 @@ def orientation(volume: Volume) -> tuple[float, ...] | None:
         if cosines := header.get("ImageOrientationPatient"):
             return tuple(float(cosine) for cosine in cosines)
     return None
+
+
+def window(volume: Volume) -> tuple[float, float] | None:
+    """Width and level, HU, of the first window that the header of the middle slice names; None
+    where it names none that can be drawn. Source: DICOM PS3.3 C.11.2.1.2."""
+    headers = dicom_headers(volume)
+    header = headers[len(headers) // 2] if headers else {}
+    pair = []
+    for keyword in ("WindowWidth", "WindowCenter"):
+        stated: Any = header.get(keyword)
+        first = stated[0] if isinstance(stated, MutableSequence) and stated else stated
+        try:
+            pair.append(float(first))
+        except (TypeError, ValueError):
+            return None
+    width, level = pair
+    return (width, level) if math.isfinite(level) and 1 <= width < 1e5 else None
 
 
 def slice_labels(volume: Volume) -> list[str]:

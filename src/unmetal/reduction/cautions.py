@@ -8,13 +8,30 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from scipy import ndimage
 
 from unmetal.physics.derive import body_mask
 from unmetal.scan import Volume
+
+MISREAD = {
+    "not-ct",
+    "localizer",
+    "reformat",
+    "again",
+    "no-body",
+    "8-bit",
+    "far",
+    "flips",
+    "clipped",
+    "weights",
+}
+"""Keys of what a reader of the result would misread: it touches what the pictures show. All others
+say that a series is unusual: outside of what the method was measured on."""
+
+Level = Literal["misread", "unusual"]
 
 
 @dataclass(frozen=True)
@@ -26,6 +43,11 @@ class QualityFlag:
 
     message: str
     """A sentence with the number found and the numbers expected."""
+
+    @property
+    def level(self) -> Level:
+        """Whether a reader would misread something, or the series is unusual."""
+        return "misread" if self.key in MISREAD else "unusual"
 
 
 @dataclass(frozen=True)
@@ -133,7 +155,8 @@ def check_result(
         message = f"{apart:.1f} HU between the result and that of the mirrored slice"
         flags.append(QualityFlag("flips", f"{message}; at most {FLIP_HU:g} HU {compared}"))
     if clipped:
-        flags.append(QualityFlag("clipped", f"{clipped} values do not fit what the format stores"))
+        values = "1 value does" if clipped == 1 else f"{clipped} values do"
+        flags.append(QualityFlag("clipped", f"{values} not fit what the format stores"))
     return tuple(flags)
 
 
@@ -213,7 +236,7 @@ def _by_header(volume: Volume) -> Iterator[QualityFlag]:
 def _by_values(hu: np.ndarray, metal: np.ndarray, bodies: np.ndarray) -> Iterator[QualityFlag]:
     """`[n H W]` each, of the slices with metal."""
     if none := int((~bodies.any((1, 2))).sum()):
-        yield QualityFlag("no-body", f"no body in {none} of {len(hu)} slices")
+        yield QualityFlag("no-body", f"no body in {none} of {len(hu)} slices with metal")
     # CT in HU has thousands of values; pictures made for a screen have 256.
     if (flat := len(np.unique(hu))) <= 256:
         message = f"only {flat} different values: an 8-bit picture's contrast is not CT's"
@@ -222,7 +245,9 @@ def _by_values(hu: np.ndarray, metal: np.ndarray, bodies: np.ndarray) -> Iterato
     tops = hu.max((1, 2))
     plateau = ((hu == tops[:, None, None]) & metal).sum((1, 2)) >= PLATEAU
     if plateau.any():
-        message = f"metal is cut off at {tops[plateau].max():g} HU in {plateau.sum()} slices"
+        count = int(plateau.sum())
+        where = f"{count} slice{'s' * (count != 1)}"
+        message = f"metal is cut off at {tops[plateau].max():.0f} HU in {where}"
         yield QualityFlag("saturated", f"{message}: its edge and peak are unknown")
 
 

@@ -23,6 +23,11 @@ WEAKER = 0.75
 """Share of the bound that is enough in a slice next to one that exceeds it: nine in ten pieces
 without an artifact stay below."""
 
+TOO_SMALL = "its pieces are smaller than the least area that is asked for"
+
+NO_METAL = "the network that segments metal does not take it for metal"
+"""Why an object whose streaks exceed the bound is left alone all the same."""
+
 Decision = Literal["corrected", "left alone"]
 
 Measure = Callable[[np.ndarray, np.ndarray, np.ndarray, np.ndarray, float], Streaks]
@@ -74,6 +79,7 @@ def judge_metal(
     spacing: tuple[float, float, float],
     *,
     confirmed: np.ndarray | None = None,
+    segmented: np.ndarray | None = None,
     measure: Measure = measure_streaks,
 ) -> tuple[np.ndarray, tuple[MetalObject, ...]]:
     """The metal to correct, bool `[slices H W]`, and every object with its decision.
@@ -85,6 +91,8 @@ def judge_metal(
     hu: `[slices H W]`. metal: bool of that shape, all that is dense enough. bodies: bool of that
     shape, known in slices with metal. spacing: mm along (slice, row, column).
     confirmed: bool of that shape, those of the pixels that may be corrected; all otherwise.
+    segmented: bool of that shape, what a network takes for metal, small pieces among it: says
+        whether an object that is not confirmed is too small or no metal.
     measure: how the streaks of one piece in one slice are measured.
     """
     labels = label_objects(metal, spacing[2])
@@ -108,11 +116,15 @@ def judge_metal(
         )
         for place in corrected:
             chosen[place] |= labels[place] == number
+        denied = ""
         if confirmed is not None:
             own = labels == number
             chosen &= ~own | confirmed
+            small = segmented is not None and (segmented & own)[list(corrected)].any()
+            denied = TOO_SMALL if small else NO_METAL
             corrected = tuple(i for i in corrected if (chosen & own)[i].any())
-        objects.append(_described(number, labels, hu, spacing, tuple(found), corrected, best))
+        described = _described(number, labels, hu, spacing, tuple(found), corrected, best, denied)
+        objects.append(described)
     return chosen, tuple(objects)
 
 
@@ -149,6 +161,7 @@ def _described(
     slices: tuple[int, ...],
     corrected: tuple[int, ...],
     best: Streaks,
+    denied: str,
 ) -> MetalObject:
     voxels = np.argwhere(labels == number)
     slice_, row, column = (float(x) for x in voxels.mean(0))
@@ -162,7 +175,7 @@ def _described(
     if peak > SURE_HU and best.ratio <= 1:
         reason = f"it is denser than {SURE_HU:.0f} HU, as only solid metal is; {reason}"
     if (best.ratio > 1 or peak > SURE_HU) and not corrected:
-        reason += ", but it is too small or not taken for metal"
+        reason += f", but {denied}"
     return MetalObject(
         number=number,
         slices=slices,

@@ -69,7 +69,9 @@ def search_metal(
     if given is not None:
         return FoundMetal(given, ~closed(given | segmented, pixel))
     confirmed = without_small_pieces(dense & segmented, pixel, min_metal_mm2)
-    metal, objects = judge_metal(hu, dense, bodies, volume.spacing, confirmed=confirmed)
+    metal, objects = judge_metal(
+        hu, dense, bodies, volume.spacing, confirmed=confirmed, segmented=segmented
+    )
     left_alone = objects_left_alone(dense, objects, pixel)
     # Another object that lies in between keeps its own decision.
     metal = metal | dense & ~left_alone & enclosed(metal, pixel)

@@ -169,7 +169,9 @@ def _uneven(gaps: np.ndarray) -> list[str]:
     if not wide:
         return []
     found = "a gap of" if wide == 1 else f"{wide} gaps up to"
-    return [f"slices are missing or uneven: {found} {gaps.max():g} mm, usual {usual:g} mm"]
+    # Rounded as a console shows it: positions carry hundredths that no table moves by.
+    widest, typical = (f"{round(float(mm), 1):g} mm" for mm in (gaps.max(), usual))
+    return [f"slices are missing or uneven: {found} {widest}, usual {typical}"]
 
 
 def _normal(header: Header) -> np.ndarray | None:

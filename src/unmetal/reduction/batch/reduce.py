@@ -13,7 +13,7 @@ from unmetal.files.dicom.inventory import find_series
 from unmetal.reduction.batch.index import write_index
 from unmetal.reduction.batch.plan import Item, Outcome, Plan, make_plan, raise_if_failed, run_plan
 from unmetal.reduction.reduce_series import Tool, derivation, load_tool, reduce_series
-from unmetal.reduction.report.numbers import warnings
+from unmetal.reduction.report.numbers import flags
 from unmetal.reduction.report.page import require_apart, write_report
 from unmetal.reduction.settings import Settings
 from unmetal.workers import DIED, one_by_one, side_by_side
@@ -89,7 +89,7 @@ class Job:
             with_metal=len(reduced.affected),
             changed=len(reduced.changed),
             metal_ml=float(reduced.metal.sum() * reduced.source.voxel_ml),
-            warnings=tuple(f"{one['key']}: {one['message']}" for one in warnings(reduced)),
+            warnings=tuple(f"{one.key}: {one.message}" for one in flags(reduced)),
             seconds=done.seconds,
         )
 

@@ -113,6 +113,9 @@ class SliceChanges:
     stats: ChangeStats
     doubtful: int = 0
     """Voxels of the body whose expected error exceeds `DOUBTFUL_HU`."""
+    dense_lost: int = 0
+    """Voxels outside of metal above `DENSE_HU` that fell by more than that: a bright streak, or a
+    part of the body or of an implant."""
 
 
 @dataclass(frozen=True)
@@ -137,9 +140,11 @@ class Changes:
     """Voxels of objects that were left alone, and how many of these changed: none should."""
     metal_given: bool = False
     """The metal was given, not found: no rule can find it again."""
-    dense_lost: int = 0
-    """Voxels outside of metal above `DENSE_HU` that fell by more than that: a bright streak, or a
-    part of the body or of an implant."""
+
+    @property
+    def dense_lost(self) -> int:
+        """Voxels outside of metal above `DENSE_HU` that fell by more than that."""
+        return sum(one.dense_lost for one in self.slices)
 
     @property
     def stats(self) -> ChangeStats:
@@ -165,7 +170,6 @@ def changes(reduced: Reduced, threshold: float = METAL_HU, *, metal_given: bool 
         objects=reduced.objects,
         metal_given=metal_given,
         left_alone=(int(alone.sum()), int((alone & (after != before)).sum())),
-        dense_lost=int(((before - after > DENSE_HU) & (before > DENSE_HU) & ~reduced.metal).sum()),
     )
 
 
@@ -194,6 +198,7 @@ def _slice(reduced: Reduced, index: int, threshold: float) -> SliceChanges:
         body=body,
         stats=change_stats(before, after, metal, counted, pixel, apart),
         doubtful=0 if expected is None else int((expected > DOUBTFUL_HU)[counted].sum()),
+        dense_lost=int(((before - after > DENSE_HU) & (before > DENSE_HU) & ~metal).sum()),
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 
@@ -17,7 +17,7 @@ from unmetal.reduction.report.changes import (
     ChangeStats,
     SliceChanges,
 )
-from unmetal.reduction.report.format import hu, ml, percent, slices
+from unmetal.reduction.report.format import counted, hu, ml, percent, slices
 
 FAR = len(BANDS) - 1
 """The band farthest from metal: what fat and muscle read there is what they should read
@@ -30,34 +30,60 @@ DISAGREE_HU = 20.0
 """Disagreement, HU, from which a slice is named."""
 
 
+State = Literal["kept", "look", "broken"]
+
+
 class Check(NamedTuple):
-    """Something that must not change, and whether it did not."""
+    """Something that should not change, and what was found when it was counted."""
 
     name: str
     message: str
-    kept: bool
+    state: State
+    """`kept` only where it was counted and nothing of it changed; `look` where something changed
+    that may have been an artifact or not, which no count can tell; `broken` where it must not."""
+
+    @property
+    def kept(self) -> bool:
+        """Whether no promise is broken."""
+        return self.state != "broken"
 
 
 def checks(found: Changes) -> list[Check]:
-    """What must not have changed, counted in the result as it is written."""
-    metal, kept, again, outside = (
-        sum(getattr(one, name) for one in found.slices)
-        for name in ("metal", "kept", "found_again", "outside")
+    """What must not have changed, counted in the result as it is written; the worst first."""
+    metal, kept, outside = (
+        sum(getattr(one, name) for one in found.slices) for name in ("metal", "kept", "outside")
     )
     if not metal:
-        listed = [Check("Every slice", _count(found.elsewhere), found.elsewhere == 0)]
+        listed = [_promise("Every slice", _count(found.elsewhere), found.elsewhere == 0)]
         return [*listed, *_objects_left_alone(found)]
-    before, after, rule = (ml(voxels * found.voxel_ml) for voxels in (metal, kept, again))
-    same = "the same in every voxel" if metal == kept else f"{metal - kept} voxels changed"
-    text = f"{before} before, {after} after: {same}."
-    if not found.metal_given:
-        text += f" The same rule finds {rule} in the result."
-    listed = [Check("Metal", text, metal == kept)]
-    listed.append(Check("Padding and outside the body", _count(outside), outside == 0))
+    what = "given" if found.metal_given else "corrected"
+    same = "every voxel is as it was" if metal == kept else f"{_count(metal - kept)}"
+    text = f"{ml(metal * found.voxel_ml)} in {counted(len(found.slices), 'slice')}: {same}"
+    listed = [_promise(f"The metal that was {what}", text, metal == kept), *_dense_parts(found)]
+    listed.append(_promise("Padding and outside the body", _count(outside), outside == 0))
     if without := found.count - len(found.slices):
         text = f"{without} of {found.count}: {_count(found.elsewhere)}"
-        listed.append(Check("Slices without metal to correct", text, found.elsewhere == 0))
-    return [*listed, *_objects_left_alone(found)]
+        listed.append(_promise("Slices without metal to correct", text, found.elsewhere == 0))
+    listed += _objects_left_alone(found)
+    return sorted(listed, key=lambda one: ("broken", "look", "kept").index(one.state))
+
+
+def _promise(name: str, message: str, kept: bool) -> Check:
+    return Check(name, message, "kept" if kept else "broken")
+
+
+def _dense_parts(found: Changes) -> Iterator[Check]:
+    """What is dense and was not counted as metal: part of an implant, or the foot of a streak."""
+    name = "Dense parts that do not count as metal"
+    if found.dense_lost:
+        where = slices(one.index for one in found.slices if one.dense_lost)
+        text = (
+            f"{ml(found.dense_lost * found.voxel_ml)} fell by more than {hu(DENSE_HU)} ({where}). "
+            "Streaks, or a part of an implant that is missing now: compare with the original"
+        )
+        yield Check(name, text, "look")
+    else:
+        yield Check(name, f"none fell by more than {hu(DENSE_HU)}", "kept")
 
 
 def _objects_left_alone(found: Changes) -> Iterator[Check]:
@@ -65,12 +91,12 @@ def _objects_left_alone(found: Changes) -> Iterator[Check]:
     alone = [one for one in found.objects if not one.corrected_slices]
     if alone:
         voxels, changed = found.left_alone
-        text = f"{len(alone)}, {ml(voxels * found.voxel_ml)} in all: {_count(changed)}"
-        yield Check("Dense objects without an artifact", text, changed == 0)
+        text = f"{counted(len(alone), 'object')}, {ml(voxels * found.voxel_ml)}: {_count(changed)}"
+        yield _promise("Dense objects left alone", text, changed == 0)
 
 
 def _count(voxels: int) -> str:
-    return f"{voxels} voxels changed" if voxels else "no voxel changed"
+    return f"{counted(voxels, 'voxel')} changed" if voxels else "no voxel changed"
 
 
 def caveats(found: Changes) -> list[str]:
@@ -102,10 +128,12 @@ def _next_to_metal(stats: ChangeStats, voxel_ml: float) -> Iterator[str]:
 
 def _dense(found: Changes) -> Iterator[str]:
     if found.dense_lost:
+        worst = sorted(found.slices, key=lambda one: -one.dense_lost)[:5]
         yield (
             f"{ml(found.dense_lost * found.voxel_ml)} outside of metal fell by more than "
-            f"{hu(DENSE_HU)}: bright streaks, or else a part of an implant or contrast medium that "
-            "is missing now. Compare with the original."
+            f"{hu(DENSE_HU)}, most in {slices(one.index for one in worst if one.dense_lost)}: "
+            "bright streaks, or else a part of an implant or contrast medium that is missing now. "
+            "Compare with the original."
         )
 
 

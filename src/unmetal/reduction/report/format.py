@@ -24,10 +24,13 @@ def hu(value: float | None, *, signed: bool = False) -> str:
 
 
 def ml(value: float | None) -> str:
-    """Milliliters with three significant digits."""
+    """Milliliters with two significant digits, more where they are whole: `4.5 ml`, `0.035 ml`."""
     if value is None:
         return NONE
-    digits = 0 if value >= 100 else 1 if value >= 10 else 2 if value >= 1 or not value else 3
+    if 0 < value < 0.00095:
+        return "under 0.001 ml"
+    # The last digit that two significant ones leave.
+    digits = 0 if not value else sum(value < bound for bound in (9.95, 0.995, 0.0995))
     return f"{number(value, digits)} ml"
 
 
@@ -41,11 +44,36 @@ def percent(share: float | None) -> str:
 
 
 def slices(indices: Iterable[int]) -> str:
-    """`slice 3`, or `slices 3, 4 and 9`, of indices from 0."""
-    names = [str(index + 1) for index in sorted(indices)]
-    if len(names) == 1:
+    """`slice 3`, `slices 3, 4 and 9` or `slices 3 to 6 and 9`, of indices from 0."""
+    places = sorted(set(indices))
+    # Three or more in a row are a range; two are named.
+    runs: list[list[int]] = []
+    for place in places:
+        if runs and place == runs[-1][-1] + 1:
+            runs[-1].append(place)
+        else:
+            runs.append([place])
+    names = [
+        name
+        for run in runs
+        for name in (
+            [f"{run[0] + 1} to {run[-1] + 1}"] if len(run) > 2 else [str(one + 1) for one in run]
+        )
+    ]
+    if len(places) == 1:
         return f"slice {names[0]}"
-    return f"slices {', '.join(names[:-1])} and {names[-1]}"
+    listed = f"{', '.join(names[:-1])} and {names[-1]}" if len(names) > 1 else names[0]
+    return f"slices {listed}"
+
+
+def counted(count: int, what: str) -> str:
+    """`1 slice`, `1,200 slices`."""
+    return f"{number(count)} {what}{'s' * (count != 1)}"
+
+
+def mm3(value: float) -> str:
+    """Cubic millimeters as they are read off: `6 mm³`, `4.5 ml` from 1,000 on."""
+    return ml(value / 1000) if value >= 1000 else f"{number(value, int(value < 0.95))} mm³"
 
 
 def duration(seconds: float) -> str:

@@ -20,7 +20,7 @@ from unmetal.reduction.report.changes import LEVELS, Changes, ChangeStats, Slice
 from unmetal.reduction.report.findings import caveats, checks
 from unmetal.software import versions
 
-FORMAT = 1
+FORMAT = 2
 """Version of the JSON's layout."""
 
 NOTICE = (
@@ -53,13 +53,13 @@ SEARCH = ("metal_hu", "min_metal_mm2")
 def report_data(done: Done, found: Changes, *, identifiers: bool = False) -> dict[str, Any]:
     """All of the report but its pictures, in types that JSON knows."""
     reduced, caution = done.reduced, done.tool.caution
-    of_weights = [{"key": "weights", "message": caution}] if caution else []
+    of_weights = [QualityFlag("weights", caution)] if caution else []
     whole = {
         "format": FORMAT,
         "notice": NOTICE,
         "run": _run(done),
         "series": _series(reduced, found),
-        "warnings": [*of_weights, *warnings(reduced)],
+        "warnings": _leveled([*of_weights, *flags(reduced)]),
         "checks": [check._asdict() for check in checks(found)],
         "caveats": caveats(found),
         "metal": _metal(found.slices, found.voxel_ml),
@@ -71,11 +71,16 @@ def report_data(done: Done, found: Changes, *, identifiers: bool = False) -> dic
     return whole | ({"identifiers": header.identifiers(reduced.source)} if identifiers else {})
 
 
-def warnings(reduced: Reduced) -> list[dict[str, str]]:
+def flags(reduced: Reduced) -> list[QualityFlag]:
     """Warnings of the reader about the source, then flags of the reduction."""
     of_reader = reduced.source.meta.get("warnings", ())
-    flags = (*(QualityFlag("input", message) for message in of_reader), *reduced.warnings)
-    return [asdict(flag) for flag in flags]
+    return [*(QualityFlag("input", message) for message in of_reader), *reduced.warnings]
+
+
+def _leveled(found: list[QualityFlag]) -> list[dict[str, str]]:
+    """What a reader would misread first, then what is unusual."""
+    ordered = sorted(found, key=lambda one: one.level != "misread")
+    return [{"key": one.key, "level": one.level, "message": one.message} for one in ordered]
 
 
 def _run(done: Done) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The pictures of a page: a slice as PNG, and the lines and letters upon it as vectors.
+"""The pictures of a page: a slice as JPEG, and the lines and letters upon it as vectors.
 
 Lengths on a panel are millimetres of the patient, so that a picture keeps its shape whatever its
 pixels are, and lines stay thin and letters sharp on any screen and on paper.
@@ -7,7 +7,7 @@ pixels are, and lines stay thin and letters sharp on any screen and on paper.
 from __future__ import annotations
 
 from base64 import b64encode
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from io import BytesIO
 
 import numpy as np
@@ -31,6 +31,15 @@ LEAST_PX = 320
 THUMBNAIL_PX = 88
 """Longer side of a thumbnail, pixels."""
 
+PREVIEW_PX = 220
+"""Width of one slice in the archive's list, pixels."""
+
+SMALL_PX = 144
+"""Width of the picture of an object, pixels: twice what it is shown at, for fine screens."""
+
+QUALITY = 80
+"""Of a JPEG, 1 to 95: the exact HU are in the page beside it (`slice_values`)."""
+
 DOUBT_HU = 120.0
 """HU at the end of the scale of a disagreement or an expected error."""
 
@@ -46,28 +55,43 @@ class Panel:
     width: float
     height: float
     picture: str
-    """A PNG as a `data:` URI."""
+    """A JPEG as a `data:` URI."""
+    box: Box
+    """What of the slice is shown, pixels."""
     metal: str
     """Outlines as SVG path data; empty where there are none."""
     body: str = ""
     """Outlines, the same way."""
     ring: str = ""
     """Outlines of what is within `RING_MM` of metal."""
+    alone: str = ""
+    """Outlines of dense objects that were left alone."""
+    values: str = ""
+    """Which HU a grey picture shows, `before` or `after`; empty for colours."""
     edges: Edges | None = None
 
 
 def gray(
-    name: str, hu: np.ndarray, metal: np.ndarray, style: PanelStyle, *, ringed: bool = False
+    name: str,
+    hu: np.ndarray,
+    metal: np.ndarray,
+    style: PanelStyle,
+    *,
+    ringed: bool = False,
+    alone: np.ndarray | None = None,
 ) -> Panel:
     """A slice, HU `[H W]`, in the style's window, with its metal, bool `[H W]`, outlined.
 
+    name: begins with `before` or `after`.
     ringed: outline what is within `RING_MM` of metal, too.
+    alone: bool `[H W]`, dense objects that were left alone, outlined otherwise.
     """
-    outlined = {"metal": metal}
+    outlined = {"metal": metal} | ({} if alone is None else {"alone": alone})
     if ringed:
         distance = ndimage.distance_transform_edt(~metal, sampling=style.pixel)
         outlined["ring"] = ndimage.binary_fill_holes(distance <= RING_MM)
-    return _panel(name, to_gray(crop(hu, style.box), style.window), None, style, **outlined)
+    levels, values = to_gray(crop(hu, style.box), style.window), name.partition(" ")[0]
+    return replace(_panel(name, levels, None, style, **outlined), values=values)
 
 
 def difference(
@@ -112,8 +136,36 @@ def thumbnail(hu: np.ndarray, metal: np.ndarray, style: PanelStyle) -> str:
     small.thumbnail((THUMBNAIL_PX, THUMBNAIL_PX), Image.Resampling.BOX)
     mask = Image.fromarray(crop(metal, style.box).astype(np.uint8) * 255)
     mask = mask.resize(small.size, Image.Resampling.BOX)
-    # 255 grays, and red as the 256th color. Any metal within a pixel of the thumbnail makes it red.
-    index = np.where(np.asarray(mask) > 0, 255, np.minimum(np.asarray(small), 254))
+    # Any metal within a pixel of the thumbnail makes it red.
+    return _with_red(np.asarray(small), np.asarray(mask) > 0)
+
+
+def small_picture(hu: np.ndarray, outlined: np.ndarray, style: PanelStyle) -> str:
+    """The part of a slice, HU `[H W]`, in a box, `SMALL_PX` wide, with a red line about a mask,
+    bool `[H W]`, as a `data:` URI."""
+    levels = Image.fromarray(to_gray(crop(hu, style.box), style.window))
+    size = (SMALL_PX, max(1, round(SMALL_PX * style.aspect)))
+    mask = Image.fromarray(crop(outlined, style.box).astype(np.uint8) * 255)
+    inside = np.asarray(mask.resize(size, Image.Resampling.BILINEAR)) > 127
+    # Outside of the mask, so that what is within stays to be seen.
+    rim = ndimage.binary_dilation(inside, iterations=2) & ~ndimage.binary_dilation(inside)
+    return _with_red(np.asarray(levels.resize(size, Image.Resampling.BICUBIC)), rim)
+
+
+def preview(slices: list[np.ndarray], style: PanelStyle) -> str:
+    """Slices, HU `[H W]` each, small and side by side, as a `data:` URI."""
+    size = (PREVIEW_PX, max(1, round(PREVIEW_PX * style.aspect)))
+    small = [
+        Image.fromarray(to_gray(crop(hu, style.box), style.window)).resize(size) for hu in slices
+    ]
+    beside = np.concatenate([np.asarray(one) for one in small], axis=1)
+    return _data_uri(Image.fromarray(beside), "JPEG", quality=QUALITY)
+
+
+def _with_red(levels: np.ndarray, red: np.ndarray) -> str:
+    """Grey values, uint8 `[H W]`, red where a mask, bool `[H W]`, says so, as a `data:` URI."""
+    # 255 grays, and red as the 256th color.
+    index = np.where(red, 255, np.minimum(levels, 254))
     palette = np.repeat(np.arange(256)[:, None], 3, axis=1)
     palette[255] = (255, 59, 48)
     return png_uri(index.astype(np.uint8), palette.astype(np.uint8))
@@ -146,7 +198,8 @@ def _panel(
         name=name,
         width=width * style.pixel[1],
         height=height * style.pixel[0],
-        picture=png_uri(_large(levels.round().astype(np.uint8)), palette, label=True),
+        picture=jpeg_uri(_large(levels.round().astype(np.uint8)), palette),
+        box=style.box,
         edges=style.edges,
         **{field: outline(mask, style) for field, mask in outlined.items()},
     )
@@ -163,34 +216,40 @@ def _large(levels: np.ndarray) -> np.ndarray:
     return np.asarray(Image.fromarray(levels).resize(size, Image.Resampling.BICUBIC))
 
 
-def png_uri(levels: np.ndarray, palette: np.ndarray | None = None, *, label: bool = False) -> str:
-    """uint8 `[H W]`, grey or in a palette uint8 `[256 RGB]`, as the `data:` URI of a PNG.
+def png_uri(levels: np.ndarray, palette: np.ndarray) -> str:
+    """uint8 `[H W]` in a palette uint8 `[256 RGB]`, as the `data:` URI of a PNG."""
+    picture = Image.fromarray(levels).convert("P")
+    picture.putpalette(palette.tobytes())
+    return _data_uri(picture, "PNG", compress_level=6)
 
-    label: burn in what the picture may be used for, so that it says so wherever it is copied.
+
+def jpeg_uri(levels: np.ndarray, palette: np.ndarray | None = None) -> str:
+    """uint8 `[H W]`, grey or in a palette uint8 `[256 RGB]`, as the `data:` URI of a JPEG. What the
+    picture may be used for is burned in, so that it says so wherever it is copied.
     """
-    picture = Image.fromarray(levels)
-    if palette is not None:
-        picture = picture.convert("P")
-        picture.putpalette(palette.tobytes())
-    if label:
-        _burn(picture)
+    picture = Image.fromarray(levels if palette is None else palette[levels])
+    _burn(picture)
+    # Without subsampling: thin colored streaks keep their color.
+    return _data_uri(picture, "JPEG", quality=QUALITY, subsampling=0)
+
+
+def _data_uri(picture: Image.Image, form: str, **options: int) -> str:
     buffer = BytesIO()
-    picture.save(buffer, "PNG", compress_level=6)
-    return "data:image/png;base64," + b64encode(buffer.getvalue()).decode()
+    picture.save(buffer, form, **options)
+    return f"data:image/{form.lower()};base64," + b64encode(buffer.getvalue()).decode()
 
 
 def _burn(picture: Image.Image) -> None:
     """Write the label into the lower left corner, on a dark ground."""
     size = max(8, round(picture.width * 0.028))
-    # Indices of the lightest and the darkest color; without a palette they are gray values.
-    light = np.reshape(picture.getpalette() or np.arange(256), (256, -1)).sum(1)
+    light, dark = (255, 0) if picture.mode == "L" else ((255, 255, 255), (0, 0, 0))
     ImageDraw.Draw(picture).text(
         (round(0.6 * size), picture.height - round(1.7 * size)),
         LABEL,
-        fill=int(light.argmax()),
+        fill=light,
         font=ImageFont.load_default(size),
         stroke_width=1,
-        stroke_fill=int(light.argmin()),
+        stroke_fill=dark,
     )
 
 
