@@ -8,8 +8,8 @@ import numpy as np
 
 from unmetal.display.comparison import comparison
 from unmetal.display.look import Box, PanelStyle, Window, edges_of
+from unmetal.viewer.marks import CORRECTED
 from unmetal.viewer.records import LPS_TO_RAS, OpenSeries, Result
-from unmetal.viewer.volumes import CORRECTED
 
 
 def labelled_picture(series: OpenSeries, result: Result, index: int, window: Window) -> bytes:

@@ -19,11 +19,8 @@ from unmetal.reduction.reduce_series import Done, Tool, derivation, load_tool, w
 from unmetal.reduction.reduce_volume import Reduced, reduce_volume
 from unmetal.reduction.settings import Settings
 from unmetal.scan import Volume
+from unmetal.viewer.marks import CORRECTED, LEFT_ALONE
 from unmetal.viewer.records import OpenSeries, Result
-from unmetal.viewer.volumes import CORRECTED
-
-LEFT_ALONE = 2
-"""In `marks`: dense, without an artifact."""
 
 DONE = "done.pickle"
 """All that a report is made from, but the volumes: the source is read again, the result lies beside

@@ -20,10 +20,8 @@ from unmetal.errors import InputError
 from unmetal.methods import DEFAULT_METHOD, all_methods
 from unmetal.software import version
 from unmetal.viewer import asked, volumes
-from unmetal.viewer.drawn_mask import most_bytes, read_drawn
 from unmetal.viewer.exports import PICTURE, download_name, media_type, why_not
 from unmetal.viewer.jobs import JobQueue
-from unmetal.viewer.labelled_picture import labelled_picture
 from unmetal.viewer.measurements import measure
 from unmetal.viewer.opening import Opener
 from unmetal.viewer.records import OpenSeries, Result, new_id
@@ -167,6 +165,8 @@ class Routes:
 
     async def put_mask(self, request: Request) -> Response:
         """PUT api/series/{id}/metal."""
+        from unmetal.viewer.drawn_mask import most_bytes, read_drawn  # noqa: PLC0415  (nibabel)
+
         series = self._series(request)
         content = await asked.body(request, most_bytes(series.grid), "the mask")
         mask = await asyncio.to_thread(read_drawn, content, series.grid)
@@ -231,6 +231,8 @@ class Routes:
         if what not in result.exports:
             return JSONResponse({"error": why_not(what, series, result)}, 409)
         if what == PICTURE:
+            from unmetal.viewer.labelled_picture import labelled_picture  # noqa: PLC0415
+
             index = asked.slice_index(request.query_params, series.grid)
             window = asked.window(request.query_params)
             picture = await asyncio.to_thread(labelled_picture, series, result, index, window)

@@ -8,9 +8,7 @@ from dataclasses import dataclass
 from io import BytesIO
 
 import numpy as np
-from nibabel.nifti1 import Nifti1Header
 from PIL import Image
-from scipy import ndimage
 
 from unmetal.display.look import Window
 from unmetal.viewer.records import Grid, OpenSeries, Result
@@ -18,14 +16,8 @@ from unmetal.viewer.records import Grid, OpenSeries, Result
 SCANNER = 1
 """Code of a transform to the coordinates of the scanner."""
 
-NEAR_MM = 5.0
-"""Distance from metal within which a result is to be distrusted."""
-
 NAMES = ("corrected", "difference", "metal", "metal_outline", "near_metal", "error")
 """Of the volumes of a result; `error` only where its method expects one."""
-
-CORRECTED = 1
-"""Value in `marks` of metal whose artifact was corrected; objects left alone have 2."""
 
 
 @dataclass(frozen=True)
@@ -47,6 +39,8 @@ class SliceSource:
 
 def nifti_header(grid: Grid, kind: np.dtype) -> bytes:
     """The 352 bytes before the numbers."""
+    from nibabel.nifti1 import Nifti1Header  # noqa: PLC0415  (0.5 s, which the page need not wait)
+
     header = Nifti1Header()
     header.set_data_dtype(kind)
     header.set_data_shape(grid.shape[::-1])
@@ -94,6 +88,8 @@ def of_result(name: str, series: OpenSeries, result: Result) -> SliceSource:
         return SliceSource(
             series.grid, kind, lambda index: after[index].astype(np.float32) - before[index]
         )
+    from unmetal.viewer.marks import near_metal, outline  # noqa: PLC0415  (scipy)
+
     marks = np.load(result.array("marks"), mmap_mode="r")
     spacing = series.grid.spacing[1:]
     make: dict[str, Callable[[np.ndarray], np.ndarray]] = {
@@ -102,24 +98,6 @@ def of_result(name: str, series: OpenSeries, result: Result) -> SliceSource:
         "near_metal": lambda one: near_metal(one, spacing),
     }
     return SliceSource(series.grid, np.dtype(np.uint8), lambda index: make[name](marks[index]))
-
-
-def outline(marks: np.ndarray) -> np.ndarray:
-    """uint8 `[H W]`: the pixels of each mark that touch one of another, side by side."""
-    edge = np.zeros_like(marks)
-    for value in np.unique(marks[marks > 0]):
-        mask = marks == value
-        edge[mask & ~ndimage.binary_erosion(mask)] = value
-    return edge
-
-
-def near_metal(marks: np.ndarray, spacing: tuple[float, ...]) -> np.ndarray:
-    """uint8 `[H W]`: 1 within `NEAR_MM` of corrected metal, in the plane, and not metal itself."""
-    metal = marks == CORRECTED
-    if not metal.any():
-        return np.zeros_like(marks)
-    distance = ndimage.distance_transform_edt(~metal, sampling=spacing)
-    return ((distance <= NEAR_MM) & (marks == 0)).astype(np.uint8)
 
 
 def png(hu: np.ndarray, window: Window) -> bytes:

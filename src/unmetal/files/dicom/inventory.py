@@ -9,7 +9,7 @@ from __future__ import annotations
 import filecmp
 import hashlib
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
@@ -92,12 +92,14 @@ class Contents:
     """Files that are not DICOM."""
 
 
-class _Slice(NamedTuple):
-    """A CT image and what it is sorted by."""
+class Found(NamedTuple):
+    """What lies below a folder, by its headers."""
 
-    entry: Entry
-    dataset: Dataset
-    key: tuple[str, ...]
+    stacks: list[tuple[tuple[str, ...], list[Header]]]
+    """What the slices of a series share, and these."""
+    aside: tuple[Aside, ...]
+    others: list[Path]
+    """Files that are not DICOM."""
 
 
 def find_series(folder: Path, progress: Callable[[int], None] = lambda files: None) -> Contents:
@@ -105,26 +107,41 @@ def find_series(folder: Path, progress: Callable[[int], None] = lambda files: No
 
     Never raises for a file: what cannot be read is set aside with its reason.
     """
-    groups: dict[tuple[str, ...], list[_Slice]] = {}
+    found = find_stacks(folder, progress=progress)
+    series = [_series(key, slices) for key, slices in found.stacks]
+    named = tuple(sorted(series, key=lambda one: one.name))
+    return Contents(named, found.aside, len(found.others))
+
+
+def find_stacks(
+    folder: Path,
+    more_tags: Sequence[str] = (),
+    progress: Callable[[int], None] = lambda files: None,
+) -> Found:
+    """The headers of the slices of every series below a folder, with `TAGS` and `more_tags` only.
+
+    As `find_series`, which names what this finds.
+    """
+    groups: dict[tuple[str, ...], list[Header]] = {}
     aside: list[Aside] = []
-    others = 0
+    others: list[Path] = []
     for count, path in enumerate(sorted(folder.rglob("*")), 1):
         progress(count)
         if not path.is_file():
             continue
-        found = _classify(path, path.relative_to(folder).as_posix())
+        found = _classify(path, path.relative_to(folder).as_posix(), [*TAGS, *more_tags])
         if found is None:
-            others += 1
+            others.append(path)
         elif isinstance(found, Aside):
             aside.append(found)
         else:
-            groups.setdefault(found.key, []).append(found)
-    series = []
+            groups.setdefault(_key(found), []).append(found)
+    stacks = []
     for key, slices in groups.items():
         kept, copies = _without_copies(slices, folder)
         aside += copies
-        series.append(_series(key, kept))
-    return Contents(tuple(sorted(series, key=lambda one: one.name)), tuple(sorted(aside)), others)
+        stacks.append((key, kept))
+    return Found(stacks, tuple(sorted(aside)), others)
 
 
 def is_output_of(output: Path, series: CTSeries, derivation: Derivation) -> bool:
@@ -141,7 +158,7 @@ def is_output_of(output: Path, series: CTSeries, derivation: Derivation) -> bool
     return header.get("SeriesInstanceUID") == derived_uid(series.uid, derivation)
 
 
-def _classify(path: Path, name: str) -> _Slice | Aside | None:
+def _classify(path: Path, name: str, tags: list[str]) -> Header | Aside | None:
     """Read a header: a CT image, an object set aside, or None for a file that is not DICOM."""
     try:
         with path.open("rb") as file, tolerant():
@@ -149,7 +166,7 @@ def _classify(path: Path, name: str) -> _Slice | Aside | None:
                 return None
             file.seek(0)
             refuse_inflation_bomb(file, name)
-            dataset = dcmread(file, stop_before_pixels=True, specific_tags=[*TAGS])
+            dataset = dcmread(file, stop_before_pixels=True, specific_tags=[*tags])
             list(dataset)  # decodes every value: one that cannot be is noticed here
             if reason := reason_unfit(dataset):
                 if "Modality" not in dataset and not reason[:1].isalpha():
@@ -158,8 +175,9 @@ def _classify(path: Path, name: str) -> _Slice | Aside | None:
                 return Aside(name, reason)
             if not {"Rows", "Columns"} <= set(dataset.dir()):
                 return Aside(name, "damaged: states no image size", broken=True)
-            entry = Entry(name, str(path), lambda: path.open("rb"))
-            return _Slice(entry, dataset, _key(Header(entry, dataset)))
+            header = Header(Entry(name, str(path), lambda: path.open("rb")), dataset)
+            _key(header)  # a value in it that makes no sense is noticed here
+            return header
     except Exception as error:  # what pydicom raises depends on where the file is damaged
         return Aside(name, f"damaged: {short_error(error)}", broken=True)
 
@@ -172,7 +190,7 @@ def _key(header: Header) -> tuple[str, ...]:
     return (*uids, *stack_key(header), kernel, OWN if made_by_unmetal(data) else "")
 
 
-def _without_copies(slices: list[_Slice], folder: Path) -> tuple[list[_Slice], list[Aside]]:
+def _without_copies(slices: list[Header], folder: Path) -> tuple[list[Header], list[Aside]]:
     """Set aside files that are, byte for byte, one that is there already. Two different files with
     one UID both stay: the reader refuses them, for nobody knows which is right."""
     first: dict[str, str] = {}
@@ -187,7 +205,7 @@ def _without_copies(slices: list[_Slice], folder: Path) -> tuple[list[_Slice], l
     return kept, copies
 
 
-def _series(key: tuple[str, ...], slices: list[_Slice]) -> CTSeries:
+def _series(key: tuple[str, ...], slices: list[Header]) -> CTSeries:
     study, series, matrix, pixels, _, kernel, own = key
     data = slices[0].dataset
     number = min(int(_number(data, "SeriesNumber")), 9999)
