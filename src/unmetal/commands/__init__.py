@@ -13,6 +13,7 @@ COMMANDS = {
     "evaluate": "a table of methods on data with a known truth",
     "view": "series in the browser, before and after: compare, measure, edit the metal, export",
     "node": "receive series, reduce them and send them on, as a DICOM node",
+    "export": "a learned method as an ONNX file",
     "methods": "the methods there are, with one line each",
     "weights": "the trained networks that came with the package",
     "info": "what a file or folder holds",

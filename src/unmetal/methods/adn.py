@@ -16,7 +16,7 @@ from torch.nn.functional import max_pool2d
 from unmetal.methods.adversarial import REAL, GANMode, discriminator_loss, gan_loss, l1, weighted
 from unmetal.methods.method import ImageConfig, ImageMethod, OptimizerStep
 from unmetal.nets.adn import Architecture, Generator
-from unmetal.nets.blocks import pad_to_stride, scale_gradient
+from unmetal.nets.blocks import scale_gradient
 from unmetal.nets.patchgan import PatchGAN
 from unmetal.scan import Scan
 from unmetal.units import mu_to_network, network_to_mu
@@ -100,9 +100,14 @@ class ADN(ImageMethod):
             {domain: PatchGAN(1, width, layers=2) for domain in ("clean", "affected")}
         )
 
-    def corrected(self, x: Tensor) -> Tensor:
-        """Affected slices `[B 1 H W]` in [-1, 1], of any size, to clean ones."""
-        return pad_to_stride(self.generator.clean, x, self.config.architecture.stride)
+    @property
+    def stride(self) -> int:
+        """Sides of a slice are multiples of this, in pixels."""
+        return self.config.architecture.stride
+
+    def translate(self, x: Tensor) -> Tensor:
+        """Affected slices `[B 1 H W]` in [-1, 1] to clean ones."""
+        return self.generator.clean(x)
 
     def transfer(self, affected: Tensor, clean: Tensor) -> Tensor:
         """Clean slices given the artifact of affected ones (Figure 11); `[B 1 H W]` in 1/cm."""

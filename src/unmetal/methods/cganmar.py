@@ -22,7 +22,7 @@ from torch import Tensor, nn
 
 from unmetal.methods.adversarial import REAL, discriminator_loss, gan_loss, l1
 from unmetal.methods.method import ImageConfig, ImageMethod, OptimizerStep
-from unmetal.nets.blocks import add_noise_to_flat, init_weights, pad_to_stride
+from unmetal.nets.blocks import add_noise_to_flat, init_weights
 from unmetal.nets.patchgan import PatchGAN
 from unmetal.nets.resnet import ResNet
 from unmetal.scan import Scan
@@ -71,6 +71,11 @@ class CGANMAR(ImageMethod):
         # Equations (3) and (4): the L1 loss and its weight.
         yield "generator", {"adv": adversarial, "recon": self.config.recon * l1(corrected, y)}
 
-    def corrected(self, x: Tensor) -> Tensor:
-        """Affected slices `[B 1 H W]` in [-1, 1], of any size, to clean ones."""
-        return pad_to_stride(self.generator, x, ResNet.stride)
+    @property
+    def stride(self) -> int:
+        """Sides of a slice are multiples of this, in pixels."""
+        return ResNet.stride
+
+    def translate(self, x: Tensor) -> Tensor:
+        """Affected slices `[B 1 H W]` in [-1, 1] to clean ones."""
+        return self.generator(x)

@@ -102,9 +102,14 @@ class CycleGAN(ImageMethod):
         }
         yield "discriminator", losses
 
-    def corrected(self, x: Tensor) -> Tensor:
-        """Affected slices `[B 1 H W]` in [-1, 1], of any size, to clean ones."""
-        return pad_to_stride(self.generator["clean"], x, ResNet.stride)
+    @property
+    def stride(self) -> int:
+        """Sides of a slice are multiples of this, in pixels."""
+        return ResNet.stride
+
+    def translate(self, x: Tensor) -> Tensor:
+        """Affected slices `[B 1 H W]` in [-1, 1] to clean ones."""
+        return self.generator["clean"](x)
 
     def to_affected(self, y: Tensor) -> Tensor:
         """Clean slices with artifacts, `[B 1 H W]` in [-1, 1]."""

@@ -24,7 +24,6 @@ from unmetal.methods.adversarial import (
     weighted,
 )
 from unmetal.methods.method import ImageConfig, ImageMethod, Losses, OptimizerStep
-from unmetal.nets.blocks import pad_to_stride
 from unmetal.nets.drit import (
     AttributeEncoder,
     Code,
@@ -110,12 +109,15 @@ class DRIT(ImageMethod):
         init_normal(self.discriminator)
         self.content_discriminator = ContentDiscriminator(c.width, c.content_layers)
 
-    def corrected(self, x: Tensor) -> Tensor:
+    @property
+    def stride(self) -> int:
+        """Sides of a slice are multiples of this, in pixels."""
+        return 4
+
+    def translate(self, x: Tensor) -> Tensor:
         """Affected slices `[B 1 H W]` in [-1, 1] to clean ones of the mean attribute."""
         g, attribute = self.generator, self.generator.mean_attribute.expand(len(x))
-        return pad_to_stride(
-            lambda x: g.slice(Code(g.content(x, "affected"), attribute), "clean"), x, stride=4
-        )
+        return g.slice(Code(g.content(x, "affected"), attribute), "clean")
 
     def random_attribute(self, x: Tensor) -> Tensor:
         """N(0, I) for each slice of `[B 1 H W]`, `[B A]`."""

@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from torch import Tensor, nn
 
-from unmetal.nets.blocks import add_noise_to_flat
+from unmetal.nets.blocks import add_noise_to_flat, pad_to_stride
 from unmetal.scan import Scan
 from unmetal.units import mu_to_network, network_to_mu
 
@@ -81,9 +81,19 @@ class ImageMethod(Method):
         """The slices without artifacts, `[B 1 H W]` in 1/cm, within the window of `units`."""
         return network_to_mu(self.corrected(mu_to_network(scan.image)))
 
+    @property
     @abstractmethod
+    def stride(self) -> int:
+        """What the sides of a slice must be multiples of for `translate`, in pixels."""
+
+    @abstractmethod
+    def translate(self, x: Tensor) -> Tensor:
+        """Affected slices `[B 1 H W]` in [-1, 1] to clean ones; H and W are multiples of
+        `stride`."""
+
     def corrected(self, x: Tensor) -> Tensor:
         """Affected slices `[B 1 H W]` in [-1, 1], of any size, to clean ones."""
+        return pad_to_stride(self.translate, x, self.stride)
 
     def unpaired(self, scan: Scan) -> tuple[Tensor, Tensor]:
         """Affected slices and clean ones of other patients, `[B 1 H W]` in [-1, 1]."""

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from unmetal.methods.adversarial import REAL, gan_loss, l1, multiscale_discriminator_loss, weighted
 from unmetal.methods.method import ImageConfig, ImageMethod, Losses, OptimizerStep
-from unmetal.nets.blocks import init_weights, pad_to_stride
+from unmetal.nets.blocks import init_weights
 from unmetal.nets.munit import StyleEncoder, Translator
 from unmetal.nets.patchgan import MultiScale
 from unmetal.scan import Scan
@@ -79,10 +79,15 @@ class MUNIT(ImageMethod):
         )
         init_weights(self.discriminator)
 
-    def corrected(self, x: Tensor) -> Tensor:
-        """Affected slices `[B 1 H W]` in [-1, 1], of any size, to clean ones of the mean style."""
+    @property
+    def stride(self) -> int:
+        """Sides of a slice are multiples of this, in pixels."""
+        return 4
+
+    def translate(self, x: Tensor) -> Tensor:
+        """Affected slices `[B 1 H W]` in [-1, 1] to clean ones of the mean style."""
         g, style = self.generator, self.generator.mean_style.expand(len(x))
-        return pad_to_stride(lambda x: g.decode(g.encode(x), style), x, stride=4)
+        return g.decode(g.encode(x), style)
 
     def random_style(self, x: Tensor) -> Tensor:
         """N(0, I) for each slice of `[B 1 H W]`, `[B S]`."""

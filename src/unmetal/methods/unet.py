@@ -18,7 +18,6 @@ from torch import Tensor
 from torch.nn import functional
 
 from unmetal.methods.method import ImageConfig, ImageMethod, OptimizerStep
-from unmetal.nets.blocks import pad_to_stride
 from unmetal.nets.unet import UNet
 from unmetal.scan import Scan
 from unmetal.units import mu_to_network
@@ -50,6 +49,11 @@ class SupervisedUNet(ImageMethod):
         corrected = self.corrected(mu_to_network(scan.image))
         yield "generator", {"l1": functional.l1_loss(corrected, mu_to_network(scan.clean))}
 
-    def corrected(self, x: Tensor) -> Tensor:
-        """Affected slices `[B 1 H W]` in [-1, 1], of any size, to clean ones."""
-        return pad_to_stride(self.generator, x, self.generator.stride)
+    @property
+    def stride(self) -> int:
+        """Sides of a slice are multiples of this, in pixels."""
+        return self.generator.stride
+
+    def translate(self, x: Tensor) -> Tensor:
+        """Affected slices `[B 1 H W]` in [-1, 1] to clean ones."""
+        return self.generator(x)

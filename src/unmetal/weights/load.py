@@ -16,6 +16,7 @@ from torch import Tensor
 from unmetal import methods
 from unmetal.errors import InputError
 from unmetal.methods.adn import ADN, Config
+from unmetal.methods.exported import Exported
 from unmetal.methods.method import Method
 from unmetal.nets.adn_checkpoint import generator_from_released
 from unmetal.weights import checkpoint
@@ -30,8 +31,9 @@ def load_method(name: str, weights: str | Path | None = None) -> tuple[Method, c
     The card has at least `method`, `name` and `sha256`; it is empty where nothing was learned.
 
     name: a method of `unmetal methods`; or in place of it what `weights` may be.
-    weights: the name of released weights, a weights file or folder, a run folder, or a checkpoint
-        (.pt, .pth) in the layout that ADN's authors released; None takes the method's own.
+    weights: the name of released weights, a weights file or folder, a run folder, what `unmetal
+        export` wrote (.onnx), or a checkpoint (.pt, .pth) in the layout that ADN's authors
+        released; None takes the method's own.
     Raises `InputError`, one line, if there is no such method or the weights cannot be used.
     """
     known = methods.find(name)
@@ -80,6 +82,9 @@ def resolve_weights(source: str | Path) -> Path:
 def load_weights(path: Path) -> tuple[Method, checkpoint.Card]:
     """The method that weights belong to, with these in it, and their card."""
     name = path.parent.name if path.name == "weights" else path.stem
+    if path.suffix == ".onnx":
+        exported = Exported(path)
+        return exported.eval(), {**exported.description.as_dict(), "name": name}
     if path.suffix in {".pt", ".pth"}:
         sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
         return load_released_adn(path), {"method": "adn", "name": name, "sha256": sha256}

@@ -1,0 +1,1 @@
+"""`unmetal export`: a learned method as a file that other programs run."""
