@@ -6,7 +6,7 @@ TEST := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist 
 
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: demo test test-all lint benchmarks clean
+.PHONY: demo test test-all lint benchmarks viewer clean
 
 demo: .venv/installed
 	$(BIN)/python examples/demo.py
@@ -26,6 +26,14 @@ lint: .venv/developed
 benchmarks: .venv/developed
 	for name in startup projector simulation reprojection reduce folding prepare train_step; do \
 	  OMP_NUM_THREADS=1 $(BIN)/python benchmarks/$$name.py || exit 1; done
+
+# The viewer's page, from frontend/ into the package. Needs Node 20; nothing else does.
+viewer: frontend/node_modules
+	cd frontend && npm run --silent check && npm run --silent build
+
+frontend/node_modules: frontend/package-lock.json
+	cd frontend && npm ci --silent
+	touch $@
 
 .venv/bin/python:
 	$(PYTHON) -m venv .venv

@@ -3,7 +3,7 @@
     python recipes/file_tree.py
 
 A Python file explains itself by the first paragraph of its docstring, a package by that of its
-`__init__.py`; what cannot is named here.
+`__init__.py`, TypeScript by its first comment; what cannot is named here.
 """
 
 import ast
@@ -17,7 +17,7 @@ BEGIN, END = "```text tree\n", "```\n"
 
 PAGE = ROOT / "docs" / "files.md"
 
-LISTED = ("src", "recipes", "benchmarks", "examples", "docs")
+LISTED = ("src", "recipes", "benchmarks", "examples", "docs", "frontend")
 """Folders whose files are named one by one. Tests are named by folder, as they mirror src."""
 
 NOTES = {
@@ -43,6 +43,15 @@ NOTES = {
     "docs/export.md": "A network for other programs: `unmetal export`, and what runs it.",
     "docs/images": "Pictures that the demo and the recipes made.",
     "docs/viewer.md": "The viewer: opening, keys, what it defends against, routes.",
+    "frontend": "Source of the viewer's page; `make viewer` builds it, which alone needs Node.",
+    "frontend/build.mjs": "Bundles the page into the package, the same bytes each time.",
+    "frontend/eslint.config.mjs": "Rules of ESLint: strict, with types.",
+    "frontend/package-lock.json": "The releases of what checks and bundles it.",
+    "frontend/package.json": "What checks and bundles it; nothing of others goes into the page.",
+    "frontend/src/panels": "What stands around the pictures: a file for each panel.",
+    "frontend/src/static": "The page's markup and style, and the licence of what is in it.",
+    "frontend/tsconfig.json": "Rules of TypeScript: strict.",
+    "src/unmetal/viewer/page": "The built page, so that an installation needs no Node.",
     "docs/node.md": "The DICOM node: set up, routing from Orthanc, what survives a crash.",
     "docs/prepare.md": "Cohorts from archives: four kinds, rules, split, and training on them.",
     "docs/files.md": "This page.",
@@ -106,7 +115,7 @@ NOTES = {
 }
 """What a docstring cannot say: folders, and files that are not Python."""
 
-WHOLE = ("examples/chest_port", "docs/images")
+WHOLE = ("examples/chest_port", "docs/images", "frontend/src/static", "src/unmetal/viewer/page")
 """Folders that stand for their files."""
 
 
@@ -186,6 +195,9 @@ def note(name: str) -> str:
     if path.suffix == ".py" and path.is_file() and path.read_text().strip():
         summary = (ast.get_docstring(ast.parse(path.read_text())) or "").partition("\n\n")[0]
         return " ".join(summary.split())
+    if path.suffix == ".ts":
+        remark = path.read_text().partition("/**")[2].partition("*/")[0]
+        return " ".join(remark.replace("\n *", " ").split())
     return ""
 
 
