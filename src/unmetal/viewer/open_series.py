@@ -40,11 +40,11 @@ def open_path(report: Callable[[Message], None], path: Path, folder: Path) -> in
                 continue
             report(announced)
             started.append(reading)
-        for one in left_out[:MOST_LEFT_OUT]:
-            report(one)
         if not started:
             why = left_out[0].why if left_out else "no CT series in it: give DICOM, NIfTI or .npy"
             raise InputError(f"{path.name}: {why}")
+        for one in left_out[:MOST_LEFT_OUT]:
+            report(one)
         report(Listed())
         for reading in started:
             for message in reading:
