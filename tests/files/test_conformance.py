@@ -18,6 +18,7 @@ from pydicom.data import get_testdata_file
 
 from unmetal.errors import suppress_c_stderr
 from unmetal.files import Derivation, Output, difference, read, write_all
+from unmetal.files.dicom.encapsulated_pdf import write_pdf
 
 PYDICOM = Path(get_testdata_file("CT_small.dcm", download=False)).parent
 
@@ -46,6 +47,7 @@ class Written:
     difference: list[Path]
     metal: list[Path]
     contours: list[Path]
+    document: list[Path]
 
     @property
     def images(self) -> list[Path]:
@@ -53,7 +55,7 @@ class Written:
 
     @property
     def made(self) -> list[Path]:
-        return [*self.images, *self.contours]
+        return [*self.images, *self.contours, *self.document]
 
 
 def files(path: Path) -> list[Path]:
@@ -86,6 +88,10 @@ def written(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
         Output(volume, paths[3], done[3], mask, contours=True),
     ]
     write_all(outputs[: 2 if request.param in WITHOUT_FRAME else 4])
+    document = base / "report.dcm"
+    about = Derivation("ADN", kind="MAR_REPORT")
+    write_pdf(volume, b"%PDF-1.4 of odd length", document, about, "What changed")
+    paths.append(document)
     return Written(files(source), *(files(p) if p.exists() else [] for p in paths))
 
 

@@ -19,7 +19,13 @@ from typing import Any
 import numpy as np
 from pydicom import dcmread
 from pydicom.dataset import Dataset, FileMetaDataset
-from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian, ImplicitVRLittleEndian, generate_uid
+from pydicom.uid import (
+    CTImageStorage,
+    EncapsulatedPDFStorage,
+    ExplicitVRLittleEndian,
+    ImplicitVRLittleEndian,
+    generate_uid,
+)
 from pynetdicom import AE, build_context, evt
 from pynetdicom.dimse_primitives import C_STORE
 from pynetdicom.sop_class import StudyRootQueryRetrieveInformationModelFind as Find
@@ -182,6 +188,7 @@ class Archive:
         entity.add_supported_context(
             CTImageStorage, syntaxes if self.implicit else [ExplicitVRLittleEndian, *syntaxes]
         )
+        entity.add_supported_context(EncapsulatedPDFStorage)
         if self.answers_queries:
             entity.add_supported_context(Find)
         handlers = [(evt.EVT_C_STORE, self._store), (evt.EVT_C_FIND, self._find)]

@@ -34,7 +34,8 @@ class Derivation:
 
     kind: str = "MAR"
     """Value 4 of ImageType: `MAR`, `MAR_DIFFERENCE`, `MAR_METAL`; `SIMULATED` where an artifact was
-    put in, not taken out. `MAR_CONTOURS` is the metal as a structure set, which is no image."""
+    put in, not taken out. `MAR_CONTOURS` is the metal as a structure set, `MAR_REPORT` the report:
+    these are no images."""
 
     metal_given: bool = False
     """Whether the metal was given as a mask, not found; `description` then holds its hash."""
@@ -57,7 +58,8 @@ class Derivation:
 
     series_offset: int = 1000
     """Added to SeriesNumber, so that the derived series sorts below the scanner's own; twice that
-    for the difference, three times for the metal, four times for its contours."""
+    for the difference, three times for the metal, four times for its contours, five times for
+    the report."""
 
     @property
     def reduced(self) -> bool:

@@ -78,6 +78,13 @@ class ReduceConfig(Settings):
     device: Literal["auto", "cpu", "cuda"] = "auto"
     """Where to compute; auto takes a GPU when there is one."""
 
+    report: Annotated[Path | None, tyro.conf.arg(metavar="DIR")] = None
+    """Folder for a report on each series, in a folder of its own: a page to read and print, and its
+    numbers. Nobody is named in it, but it shows the images; nothing deletes it."""
+
+    send_report: bool = False
+    """Also send the report, as an encapsulated PDF of the study, with each derived series."""
+
     time_limit: Annotated[float, tyro.conf.arg(metavar="MIN")] = 60.0
     """Minutes after which a reduction counts as hung."""
 

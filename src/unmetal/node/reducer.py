@@ -11,22 +11,30 @@ import multiprocessing
 import signal
 import time
 import traceback
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pydicom import dcmread
 
-from unmetal.errors import InputError
+from unmetal.errors import InputError, short_error
 from unmetal.files.dicom.provenance import made_by_unmetal
 from unmetal.files.dicom.reading import tolerant
 from unmetal.node.config import ReduceConfig
 from unmetal.node.log import silence_libraries
 from unmetal.workers import end_with_parent
 
+if TYPE_CHECKING:
+    from unmetal.reduction.reduce_series import Done
+
 START_TIMEOUT_S = 600.0
 """To import torch and load the method, on a slow disk."""
+
+REPORT = "report.dcm"
+"""File name of the report that is sent."""
 
 DISK_FULL = {errno.ENOSPC, errno.EDQUOT}
 
@@ -166,12 +174,31 @@ class Reducer:
     def _reduce(self, images: Path, target: Path) -> Outcome:
         from unmetal.reduction.reduce_series import reduce_series  # noqa: PLC0415
 
-        reduced = reduce_series(images, target, self.config, self.tool).reduced
+        done = reduce_series(images, target, self.config, self.tool)
+        reduced = done.reduced
         warnings = [*reduced.source.meta["warnings"]]
         warnings += [f"{flag.key}: {flag.message}" for flag in reduced.warnings]
+        warnings += self._report(done, images, target)
         changed = len(reduced.changed)
         skipped = "" if changed else "nothing had to be done"
         return Outcome(len(reduced.metal), changed, tuple(dict.fromkeys(warnings)), skipped)
+
+    def _report(self, done: Done, images: Path, target: Path) -> Iterator[str]:
+        """Write the reports that are asked for: one for people here under the job's name, and one
+        beside the results, to be sent. Yields a warning for each that cannot be: the results are
+        worth more."""
+        from unmetal.reduction.report.document import write_document  # noqa: PLC0415
+        from unmetal.reduction.report.page import write_report  # noqa: PLC0415
+
+        try:
+            if self.config.send_report and len(done.reduced.changed):
+                write_document(done, target.with_name(REPORT))
+            if self.config.report is not None:
+                self.config.report.mkdir(mode=0o700, parents=True, exist_ok=True)
+                # Replacing that of an attempt that was cut short.
+                write_report(done, self.config.report / images.parent.name, force=True)
+        except Exception as error:  # whatever it is, it concerns the report alone
+            yield f"report: {type(error).__name__}: {short_error(error)}"
 
 
 def skip_reason(images: Path) -> str:

@@ -57,7 +57,7 @@ class Settings:
 
     series_offset: int = 1000
     """Added to the DICOM series number; twice for the difference, three times for the metal,
-    four times for its contours."""
+    four times for its contours, five times for the report."""
 
     def __post_init__(self) -> None:
         """Raise InputError for numbers that make no sense."""

@@ -22,11 +22,12 @@ SUFFIXES = {
     "MAR_DIFFERENCE": " difference",
     "MAR_METAL": " metal",
     "MAR_CONTOURS": " metal contours",
+    "MAR_REPORT": " report",
     "SIMULATED": " SIMULATED",
 }
 """What stands behind the method in SeriesDescription, by value 4 of ImageType."""
 
-STEPS = {"MAR_DIFFERENCE": 2, "MAR_METAL": 3, "MAR_CONTOURS": 4}
+STEPS = {"MAR_DIFFERENCE": 2, "MAR_METAL": 3, "MAR_CONTOURS": 4, "MAR_REPORT": 5}
 """How many times the offset is added to SeriesNumber, where not once."""
 
 TITLE = 16

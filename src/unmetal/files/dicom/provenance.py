@@ -25,6 +25,7 @@ MEANINGS = {
     "MAR_DIFFERENCE": "Change by metal artifact reduction",
     "MAR_METAL": "Metal segmentation",
     "MAR_CONTOURS": "Metal contours",
+    "MAR_REPORT": "Metal artifact reduction report",
     "SIMULATED": "Simulated metal artifact",
 }
 """Code value, which is value 4 of ImageType -> code meaning."""

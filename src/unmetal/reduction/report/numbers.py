@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import fields
 from datetime import datetime
 from typing import Any
 
@@ -18,6 +18,7 @@ from unmetal.reduction.reduce_series import Done
 from unmetal.reduction.reduce_volume import Reduced
 from unmetal.reduction.report.changes import LEVELS, Changes, ChangeStats, SliceChanges, join
 from unmetal.reduction.report.findings import caveats, checks
+from unmetal.reduction.settings import Settings
 from unmetal.software import versions
 
 FORMAT = 2
@@ -91,7 +92,12 @@ def _run(done: Done) -> dict[str, Any]:
         "method": tool.name,
         "weights": tool.weights,
         "sha256": tool.sha256,
-        "options": {k: v for k, v in asdict(done.settings).items() if k not in left_out},
+        "options": {
+            # Of a reduction: a node's settings have more, its folders among them.
+            one.name: getattr(done.settings, one.name)
+            for one in fields(Settings)
+            if one.name not in left_out
+        },
         "derivation": f"{written.description} {written.outcome}".strip(),
         "device": str(tool.device),
         "seconds": round(done.seconds, 1),
