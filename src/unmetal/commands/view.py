@@ -6,8 +6,6 @@ from typing import Annotated
 
 import tyro
 
-from unmetal.errors import InputError, install_extra
-
 
 @dataclass(frozen=True)
 class View:
@@ -29,8 +27,6 @@ class View:
 
     def run(self) -> None:
         """Serve until Ctrl-C or SIGTERM; raises `InputError`."""
-        try:
-            from unmetal.viewer.serve import serve  # noqa: PLC0415
-        except ModuleNotFoundError as error:
-            raise InputError(install_extra(error.name or "a library", "viewer")) from error
+        from unmetal.viewer.serve import serve  # noqa: PLC0415
+
         serve(self.paths, self.port, browser=not self.no_browser)

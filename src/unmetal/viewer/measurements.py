@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
-from scipy import ndimage
 
 from unmetal.errors import InputError
 from unmetal.viewer.records import Grid
@@ -116,6 +115,8 @@ def _area(
 def _line(
     shape: Shape, grid: Grid, original: np.ndarray, corrected: Mapping[str, np.ndarray]
 ) -> dict[str, Any]:
+    from scipy import ndimage  # noqa: PLC0415  (0.2 s, which the page need not wait)
+
     first, second = shape.pixel(grid)
     along = np.array(shape.end) - np.array(shape.start)
     length = float(np.hypot(along[0] * first, along[1] * second))

@@ -34,7 +34,9 @@ class TaskProcess:
     """The handle of a process, which starts with its first task. One thread runs tasks, any may
     stop it."""
 
-    def __init__(self) -> None:
+    def __init__(self, module: str = "") -> None:
+        self.module = module
+        """What it imports before its first task."""
         self._process: multiprocessing.process.BaseProcess | None = None
         self._pipe: Connection | None = None
         self._stopped = False
@@ -85,7 +87,9 @@ class TaskProcess:
         if self._pipe is None:
             context = multiprocessing.get_context("spawn")
             self._pipe, other_end = context.Pipe()
-            self._process = context.Process(target=_serve, args=(other_end,), daemon=True)
+            self._process = context.Process(
+                target=_serve, args=(other_end, self.module), daemon=True
+            )
             self._process.start()
             other_end.close()
         return self._pipe
@@ -102,10 +106,12 @@ class TaskProcess:
         return f"the process ended (exit code {code})"
 
 
-def _serve(pipe: Connection) -> None:
+def _serve(pipe: Connection, module: str) -> None:
     """What the process does."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches it, too; the server ends it
     init_worker()
+    if module:
+        import_module(module)
     with suppress(EOFError, OSError):  # the server has ended
         while True:
             pipe.send(_outcome(pipe, *pipe.recv()))

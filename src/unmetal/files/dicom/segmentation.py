@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 from pydicom.dataset import Dataset
-from pydicom.sr.codedict import codes
 
 from unmetal.errors import InputError, install_extra, short_error
 from unmetal.files.derivation import Derivation
@@ -126,6 +125,7 @@ def _found(derivation: Derivation) -> str:
 
 def _segment(derivation: Derivation) -> Any:
     from highdicom import AlgorithmIdentificationSequence, seg  # noqa: PLC0415
+    from pydicom.sr.codedict import codes  # noqa: PLC0415  (0.1 s, which no reader need wait)
 
     kinds = seg.SegmentAlgorithmTypeValues
     algorithm = AlgorithmIdentificationSequence(
