@@ -32,6 +32,7 @@ from pydicom.uid import (
 from unmetal.errors import InputError
 from unmetal.files import read
 from unmetal.files.dicom.pixels import decode
+from unmetal.files.header import window
 
 Make = Callable[..., Path]
 
@@ -178,6 +179,30 @@ def test_undeclared_filler_is_padding(make_series: Make) -> None:
     image = ct_image(0, 0.0, PixelRepresentation=1, BitsStored=16, HighBit=15)
     image.PixelData = stored.tobytes()
     np.testing.assert_array_equal(read(make_series([image])).padding[0], stored == -2000)
+
+
+def test_a_gap_is_written_as_people_write_it(make_series: Make) -> None:
+    images = [ct_image(i, z) for i, z in enumerate([0.0, 4.00193, 8.00386, 15.00249])]
+    (said,) = read(make_series(images), log_warnings=False).meta["warnings"]
+    assert said == "slices are missing or uneven: a gap of 7 mm, usual 4 mm"
+
+
+@pytest.mark.parametrize(
+    ("width", "level", "expected"),
+    [
+        ("1500", "-700", (1500, -700)),
+        (["400", "1500"], ["40", "-600"], (400, 40)),
+        ("0", "40", None),
+        (None, "40", None),
+        ("", "", None),
+    ],
+)
+def test_the_first_window_of_the_header_is_known(make_series: Make, width, level, expected) -> None:
+    image = ct_image(0, 0.0)
+    for keyword, value in (("WindowWidth", width), ("WindowCenter", level)):
+        if value is not None:
+            setattr(image, keyword, value)
+    assert window(read(make_series([image]), log_warnings=False)) == expected
 
 
 def test_a_gap_is_a_warning(make_series: Make, caplog: pytest.LogCaptureFixture) -> None:

@@ -110,6 +110,20 @@ def test_what_is_not_confirmed_is_not_corrected():
     assert all(one.decision == "left alone" for one in objects)
 
 
+def test_the_reason_says_whether_it_is_too_small_or_no_metal():
+    series = volume(tissue(), with_metal(), tissue(1))
+    none = np.zeros(series.hu.shape, bool)
+    for segmented, said in (
+        (find_metal(series), "smaller than the least area"),
+        (none, "does not take it for metal"),
+        (None, "does not take it for metal"),
+    ):
+        _, objects = judged(series, confirmed=none, segmented=segmented)
+        one = max(objects, key=lambda its: its.volume_mm3)
+        assert one.decision == "left alone"
+        assert said in one.reason
+
+
 def test_what_only_solid_metal_reaches_is_corrected_without_streaks():
     hu = np.where(AT, 6000, tissue())[None].astype(np.float32)
     chosen, (one,) = judge_metal(hu, AT[None], BODY[None], SPACING)

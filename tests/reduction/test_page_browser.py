@@ -12,7 +12,10 @@ from ct_files import ct_image, save
 
 from unmetal import files
 from unmetal.files import Derivation
+from unmetal.files.dicom.inventory import CTSeries
 from unmetal.methods.li import LI
+from unmetal.reduction.batch.index import INDEX, write_index
+from unmetal.reduction.batch.plan import DONE, FAILED, Item, Plan
 from unmetal.reduction.metal_objects import MetalObject
 from unmetal.reduction.metal_search import find_bodies
 from unmetal.reduction.reduce_series import Done, Tool
@@ -181,6 +184,17 @@ def test_hu_under_the_pointer_are_those_of_both_series(page, reduced):
         )
 
 
+def test_the_right_button_drags_the_window_of_the_page_too(page):
+    box = open_viewer(page).bounding_box()
+    page.keyboard.press("1")
+    page.wait_for_selector("body[data-drawn='400 40']")
+    page.mouse.move(box["x"] + 40, box["y"] + 40)
+    page.mouse.down(button="right")
+    page.mouse.move(box["x"] + 90, box["y"] + 60)
+    page.mouse.up(button="right")
+    page.wait_for_selector("body[data-drawn='500 60']")
+
+
 def test_the_viewer_scrolls_blinks_draws_a_curtain_and_closes(page):
     plane = open_viewer(page)
     over = plane.locator(".over")
@@ -247,6 +261,24 @@ def test_axe_finds_nothing_serious(page, scheme, viewer):
         if one["impact"] in {"serious", "critical"}
     ]
     assert serious == []
+
+
+def test_axe_finds_nothing_serious_on_the_page_of_an_archive(chromium, page_file, tmp_path):
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()
+    names = ("0f8a9766-0001-aaaaaaaa", "0f8a9766-0002-bbbbbbbb")
+    shutil.copytree(page_file.parent, tmp_path / names[0])
+    series = [CTSeries(name, ("a",), "1.2.3", "512 x 512", own=False) for name in names]
+    items = [Item(one, tmp_path, tmp_path / "o", status=DONE) for one in series]
+    items[1] = replace(items[1], status=FAILED)
+    write_index(Plan(tmp_path, tmp_path / "o", tuple(items), (), 0), tmp_path)
+    for scheme in ("light", "dark"):
+        page = chromium.new_page(color_scheme=scheme)
+        page.goto((tmp_path / INDEX).as_uri())
+        found = axe.run(page).response["violations"]
+        assert [one["id"] for one in found if one["impact"] in {"serious", "critical"}] == []
+        page.get_by_role("link", name="Study 1, series 1").click()
+        page.wait_for_selector("body[data-drawn]")
+        page.close()
 
 
 def test_a_series_without_metal_has_no_viewer_and_no_error(chromium, reduced, tmp_path):

@@ -81,7 +81,8 @@ class Line:
             return "Something changed that must not: do not use this result."
         numbers = self.numbers
         if numbers is None:
-            return f"{self.status.capitalize()}; there is no report of it."
+            missing = "an earlier version wrote its report" if self.link else "it has no report"
+            return f"{self.status.capitalize()}; {missing}."
         objects = numbers["objects"]
         if not self.changed:
             return _untouched(numbers, len(objects))

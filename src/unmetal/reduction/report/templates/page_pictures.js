@@ -1,5 +1,5 @@
-// The pictures of the page in any window. Everything comes from the page: its policy lets no request
-// leave it. Without scripts the page shows still pictures.
+// The pictures of the page in any window. Everything comes from the page: its policy lets no
+// request leave it. Without scripts the page shows still pictures.
 
 const config = JSON.parse(document.getElementById("page-data").textContent);
 const numbers = config.slices.map((one) => one.number);
@@ -93,7 +93,8 @@ const redraw = async () => {
 const minus = (value) => String(Math.round(value)).replace("-", "−");
 const signed = (value) => (value > 0 ? `+${minus(value)}` : minus(value));
 
-const setWindow = (window) => {
+// dragged: while the pointer moves only the viewer follows, the pictures of the page at its end.
+const setWindow = (window, dragged = false) => {
   shown = window;
   for (const button of document.querySelectorAll("button[data-window]")) {
     const own = config.windows[button.dataset.window];
@@ -103,12 +104,14 @@ const setWindow = (window) => {
   for (const text of document.querySelectorAll(".window-now")) {
     text.textContent = `W ${minus(window.width)} L ${minus(window.level)} HU`;
   }
-  redraw();
+  if (!dragged) redraw();
   if (viewer.open) view.paint();
 };
 
 const say = (hu, row, column) => {
   const place = row * config.columns + column, before = hu.before[place], after = hu.after[place];
-  const where = `row ${(row + config.top + 0.5) * config.shrink | 0}, column ${(column + config.left + 0.5) * config.shrink | 0}`;
-  return `${where}: before ${minus(before)} HU, after ${minus(after)} HU (${signed(after - before)})`;
+  const at = (start, index) => start + Math.floor((index + 0.5) * config.shrink);
+  const where = `row ${at(config.top, row)}, column ${at(config.left, column)}`;
+  const change = signed(after - before);
+  return `${where}: before ${minus(before)} HU, after ${minus(after)} HU (${change})`;
 };

@@ -65,7 +65,8 @@ const view = {
       plane.style.transform = `translate(${shift[0]}%, ${shift[1]}%) scale(${this.zoom})`;
     }
     const [, main] = planes, map = this.maps?.[this.map - 1];
-    by("over", main).style.clipPath = this.mode === "curtain" ? `inset(0 ${100 - 100 * this.curtain}% 0 0)` : "";
+    const right = `${100 - 100 * this.curtain}%`;
+    by("over", main).style.clipPath = this.mode === "curtain" ? `inset(0 ${right} 0 0)` : "";
     by("map", main).hidden = !map;
     if (map) by("map", main).src = map.querySelector("image").getAttribute("href");
     const names = { curtain: "before | after" };
@@ -106,9 +107,10 @@ const view = {
       by("cross", plane).style.left = `${100 * this.pointer[0]}%`;
       by("cross", plane).style.top = `${100 * this.pointer[1]}%`;
     }
-    by("readout").textContent = inside
-      ? say(this.hu, Math.floor(this.pointer[1] * config.rows), Math.floor(this.pointer[0] * config.columns))
-      : "Point at the picture to read HU.";
+    const [column, row] = (this.pointer || [0, 0]).map((part, axis) =>
+      Math.floor(part * (axis ? config.rows : config.columns)));
+    const hint = "Point at the picture to read HU.";
+    by("readout").textContent = inside ? say(this.hu, row, column) : hint;
   },
 };
 
@@ -130,7 +132,8 @@ const acts = {
   ArrowUp: () => view.move(-1), ArrowLeft: () => view.move(-1), PageUp: () => view.move(-1),
   Home: () => view.move(-numbers.length), End: () => view.move(numbers.length),
   s: () => setMode("pair"), a: () => setMode("one"), c: () => setMode("curtain"),
-  d: nextMap, o: lines, "+": () => view.zoomTo(view.zoom * 1.5), "=": () => view.zoomTo(view.zoom * 1.5),
+  d: nextMap, o: lines,
+  "+": () => view.zoomTo(view.zoom * 1.5), "=": () => view.zoomTo(view.zoom * 1.5),
   "-": () => view.zoomTo(view.zoom / 1.5), 0: () => view.zoomTo(1, [0.5, 0.5]),
 };
 
@@ -154,7 +157,8 @@ document.addEventListener("keyup", (event) => {
 let turned = 0, drag = null;
 stage.addEventListener("wheel", (event) => {
   event.preventDefault();
-  if (event.ctrlKey) return view.zoomTo(view.zoom * (event.deltaY < 0 ? 1.25 : 0.8), view.share(event));
+  const times = event.deltaY < 0 ? 1.25 : 0.8;
+  if (event.ctrlKey) return view.zoomTo(view.zoom * times, view.share(event));
   turned += event.deltaY;
   if (Math.abs(turned) < 40) return undefined;
   view.move(Math.sign(turned));
@@ -163,15 +167,20 @@ stage.addEventListener("wheel", (event) => {
 }, { passive: false });
 stage.addEventListener("contextmenu", (event) => event.preventDefault());
 stage.addEventListener("pointerdown", (event) => {
-  drag = { button: event.button, x: event.clientX, y: event.clientY, window: shown, at: [view.x, view.y] };
+  const { button, clientX: x, clientY: y } = event;
+  drag = { button, x, y, window: shown, at: [view.x, view.y] };
   stage.setPointerCapture(event.pointerId);
 });
-stage.addEventListener("pointerup", () => { drag = null; });
+stage.addEventListener("pointerup", () => {
+  if (drag?.button === 2) setWindow(shown);
+  drag = null;
+});
 stage.addEventListener("pointermove", (event) => {
-  const over = document.elementFromPoint(event.clientX, event.clientY)?.closest(".pane");
-  view.pointer = over ? view.share({ target: over, clientX: event.clientX, clientY: event.clientY }) : null;
+  const { clientX, clientY } = event;
+  const target = document.elementFromPoint(clientX, clientY)?.closest(".pane");
+  view.pointer = target ? view.share({ target, clientX, clientY }) : null;
   view.read();
-  if (view.mode === "curtain" && view.pointer && !drag) {
+  if (view.mode === "curtain" && view.pointer && (!drag || view.zoom === 1)) {
     view.curtain = Math.min(1, Math.max(0, view.pointer[0]));
     view.place();
   }
@@ -179,7 +188,7 @@ stage.addEventListener("pointermove", (event) => {
   const [x, y] = [event.clientX - drag.x, event.clientY - drag.y];
   if (drag.button === 2) {
     const width = Math.max(1, drag.window.width + 2 * x);
-    setWindow({ width, level: drag.window.level + y });
+    setWindow({ width, level: drag.window.level + y }, true);
   } else if (view.zoom > 1) {
     const box = planes[1].getBoundingClientRect(), fit = view.zoom / (view.zoom - 1);
     const part = (moved, length, old) => Math.min(1, Math.max(0, old - (moved / length) * fit));
@@ -217,16 +226,18 @@ document.addEventListener("click", (event) => {
   if (button && viewer.contains(button) && event.detail) stage.focus();
 });
 document.addEventListener("mousemove", async (event) => {
-  const svg = event.target.closest?.(".panel svg[data-slice]"), out = document.getElementById("hu-now");
+  const svg = event.target.closest?.(".panel svg[data-slice]");
+  const out = document.getElementById("hu-now");
   if (!svg || viewer.open) {
     out.textContent = "";
     return;
   }
-  const [top, left, rows, columns] = svg.dataset.box.split(" ").map(Number), box = svg.getBoundingClientRect();
+  const [top, left, rows, columns] = boxOf(svg), box = svg.getBoundingClientRect();
   const row = top + Math.floor(((event.clientY - box.top) / box.height) * rows);
   const column = left + Math.floor(((event.clientX - box.left) / box.width) * columns);
   const hu = await values(Number(svg.dataset.slice));
-  if (row >= 0 && row < config.rows && column >= 0 && column < config.columns) out.textContent = say(hu, row, column);
+  const inside = row >= 0 && row < config.rows && column >= 0 && column < config.columns;
+  if (inside) out.textContent = say(hu, row, column);
 });
 window.addEventListener("resize", () => viewer.open && view.place());
 
