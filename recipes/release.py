@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from unmetal.weights import checkpoint
-from unmetal.weights.load import RELEASED
+from unmetal.weights.released import folder_of
 
 CARD = """# {name}
 
@@ -55,7 +55,7 @@ def main(run: Path, name: str, table: Path | None, note: str, caution: str) -> N
     config = json.loads((run / "config.json").read_text())
     half = {key: value.half() for key, value in state.items() if key.startswith("generator.")}
     card |= {"name": name, "patients": config["data"], "caution": caution}
-    folder = RELEASED / name
+    folder = folder_of(name)
     for path in checkpoint.save(folder / name, half, card):
         print(path, f"{path.stat().st_size / 2**20:.1f} MiB")
     text = CARD.format(

@@ -10,7 +10,7 @@ from unmetal.methods import METHODS
 from unmetal.methods.method import Method
 from unmetal.reduction.settings import Settings
 from unmetal.weights import checkpoint
-from unmetal.weights.load import RELEASED, released
+from unmetal.weights.released import folder_of, released
 
 LEARNED = {name: entry.weights for name, entry in METHODS.items() if entry.weights}
 
@@ -18,7 +18,7 @@ LEARNED = {name: entry.weights for name, entry in METHODS.items() if entry.weigh
 @pytest.mark.parametrize("name", [n for n, weights in LEARNED.items() if weights in released()])
 def test_a_method_comes_with_its_released_weights(name):
     method = unmetal.load(name.upper(), device="cpu")
-    state, _ = checkpoint.load(RELEASED / LEARNED[name])
+    state, _ = checkpoint.load(folder_of(LEARNED[name]))
     ours = method.state_dict()
     assert all(torch.equal(ours[key], value.float()) for key, value in state.items())
     assert not method.training

@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import nn
 
-from unmetal.methods.adn import ADN, Config, after_autoencoder, near_metal
+from unmetal.methods.adn import ADN, Config, after_autoencoder, near_metal, with_teacher
 from unmetal.methods.adversarial import FAKE, REAL, discriminator_loss, gan_loss, l1
 from unmetal.nets.adn import Architecture
 from unmetal.nets.blocks import scale_gradient
@@ -293,3 +293,26 @@ def test_a_scanned_slice_is_pasted_on_and_compared_with_itself_before_the_scan(s
     assert between > 0.02
     _, plain = next(method.training_step(scan))
     assert plain["pasted"].item() < 0.1 * between
+
+
+def test_a_fixed_teacher_says_what_is_taken_off_and_the_generator_alone_learns(scan):
+    torch.manual_seed(0)
+    before = ADN(SMALL)
+    config = replace(SMALL, distill=True, pasted=1.0, paste_gain=(1.0, 1.0), paste_nothing=0.0)
+    method = ADN(config)
+    weights = with_teacher(before.state_dict())
+    method.load_state_dict(weights)
+    scanned = replace(scan, other_scanned=scan.other)
+    ((player, losses),) = list(method.training_step(scanned))
+    assert player == "generator"
+    assert set(losses) == {"pasted", "cycle", "recon"}
+    sum(losses.values()).backward()
+    assert all(p.grad is None for p in method.teacher.parameters())
+    assert all(p.grad is None for p in method.discriminator.parameters())
+    # At the start teacher and generator are one: what is pasted is what the generator takes off.
+    x, y = mu_to_network(scan.image), mu_to_network(scan.other)
+    pasted = method.paste(x, before.generator.clean(x), y)
+    expected = l1(before.generator.clean(pasted), y)
+    assert losses["pasted"].item() == pytest.approx(expected.item(), rel=0.05)
+    with pytest.raises(ValueError, match="scan_other"):
+        list(method.training_step(scan))

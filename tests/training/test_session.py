@@ -11,7 +11,7 @@ from unmetal.__main__ import main
 from unmetal.scan import Scan
 from unmetal.training.presets import EXPERIMENTS
 from unmetal.training.run_folder import RunFolder
-from unmetal.weights import checkpoint, load
+from unmetal.weights import checkpoint, released
 from unmetal.weights.load import load_method
 
 pytestmark = pytest.mark.recipe
@@ -84,6 +84,22 @@ def test_an_autoencoder_is_a_start_and_its_samples_do_not_count(cohort, tmp_path
     assert lines(then, "validation")[-1]["samples"] == 2
 
 
+def test_a_teacher_is_what_the_run_began_with_and_never_learns(run, cohort, tmp_path):
+    tiny = EXPERIMENTS["tiny"]
+    config = replace(tiny.method_config, distill=True, pasted=20.0)
+    stage = replace(tiny, method_config=config, data=replace(tiny.data, scan_other=True))
+    (tmp_path / "distill.json").write_text(json.dumps({"experiment": asdict(stage)}))
+    arguments = ["--out", str(tmp_path / "out"), "--from", str(run / "weights")]
+    common = ["--data", str(cohort), "--device", "cpu"]
+    assert main(["train", str(tmp_path / "distill.json"), *arguments, *common]) == 0
+    began, ended = (checkpoint.load(folder / "weights")[0] for folder in (run, tmp_path / "out"))
+    generator = [name for name in began if name.startswith("generator.")]
+    assert all(
+        torch.equal(began[n], ended[n.replace("generator", "teacher", 1)]) for n in generator
+    )
+    assert not all(torch.equal(began[n], ended[n]) for n in generator)
+
+
 def test_a_finished_run_is_left_alone(run, cohort, capsys):
     before = {path: path.read_bytes() for path in run.rglob("*") if path.is_file()}
     assert main(["train", "tiny", "--data", str(cohort), "--resume", str(run)]) == 0
@@ -99,7 +115,7 @@ def test_a_run_is_a_method(run):
 
 
 def test_weights_are_listed_shown_and_verified(run, monkeypatch, tmp_path, capsys):
-    monkeypatch.setattr(load, "RELEASED", tmp_path)
+    monkeypatch.setattr(released, "RELEASED", tmp_path)
     state, card = checkpoint.load(run / "weights")
     checkpoint.save(tmp_path / "adn-syn" / "adn-syn", state, card)
     (tmp_path / "adn-syn" / "card.md").write_text("# all about it\n")

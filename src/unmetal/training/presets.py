@@ -111,6 +111,11 @@ CARRIED = replace(CARRYING, artifact_pull=1.0, paste_nothing=0.4)
 """Once the code carries the artifact, equation (7) keeps the corrected slice from going too far:
 rows 8 and 9."""
 
+DISTILLING = replace(
+    CARRIED, distill=True, cycle=10.0, recon=10.0, paste_nothing=0.0, near_metal=1.0
+)
+"""What the corrected slices have lost of their sharpness is learned back: row 10."""
+
 SCANNED = replace(AUGMENTED, scan_other=True)
 """Clean slices as the simulated scanner shows them, too."""
 
@@ -259,11 +264,20 @@ EXPERIMENTS |= {
     ),
     "adn-syn-fine": replace(
         CPU,
-        description="last, --from adn-syn-coarse: adn-syn for a CPU, at full resolution",
+        description="fourth, --from adn-syn-coarse: adn-syn for a CPU, at full resolution",
         method_config=CARRIED,
         data=SCANNED,
         training=replace(
             IN_STAGES, lr=3e-4, muon_lr={"generator": 0.01}, ema_decay=0.995, validate_every=50
+        ),
+    ),
+    "adn-syn-distill": replace(
+        CPU,
+        description="last, --from adn-syn-fine: corrected slices sharper, a fifth of the cost",
+        method_config=DISTILLING,
+        data=SCANNED,
+        training=replace(
+            IN_STAGES, samples=900, lr=3e-4, lr_decay_fraction=0.7, muon_lr={"generator": 0.01}
         ),
     ),
     "cnnmar-syn-sgd": replace(

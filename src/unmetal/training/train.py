@@ -66,6 +66,8 @@ def train(
         if disentangles and card["method_config"].get("autoencoder"):
             # Another task with a schedule of its own: its samples do not count.
             weights, seen = adn.after_autoencoder(weights), 0
+        if isinstance(method_config, adn.Config) and method_config.distill:
+            weights, seen = adn.with_teacher(weights), 0
         training.start_from(weights, seen)
     run.write_config(experiment, data=source.patients, device=str(on), resumed_at=training.seen)
     validator = source.validator()

@@ -20,7 +20,7 @@ from unmetal.methods.exported import Exported
 from unmetal.methods.method import Method
 from unmetal.nets.adn_checkpoint import generator_from_released
 from unmetal.weights import checkpoint
-from unmetal.weights.released import RELEASED, released
+from unmetal.weights.released import folder_of, released
 
 log = logging.getLogger("unmetal")
 
@@ -67,7 +67,7 @@ def resolve_weights(source: str | Path) -> Path:
     known = methods.find(str(source))
     for name in (str(source).lower(), methods.entry(known).weights if known else ""):
         if name in names:
-            return RELEASED / name
+            return folder_of(name)
     path = Path(source)
     if not path.exists():
         if known:

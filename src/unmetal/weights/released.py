@@ -9,3 +9,8 @@ RELEASED = Path(__file__).parent
 def released() -> list[str]:
     """Names of the weights in the package."""
     return sorted(path.parent.name for path in RELEASED.glob("*/card.md"))
+
+
+def folder_of(name: str) -> Path:
+    """Where released weights lie."""
+    return RELEASED / name
