@@ -260,6 +260,31 @@ def test_an_upload_is_opened_reduced_and_closed(viewer: View, tmp_path: Path) ->
     assert viewer.client.post(f"api/uploads/{empty}/open").status_code == 400
 
 
+@pytest.mark.parametrize("name", ["../evil.dcm", "/evil.dcm", "fine.dcm"])
+def test_a_zip_that_points_out_is_refused_and_nothing_of_it_stays(
+    viewer: View, phantom: Path, name: str
+) -> None:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        for path in phantom.iterdir():
+            archive.write(path, path.name)
+        archive.writestr(name, b"x")
+    before = len(viewer.state()["series"])
+    upload = viewer.client.post("api/uploads").json()["id"]
+    where = {"path": "a.zip"}
+    viewer.client.put(f"api/uploads/{upload}/files", params=where, content=buffer.getvalue())
+    answer = viewer.client.post(f"api/uploads/{upload}/open")
+    if name == "fine.dcm":
+        (series,) = answer.json()["series"]
+        assert viewer.client.delete(f"api/series/{series['id']}").status_code == 204
+    else:
+        assert answer.status_code == 400
+        assert "points out of the archive" in answer.json()["error"]
+    assert len(viewer.state()["series"]) == before
+    until(lambda: not [*viewer.data()[0].glob("upload-*"), *viewer.data()[0].glob("unpacked-*")])
+    assert not list(viewer.temporary.rglob("evil*"))
+
+
 def viewer_phantom(viewer: View) -> Path:
     return Path(viewer.process.args[-1])  # type: ignore[index]
 

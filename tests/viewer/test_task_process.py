@@ -59,6 +59,17 @@ def test_one_process_does_it_all_and_another_one_after_a_crash() -> None:
         process.close()
 
 
+def test_a_task_that_is_not_wanted_any_more_is_not_begun() -> None:
+    """It was cancelled while the process started."""
+    process = TaskProcess()
+    try:
+        with pytest.raises(ProcessEndedError, match="not wanted"):
+            process.run(print, "test_task_process:sleep", wanted=lambda: False)
+        assert process.run(print, "test_task_process:pid")
+    finally:
+        process.close()
+
+
 def test_a_task_is_ended_from_another_thread() -> None:
     process = TaskProcess()
 

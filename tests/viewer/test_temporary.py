@@ -11,8 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from unmetal.viewer.records import OpenSeries
+from unmetal.viewer.records import Job, OpenSeries
 from unmetal.viewer.temporary import NAME, NEW, STALE_S, sweep, temporary_folder
+from unmetal.viewer.uploads import Uploads
 
 
 @pytest.fixture
@@ -38,7 +39,7 @@ def test_it_goes_on_an_error_too(place: Path) -> None:
 
 def test_what_a_killed_server_left_goes_and_what_a_running_one_has_stays(place: Path) -> None:
     program = (
-        "import os, time; from unmetal.viewer.temporary import temporary_folder\n"
+        "import time; from unmetal.viewer.temporary import temporary_folder\n"
         "with temporary_folder() as folder:\n"
         "    (folder / 'data').write_text('x'); print(folder, flush=True); time.sleep(600)"
     )
@@ -83,9 +84,22 @@ def test_links_and_files_of_that_name_are_left_alone(place: Path) -> None:
 
 def test_series_that_nobody_asked_for_are_closed(app, phantom: Path) -> None:
     (one,), (two,) = app.open(phantom), app.open(phantom)
-    time.sleep(0.2)
+    time.sleep(0.5)
     assert isinstance(app.session.get_series(two), OpenSeries)
-    app.session.close_stale(age=0.15)
+    app.session.set_job(Job("job", one, "li"))
+    app.session.close_stale(age=0.4)
+    assert list(app.session.series) == [one, two], "a job of it waits"
+    app.session.set_job(Job("job", one, "li", status="done"))
+    app.session.close_stale(age=0.4)
     assert list(app.session.series) == [two]
     assert one not in app.session.filling
     assert [path.name for path in app.session.folder.iterdir()] == [f"{two}.npy"]
+
+
+def test_uploads_that_were_never_opened_go(tmp_path: Path) -> None:
+    uploads = Uploads(tmp_path)
+    uploads.begin()
+    uploads.close_stale(age=60)
+    assert len(list(tmp_path.iterdir())) == 1
+    uploads.close_stale(age=0)
+    assert not list(tmp_path.iterdir())

@@ -23,7 +23,7 @@ def export_task(
 ) -> None:
     """Write the export `what` of a result to `target`; raises `InputError`."""
     del report
-    if what == NIFTI and series.suffix != ".nii.gz":
+    if what == NIFTI and series.format != "nifti":
         _write_nifti(series, result, target)
         return
     from unmetal.viewer.reduce_task import load_done  # noqa: PLC0415  (torch takes seconds)

@@ -15,6 +15,9 @@ MEDIA = {
 }
 """Suffix -> media type; that of others says nothing."""
 
+USUAL = {"nifti": ".nii.gz", "itk": ".mha", "npy": ".npy", "png": ".png"}
+"""Format -> suffix for a source whose name has none."""
+
 NIFTI = "corrected.nii.gz"
 
 PICTURE = "picture.png"
@@ -31,7 +34,9 @@ def exports_of(series: OpenSeries, result: Result) -> tuple[str, ...]:
         if result.metal and find_spec("highdicom") is not None:
             own.append("seg.dcm")
     else:
-        own = [f"corrected{series.suffix}"]
+        # A header and its voxels in two files are no download.
+        suffix = ".mha" if series.suffix == ".mhd" else series.suffix or USUAL[series.format]
+        own = [f"corrected{suffix}"]
     return tuple(dict.fromkeys([*own, NIFTI, REPORT, PICTURE]))
 
 

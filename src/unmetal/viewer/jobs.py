@@ -11,7 +11,12 @@ from unmetal.errors import InputError
 from unmetal.viewer.exports import exports_of
 from unmetal.viewer.records import Job, Result, new_id
 from unmetal.viewer.session import NotOpenError, Session
-from unmetal.viewer.task_process import ProcessEndedError, TaskFailedError, TaskProcess
+from unmetal.viewer.task_process import (
+    ProcessEndedError,
+    TaskFailedError,
+    TaskProcess,
+    where_it_failed,
+)
 from unmetal.viewer.temporary import remove
 
 REDUCE = "unmetal.viewer.reduce_task:reduce_task"
@@ -81,16 +86,20 @@ class JobQueue:
         def report(progress: Any) -> None:
             loop.call_soon_threadsafe(self._progress, job.id, progress)
 
+        def wanted() -> bool:
+            known = session.jobs.get(job.id)
+            return known is not None and known.status == "running"
+
         made, error = None, ""
         try:
             arguments = (REDUCE, await session.all_read(series.id), job.method, mask, empty)
-            made = await asyncio.to_thread(self.process.run, report, *arguments)
-        except (InputError, TaskFailedError) as failure:
-            error = str(failure).replace(f"{series.source.path}: ", "")
-        except NotOpenError as failure:
-            error = str(failure)
+            made = await asyncio.to_thread(self.process.run, report, *arguments, wanted=wanted)
         except ProcessEndedError:
             error = "its process ended: out of memory? Close other programs and try again"
+        except (InputError, NotOpenError, TaskFailedError) as failure:
+            error = str(failure).replace(f"{series.source.path}: ", "")
+        except Exception as failure:  # a bug ends this job and not the queue
+            error = where_it_failed(failure)
         finally:
             remove(empty.folder.with_name(f".{empty.folder.name}"))
         self._end(job.id, begun, made, error)

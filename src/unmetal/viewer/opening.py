@@ -9,7 +9,12 @@ from typing import Any
 from unmetal.errors import InputError
 from unmetal.viewer.records import Announced, LeftOut, Listed, Message
 from unmetal.viewer.session import Session
-from unmetal.viewer.task_process import ProcessEndedError, TaskFailedError, TaskProcess
+from unmetal.viewer.task_process import (
+    ProcessEndedError,
+    TaskFailedError,
+    TaskProcess,
+    where_it_failed,
+)
 
 OPEN = "unmetal.viewer.open_series:open_path"
 
@@ -67,6 +72,8 @@ class Opener:
             error = str(failure)
         except ProcessEndedError:
             error = f"{path.name}: the process that reads it ended: is it damaged?"
+        except Exception as failure:  # a bug ends this, and nobody waits for it in vain
+            error = where_it_failed(failure)
         if error and not listed.done():
             listed.set_exception(InputError(error))
         if error:

@@ -127,7 +127,8 @@ class Routes:
 
     async def open_upload(self, request: Request) -> Response:
         """POST api/uploads/{id}/open."""
-        ids, left_out = await self.opener.open(self.uploads.end(request.path_params["id"]))
+        path = await asyncio.to_thread(self.uploads.end, request.path_params["id"])
+        ids, left_out = await self.opener.open(path)
         session = self.session
         listed = [session.series[id] for id in ids if id in session.series]
         series = [one.public(ready=session.filling[one.id].ready) for one in listed]

@@ -28,6 +28,9 @@ STOP_S = 2
 SWEEP_S = 600.0
 """Between two looks for data that nobody uses."""
 
+ENDING = [one for one in signal.Signals if one.name in {"SIGINT", "SIGTERM", "SIGHUP"}]
+"""Signals that end it: Ctrl-C, a request of the system, a terminal that is closed."""
+
 
 async def run_server(
     paths: tuple[Path, ...],
@@ -44,11 +47,12 @@ async def run_server(
     """
     session = Session(folder)
     opener, jobs = Opener(session, reading), JobQueue(session)
-    routes = make_routes(session, opener, jobs, Uploads(folder))
+    uploads = Uploads(folder)
+    routes = make_routes(session, opener, jobs, uploads)
     port, token = listener.getsockname()[1], new_token()
     address = f"http://127.0.0.1:{port}/{token}/"
     server = Server(Guard(make_app(routes), token, port), session)
-    working = [asyncio.create_task(one) for one in (jobs.work(), _close_stale(session))]
+    working = [asyncio.create_task(one) for one in (jobs.work(), _close_stale(session, uploads))]
     serving = asyncio.create_task(server.serve([listener]))
     opening = asyncio.create_task(_open(opener, paths, address, browser))
     try:
@@ -92,10 +96,11 @@ def _browse(address: str) -> None:
         webbrowser.open(address)
 
 
-async def _close_stale(session: Session) -> None:
+async def _close_stale(session: Session, uploads: Uploads) -> None:
     while True:
         await asyncio.sleep(SWEEP_S)
         session.close_stale()
+        uploads.close_stale()
 
 
 class Server(uvicorn.Server):
@@ -124,8 +129,10 @@ class Server(uvicorn.Server):
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
-        """SIGINT and SIGTERM end it, and are then dealt with: uvicorn would raise them again, which
-        would leave our temporary data."""
+        """They end it, and that is all: uvicorn would raise them again, and leave temporary data.
+
+        What was ignored from the start, by nohup, stays so.
+        """
         loop = asyncio.get_running_loop()
         before: dict[signal.Signals, Any] = {}
 
@@ -133,8 +140,9 @@ class Server(uvicorn.Server):
             loop.call_soon_threadsafe(self.stop)
 
         handler: Callable[..., None] = stop
-        for number in (signal.SIGINT, signal.SIGTERM):
-            before[number] = signal.signal(number, handler)
+        for number in ENDING:
+            if signal.getsignal(number) is not signal.SIG_IGN:
+                before[number] = signal.signal(number, handler)
         try:
             yield
         finally:

@@ -192,9 +192,10 @@ class Session:
                 remove(upload)
 
     def close_stale(self, *, age: float = STALE_S) -> None:
-        """Close what nobody has asked for so long."""
+        """Close series that nobody has asked for so long, and of which no job waits or runs."""
+        busy = {job.series for job in self.jobs.values() if not job.over}
         for series in list(self.series.values()):
-            if time.monotonic() - series.used > age:
+            if series.id not in busy and time.monotonic() - series.used > age:
                 self.close_series(series.id)
 
     def public(self) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import multiprocessing
 import signal
+import threading
 import traceback
 from collections.abc import Callable
 from contextlib import suppress
@@ -39,17 +40,27 @@ class TaskProcess:
         """What it imports before its first task."""
         self._process: multiprocessing.process.BaseProcess | None = None
         self._pipe: Connection | None = None
-        self._stopped = False
+        self._closed = False
+        self._lock = threading.Lock()  # of start and stop
 
-    def run(self, report: Report, task: str, *arguments: Any) -> Any:
+    def run(
+        self,
+        report: Report,
+        task: str,
+        *arguments: Any,
+        wanted: Callable[[], bool] = lambda: True,
+    ) -> Any:
         """Carry out a task and return its result.
 
         task: `module:function` of `function(report, *arguments)`. A name, so that only the process
             imports what the task needs.
+        wanted: whether it is still to be done, asked once it is too late to miss a `stop`.
         Raises `InputError` where the task does, `TaskFailedError` for any other exception in it,
         and `ProcessEndedError`.
         """
         pipe = self._started()
+        if not wanted():
+            raise ProcessEndedError("the task is not wanted any more")
         try:
             pipe.send((task, arguments))
             while True:
@@ -63,7 +74,8 @@ class TaskProcess:
                 else:
                     return content
         except (EOFError, OSError) as error:
-            raise ProcessEndedError(self._forget()) from error
+            with self._lock:
+                raise ProcessEndedError(self._forget()) from error
 
     def start(self) -> None:
         """Start it before there is a task, to have its imports done by then."""
@@ -71,16 +83,22 @@ class TaskProcess:
 
     def stop(self) -> None:
         """End the process at once, and whatever it does; the next task gets a new one."""
-        if (process := self._process) is not None:
-            process.kill()
+        with self._lock:
+            if self._process is not None:
+                self._process.kill()
 
     def close(self) -> None:
         """End the process, and start no other."""
-        self._stopped = True
+        self._closed = True
         self.stop()
 
     def _started(self) -> Connection:
-        if self._stopped:
+        """The pipe to the process, which is started where none runs."""
+        with self._lock:
+            return self._pipe_of_process()
+
+    def _pipe_of_process(self) -> Connection:
+        if self._closed:
             raise ProcessEndedError("the server ends")
         if self._process is not None and not self._process.is_alive():
             self._forget()

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import time
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO
 
 from unmetal.errors import InputError
 from unmetal.files.archives import points_out
 from unmetal.viewer.records import new_id
-from unmetal.viewer.temporary import remove
+from unmetal.viewer.temporary import STALE_S, remove
 
 LIMIT = 2**31
 """Bytes of an upload, all files together."""
@@ -38,6 +39,8 @@ class Upload:
     folder: Path
     bytes: int = 0
     files: int = 0
+    used: float = field(default_factory=time.monotonic)
+    """When the last file began, monotonic seconds."""
 
 
 class Uploads:
@@ -71,6 +74,7 @@ class Uploads:
         `InputError` for a path that points out of the upload, a file that is there, a full disk.
         """
         upload = self.get(id)
+        upload.used = time.monotonic()
         path = relative_path(name)
         if upload.files >= MOST_FILES:
             raise InputError(f"more than {MOST_FILES} files: give fewer, or a zip")
@@ -113,6 +117,13 @@ class Uploads:
             raise InputError("nothing was uploaded: drop a folder, a zip or a file")
         files = [path for path in upload.folder.rglob("*") if path.is_file()]
         return files[0] if len(files) == 1 else upload.folder
+
+    def close_stale(self, *, age: float = STALE_S) -> None:
+        """Remove uploads that were never opened."""
+        for upload in list(self._uploads.values()):
+            if time.monotonic() - upload.used > age:
+                remove(upload.folder)
+                del self._uploads[upload.id]
 
     def _refuse(self, upload: Upload) -> None:
         remove(upload.folder)
