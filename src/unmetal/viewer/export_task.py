@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -15,7 +16,8 @@ from unmetal.files import nifti
 from unmetal.files.grid import Grid as FileGrid
 from unmetal.scan import Volume
 from unmetal.viewer.exports import NIFTI, REPORT
-from unmetal.viewer.records import LPS_TO_RAS, OpenSeries, Result
+from unmetal.viewer.marks import CORRECTED
+from unmetal.viewer.records import DERIVATION, LPS_TO_RAS, OpenSeries, Result
 
 
 def export_task(
@@ -26,29 +28,20 @@ def export_task(
     if what == NIFTI and series.format != "nifti":
         _write_nifti(series, result, target)
         return
-    from unmetal.viewer.reduce_task import load_done  # noqa: PLC0415  (torch takes seconds)
-
     source = files.read(series.source.path, only=series.source.only, log_warnings=False)
-    done = load_done(result.folder, source)
     if what == REPORT:
-        from unmetal.reduction.report.page import write_report  # noqa: PLC0415
-
-        folder = target.with_name(f"{target.name}-report")
-        write_report(done, folder)
-        (folder / "report.html").replace(target)
+        _write_report(source, result, target)
         return
-    reduced, described = done.reduced, done.derivation
-    outputs = {
-        "difference.zip": lambda: files.Output(
-            files.difference(source, reduced.volume),
-            target,
-            replace(described, kind="MAR_DIFFERENCE"),
-        ),
-        "seg.dcm": lambda: files.Output(
-            source, target, replace(described, kind="MAR_METAL"), reduced.metal
-        ),
-    }
-    output = outputs.get(what, lambda: files.Output(reduced.volume, target, described))()
+    described: files.Derivation = pickle.loads((result.folder / DERIVATION).read_bytes())
+    corrected = source.with_hu(np.load(result.array("corrected")))
+    if what == "difference.zip":
+        described = replace(described, kind="MAR_DIFFERENCE")
+        output = files.Output(files.difference(source, corrected), target, described)
+    elif what == "seg.dcm":
+        metal = np.load(result.array("marks")) == CORRECTED
+        output = files.Output(source, target, replace(described, kind="MAR_METAL"), metal)
+    else:
+        output = files.Output(corrected, target, described)
     files.write_all([output])
 
 
@@ -85,6 +78,15 @@ def send_task(
         why = f"{len(images) - taken} of {len(images)} images were declined: {error}"
         raise InputError(f"{destination}: {why}") from error
     return taken
+
+
+def _write_report(source: Volume, result: Result, target: Path) -> None:
+    from unmetal.reduction.report.page import write_report  # noqa: PLC0415  (torch takes seconds)
+    from unmetal.viewer.reduce_task import load_done  # noqa: PLC0415
+
+    folder = target.with_name(f"{target.name}-report")
+    write_report(load_done(result.folder, source), folder)
+    (folder / "report.html").replace(target)
 
 
 def _write_nifti(series: OpenSeries, result: Result, target: Path) -> None:

@@ -17,6 +17,9 @@ LPS_TO_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
 Affine = tuple[tuple[float, ...], ...]
 """4 x 4, from (column, row, slice) to mm in RAS+, as NIfTI has it."""
 
+DERIVATION = "derivation.pickle"
+"""In the folder of a result: what was done, for headers."""
+
 Status = Literal["waiting", "running", "done", "failed", "cancelled"]
 
 

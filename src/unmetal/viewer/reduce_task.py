@@ -22,11 +22,11 @@ from unmetal.reduction.report.numbers import flags
 from unmetal.reduction.settings import Settings
 from unmetal.scan import Volume
 from unmetal.viewer.marks import CORRECTED, LEFT_ALONE
-from unmetal.viewer.records import OpenSeries, Result
+from unmetal.viewer.records import DERIVATION, OpenSeries, Result
 
 DONE = "done.pickle"
 """All that a report is made from, but the volumes: the source is read again, the result lies beside
-it. Only this program's own processes write it, into a folder that nobody else may enter."""
+it. As `DERIVATION`, only our own processes write it, into a folder that nobody else may enter."""
 
 KEPT_METHODS = 4
 """Loaded methods that the process keeps: the largest takes 120 MiB."""
@@ -107,8 +107,8 @@ def _keep(done: Done, folder: Path, kind: np.dtype) -> None:
         tool=replace(done.tool, method=None),  # type: ignore[arg-type]
         reduced=replace(reduced, source=None, volume=None),  # type: ignore[arg-type]
     )
-    with (folder / DONE).open("wb") as file:
-        pickle.dump(light, file, pickle.HIGHEST_PROTOCOL)
+    (folder / DONE).write_bytes(pickle.dumps(light, pickle.HIGHEST_PROTOCOL))
+    (folder / DERIVATION).write_bytes(pickle.dumps(done.derivation))
 
 
 def _described(done: Done, empty: Result, *, edited: bool) -> Result:
