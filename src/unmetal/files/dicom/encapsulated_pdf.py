@@ -15,7 +15,7 @@ from unmetal.files.derivation import Derivation
 from unmetal.files.dicom import provenance
 from unmetal.files.dicom.derived_header import series_description, series_number
 from unmetal.files.dicom.reading import tolerant
-from unmetal.files.dicom.segmentation import TYPE_2, content_time
+from unmetal.files.dicom.segmentation import content_time
 from unmetal.files.dicom.structure_set import COPIED
 from unmetal.files.dicom.writing import series_of
 from unmetal.files.staging import replacing
@@ -48,9 +48,6 @@ def _document(headers: list[Dataset], pdf: bytes, derivation: Derivation, title:
     for keyword in COPIED:
         if keyword in first and keyword not in FRAME:
             document[keyword] = first[keyword]
-    for keyword in TYPE_2:
-        if keyword not in document:
-            setattr(document, keyword, None)
     document.SOPClassUID = EncapsulatedPDFStorage
     document.SOPInstanceUID = provenance.derived_uid(str(first.SOPInstanceUID), derivation)
     # Series and equipment. WSD: a workstation made it.

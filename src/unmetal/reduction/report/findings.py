@@ -50,8 +50,9 @@ class Check(NamedTuple):
 
 def checks(found: Changes) -> list[Check]:
     """What must not have changed, counted in the result as it is written; the worst first."""
-    metal, kept, outside = (
-        sum(getattr(one, name) for one in found.slices) for name in ("metal", "kept", "outside")
+    metal, kept, again, outside = (
+        sum(getattr(one, name) for one in found.slices)
+        for name in ("metal", "kept", "found_again", "outside")
     )
     if not metal:
         listed = [_promise("Every slice", _count(found.elsewhere), found.elsewhere == 0)]
@@ -59,6 +60,8 @@ def checks(found: Changes) -> list[Check]:
     what = "given" if found.metal_given else "corrected"
     same = "every voxel is as it was" if metal == kept else f"{_count(metal - kept)}"
     text = f"{ml(metal * found.voxel_ml)} in {counted(len(found.slices), 'slice')}: {same}"
+    if not found.metal_given:
+        text += f". The same rule finds {ml(again * found.voxel_ml)} in the result"
     listed = [_promise(f"The metal that was {what}", text, metal == kept), *_dense_parts(found)]
     listed.append(_promise("Padding and outside the body", _count(outside), outside == 0))
     if without := found.count - len(found.slices):

@@ -28,6 +28,9 @@ believed (Acta Radiologica 2020, 10.1177/0284185120903446)."""
 LEAST_PX = 320
 """Width of the narrowest picture, pixels."""
 
+MOST_PX = 480
+"""Width of the widest still picture, pixels; with scripts each pixel of the slice is shown."""
+
 THUMBNAIL_PX = 88
 """Longer side of a thumbnail, pixels."""
 
@@ -198,21 +201,21 @@ def _panel(
         name=name,
         width=width * style.pixel[1],
         height=height * style.pixel[0],
-        picture=jpeg_uri(_large(levels.round().astype(np.uint8)), palette),
+        picture=jpeg_uri(_sized(levels.round().astype(np.uint8)), palette),
         box=style.box,
         edges=style.edges,
         **{field: outline(mask, style) for field, mask in outlined.items()},
     )
 
 
-def _large(levels: np.ndarray) -> np.ndarray:
-    """Grey values, uint8 `[H W]`, of a picture at least `LEAST_PX` wide: a browser magnifies the
-    label of a smaller one until nobody can read it."""
+def _sized(levels: np.ndarray) -> np.ndarray:
+    """Grey values, uint8 `[H W]`, of a picture at least `LEAST_PX` wide (a browser magnifies the
+    label of a smaller one until nobody can read it) and at most `MOST_PX`, to bound the page."""
     height, width = levels.shape
-    times = -(-LEAST_PX // width)
+    times = -(-LEAST_PX // width) if width <= MOST_PX else MOST_PX / width
     if times == 1:
         return levels
-    size = (width * times, height * times)
+    size = (round(width * times), max(1, round(height * times)))
     return np.asarray(Image.fromarray(levels).resize(size, Image.Resampling.BICUBIC))
 
 

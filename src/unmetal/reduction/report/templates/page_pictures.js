@@ -1,5 +1,7 @@
 // The pictures of the page in any window. Everything comes from the page: its policy lets no
-// request leave it. Without scripts the page shows still pictures.
+// request leave it. Without scripts, and in browsers of before 2023, the page shows still pictures.
+
+if (typeof DecompressionStream === "undefined") return;
 
 const config = JSON.parse(document.getElementById("page-data").textContent);
 const numbers = config.slices.map((one) => one.number);
