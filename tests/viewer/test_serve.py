@@ -106,7 +106,7 @@ def others() -> Iterator[str]:
     yield from {str(one[4][0]) for one in known} - {"127.0.0.1"}
 
 
-def test_the_browser_is_opened_at_the_address(tmp_path: Path, phantom: Path) -> None:
+def test_the_browser_is_led_to_the_address_once(tmp_path: Path, phantom: Path) -> None:
     note = tmp_path / "note"
     browser = tmp_path / "browser"
     browser.write_text(f'#!/bin/sh\necho "$1" > {note}\n')
@@ -120,8 +120,14 @@ def test_the_browser_is_opened_at_the_address(tmp_path: Path, phantom: Path) -> 
     with process:
         try:
             assert process.stdout is not None
-            address = process.stdout.readline()
-            until(lambda: note.exists() and note.read_text() == address, 60)
+            address = process.stdout.readline().strip()
+            until(lambda: note.exists() and note.read_text().endswith("/\n"), 60)
+            ticket = note.read_text().strip()
+            assert ticket != address, "others can read the arguments of the browser"
+            led = httpx.get(ticket)
+            assert led.status_code == 303
+            assert address.endswith(led.headers["location"])
+            assert httpx.get(ticket).status_code == 404
         finally:
             process.send_signal(signal.SIGTERM)
 

@@ -53,6 +53,9 @@ class Guard:
 
     def __init__(self, app: ASGIApp, token: str, port: int) -> None:
         self.app, self.token = app, token
+        self.ticket = new_token()
+        """What the browser is started with: leads to the address, once. Everybody on the machine
+        can read the arguments of a program that is started."""
         self.hosts = {f"127.0.0.1:{port}", f"localhost:{port}"}
         if port == 80:
             self.hosts |= {"127.0.0.1", "localhost"}
@@ -90,15 +93,25 @@ class Guard:
         # A name that was made to lead here (DNS rebinding) stands in Host.
         if headers.get("host", "") not in self.hosts:
             return PlainTextResponse("misdirected", 421)
-        origin = headers.get("origin")
-        if origin is not None and origin not in {f"http://{host}" for host in self.hosts}:
-            return PlainTextResponse("forbidden", 403)
-        # Other pages of this machine's servers are `same-site`: ports do not count there.
-        if headers.get("sec-fetch-site", "none") not in {"none", "same-origin"}:
+        if self._is_foreign(headers):
             return PlainTextResponse("forbidden", 403)
         given, slash, _ = scope["path"].removeprefix("/").partition("/")
-        if not secrets.compare_digest(given.encode(), self.token.encode()):
+        if self.ticket and _same(given, self.ticket):
+            self.ticket = ""
+            return RedirectResponse(f"/{self.token}/", 303)
+        if not _same(given, self.token):
             return PlainTextResponse("not found", 404)
-        if not slash:
-            return RedirectResponse(f"/{self.token}/")
-        return None
+        return None if slash else RedirectResponse(f"/{self.token}/")
+
+    def _is_foreign(self, headers: Headers) -> bool:
+        """Whether a browser says that another page asks."""
+        origin = headers.get("origin")
+        if origin is not None and origin not in {f"http://{host}" for host in self.hosts}:
+            return True
+        # Pages of other servers of this machine are `same-site`: ports do not count there.
+        return headers.get("sec-fetch-site", "none") not in {"none", "same-origin"}
+
+
+def _same(given: str, secret: str) -> bool:
+    """Compared in a time that does not tell how much of it is right."""
+    return secrets.compare_digest(given.encode(), secret.encode())

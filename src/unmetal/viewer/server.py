@@ -50,11 +50,11 @@ async def run_server(
     uploads = Uploads(folder)
     routes = make_routes(session, opener, jobs, uploads)
     port, token = listener.getsockname()[1], new_token()
-    address = f"http://127.0.0.1:{port}/{token}/"
-    server = Server(Guard(make_app(routes), token, port), session)
+    guard = Guard(make_app(routes), token, port)
+    server = Server(guard, session)
     working = [asyncio.create_task(one) for one in (jobs.work(), _close_stale(session, uploads))]
     serving = asyncio.create_task(server.serve([listener]))
-    opening = asyncio.create_task(_open(opener, paths, address, browser))
+    opening = asyncio.create_task(_open(opener, paths, guard, f"http://127.0.0.1:{port}", browser))
     try:
         await asyncio.wait({serving, opening}, return_when=asyncio.FIRST_COMPLETED)
         if opening.done() and opening.exception() is not None:
@@ -72,7 +72,9 @@ async def run_server(
         raise results[-1]
 
 
-async def _open(opener: Opener, paths: tuple[Path, ...], address: str, browser: bool) -> None:
+async def _open(
+    opener: Opener, paths: tuple[Path, ...], guard: Guard, host: str, browser: bool
+) -> None:
     """Say the address once there is something to see; raises `InputError` if there never is."""
     opening = asyncio.create_task(opener.open_all(paths))
     announced = asyncio.create_task(_until_announced(opener.session))
@@ -80,9 +82,9 @@ async def _open(opener: Opener, paths: tuple[Path, ...], address: str, browser: 
     announced.cancel()
     if opening.done():
         await opening
-    print(address, flush=True)
+    print(f"{host}/{guard.token}/", flush=True)
     if browser:
-        await asyncio.to_thread(_browse, address)
+        await asyncio.to_thread(_browse, f"{host}/{guard.ticket}/")
     await opening
 
 
