@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 from ct_files import ct_image, save
+from pydicom import dcmread
 
 from unmetal import files
 from unmetal.files import Derivation
@@ -19,7 +20,7 @@ from unmetal.reduction.batch.plan import DONE, FAILED, Item, Plan
 from unmetal.reduction.metal_objects import MetalObject
 from unmetal.reduction.metal_search import find_bodies
 from unmetal.reduction.reduce_series import Done, Tool
-from unmetal.reduction.reduce_volume import Reduced
+from unmetal.reduction.reduce_volume import Reduced, reduce_volume
 from unmetal.reduction.report.page import PAGE, write_report
 from unmetal.reduction.settings import Settings
 
@@ -293,4 +294,44 @@ def test_a_series_without_metal_has_no_viewer_and_no_error(chromium, reduced, tm
     assert page.locator("dialog").count() == 0
     assert page.locator(".toolbar").count() == 0
     assert wrong == []
+    page.close()
+
+
+@pytest.mark.slow
+def test_the_page_of_the_port_shows_what_the_files_hold(chromium, tmp_path):
+    """Real slices, against what pydicom reads: window, letters, HU; and the size of the page."""
+    folder = Path(__file__).parents[2] / "examples" / "chest_port"
+    source = files.read(folder, log_warnings=False)
+    some = replace(
+        source,
+        hu=source.hu[4:8],
+        padding=None if source.padding is None else source.padding[4:8],
+        source=replace(source.source, slices=source.source.slices[4:8]),
+    )
+    reduced = reduce_volume(some, LI())
+    done = Done(reduced, Derivation("LI"), Tool(LI(), "LI"), Settings(method="li"), 1.0)
+    write_report(done, tmp_path / "r")
+    assert (tmp_path / "r" / PAGE).stat().st_size < 4 * 6e6 / 12
+    page = chromium.new_page(viewport={"width": 1280, "height": 720})
+    page.goto((tmp_path / "r" / PAGE).as_uri())
+    page.wait_for_selector("body[data-drawn='1500 -700']")
+    # The patient lies on the back, and the right side is at the left.
+    letters = page.locator("#slice-2 svg").first.locator("g text").all_text_contents()
+    assert letters == ["R", "L", "A", "P"]
+    box = open_viewer(page).bounding_box()
+    top, left = frame_corner(page)
+    rows, columns = page.evaluate(
+        "() => { const d = JSON.parse(document.getElementById('page-data').textContent);"
+        "return [d.rows, d.columns]; }"
+    )
+    header = some.source.slices[1]
+    image = dcmread(folder / header.name)
+    for row, column in ((250, 250), (190, 330), (230, 400)):
+        x = box["x"] + (column - left + 0.5) / columns * box["width"]
+        y = box["y"] + (row - top + 0.5) / rows * box["height"]
+        page.mouse.move(x, y)
+        stored = image.pixel_array[row, column]
+        hu = int(stored * image.RescaleSlope + image.RescaleIntercept)
+        said = page.locator(".readout").text_content().replace("−", "-")
+        assert said.startswith(f"row {row}, column {column}: before {hu} HU, after ")
     page.close()
