@@ -8,8 +8,8 @@ import socket
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import httpx
@@ -142,31 +142,32 @@ def test_it_ends_at_once_with_open_streams_and_a_running_job(
     until(lambda: one.job(job)["status"] == "running")
     processes = one.processes()
     assert len(processes) >= 2, "reading and reducing"
-    ended = threading.Event()
+    heard, ended = threading.Semaphore(0), threading.Semaphore(0)
 
     def listen() -> None:
         with (
-            httpx.Client(timeout=60) as client,
+            suppress(httpx.HTTPError),
+            httpx.Client(timeout=120) as client,
             client.stream("GET", f"{one.address}api/events") as stream,
         ):
-            try:
-                for _ in stream.iter_lines():
-                    pass
-            except httpx.HTTPError:
+            lines = stream.iter_lines()
+            next(lines)
+            heard.release()
+            for _ in lines:
                 pass
-        ended.set()
+        ended.release()
 
     tabs = [threading.Thread(target=listen) for _ in range(3)]
     for tab in tabs:
         tab.start()
-    time.sleep(0.5)
+    assert all(heard.acquire(timeout=60) for _ in tabs)
     assert one.data()
     code, seconds = one.end(number)
     assert code == 0
     assert seconds < 10, "a busy machine takes its time; a stream would never end"
     assert not one.data()
     assert one.errors() == ""
-    assert ended.wait(30)
+    assert all(ended.acquire(timeout=30) for _ in tabs)
     for tab in tabs:
         tab.join()
     until(lambda: gone(processes), 30)
