@@ -19,7 +19,7 @@ from unmetal.commands import COMMANDS
 ROOT = Path(__file__).resolve().parent.parent
 SOURCE = ROOT / "src" / "unmetal"
 
-SLOW = {"torch", "SimpleITK", "pydicom", "scipy", "skimage", "matplotlib"}
+SLOW = {"torch", "SimpleITK", "pydicom", "scipy", "skimage", "matplotlib", "numba"}
 """What takes too long to import for a command that answers at once."""
 
 NUMERIC = ["physics", "nets", "methods", "metrics"]

@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 import torch
+from scipy import ndimage
 
-from unmetal.physics.derive import body_mask, complete, metal_mask
+from unmetal.physics.derive import _dilated, _eroded, _filled, body_mask, complete, metal_mask
 from unmetal.physics.scanner import reprojection
 from unmetal.scan import Scan
 from unmetal.units import hu_to_mu
@@ -25,6 +26,20 @@ def patient() -> np.ndarray:
     hu[disc(120, 225, 20)] = 40
     hu[215:218, 20:240] = 0
     return hu
+
+
+@pytest.mark.parametrize("radius", [0.5, 1, 2.3, 5, 60])
+def test_growing_by_a_disc_is_a_matter_of_distance(radius):
+    mask = np.random.default_rng(0).random((40, 57)) < 0.02
+    distance = ndimage.distance_transform_edt(~mask)
+    np.testing.assert_array_equal(_dilated(mask, radius), distance <= radius)
+    to_outside = ndimage.distance_transform_edt(np.pad(~mask, 1))[1:-1, 1:-1]
+    np.testing.assert_array_equal(_eroded(~mask, radius), to_outside > radius)
+
+
+def test_holes_are_what_does_not_reach_the_border():
+    mask = np.random.default_rng(0).random((40, 57)) < 0.6
+    np.testing.assert_array_equal(_filled(mask), ndimage.binary_fill_holes(mask))
 
 
 def test_the_body_is_body_and_arm_without_the_table():

@@ -1,4 +1,5 @@
-"""Theorems about projections: exact integrals, transposes, two backends that are one operator."""
+"""Theorems about projections: exact integrals, transposes, two backends that are one operator,
+which is Joseph's, pixel by pixel."""
 
 import math
 
@@ -7,7 +8,7 @@ import pytest
 import torch
 
 from unmetal.physics.projection.geometry import FanArc, FanFlat, Grid, MatlabParallel, Parallel
-from unmetal.physics.projection.projector import backproject, project
+from unmetal.physics.projection.projector import apply, backproject, project
 from unmetal.physics.scanner import adn, clinical, reprojection, syndeeplesion
 
 SMALL = {
@@ -26,7 +27,7 @@ GRIDS = {
 
 @pytest.mark.parametrize("grid", GRIDS.values(), ids=GRIDS)
 @pytest.mark.parametrize("geometry", SMALL.values(), ids=SMALL)
-@pytest.mark.parametrize("backend", ["matrix", "rays"])
+@pytest.mark.parametrize("backend", ["matrix", "compiled"])
 def test_backprojection_is_the_transpose(geometry, grid, backend):
     x = torch.randn(2, 1, grid.height, grid.width, generator=torch.Generator().manual_seed(0))
     y = torch.randn(2, 1, geometry.views, geometry.bins, generator=torch.Generator().manual_seed(1))
@@ -39,8 +40,46 @@ def test_backprojection_is_the_transpose(geometry, grid, backend):
 @pytest.mark.parametrize("geometry", SMALL.values(), ids=SMALL)
 def test_both_backends_are_one_operator(geometry, grid):
     x = torch.rand(3, 1, grid.height, grid.width, generator=torch.Generator().manual_seed(0))
-    one, other = (project(x, geometry, grid, backend) for backend in ("matrix", "rays"))
+    one, other = (project(x, geometry, grid, backend) for backend in ("matrix", "compiled"))
     assert (one - other).norm() < 1e-5 * one.norm()
+
+
+@pytest.mark.parametrize("grid", GRIDS.values(), ids=GRIDS)
+@pytest.mark.parametrize("geometry", SMALL.values(), ids=SMALL)
+def test_weights_are_josephs(geometry, grid):
+    image = torch.rand(grid.height, grid.width, generator=torch.Generator().manual_seed(0)).double()
+    seen = project(image[None, None], geometry, grid, "compiled")[0, 0]
+    for view, bin_ in torch.randint(0, geometry.views, (40, 2)).tolist():
+        theta, t = (float(each[view, bin_]) for each in geometry.rays())
+        cos, sin = math.cos(theta), math.sin(theta)
+        # Where the ray crosses each row, or each column, whichever it runs closer to.
+        if abs(cos) >= abs(sin):
+            lines = [(image[i], (t - float(y) * sin) / cos) for i, y in enumerate(grid.y())]
+            places = [(line, x / grid.pixel + grid.center[1]) for line, x in lines]
+        else:
+            lines = [(image[:, j], (t - float(x) * cos) / sin) for j, x in enumerate(grid.x())]
+            places = [(line, grid.center[0] - y / grid.pixel) for line, y in lines]
+        total = sum(
+            float(line[i]) * max(0.0, 1 - abs(place - i))
+            for line, place in places
+            for i in range(max(0, math.floor(place)), min(len(line), math.floor(place) + 2))
+        )
+        assert seen[view, bin_] == pytest.approx(total * grid.pixel / max(abs(cos), abs(sin)))
+
+
+@pytest.mark.parametrize("operation", ["project", "backproject", "gather", "scatter"])
+def test_slices_and_threads_do_not_meet(operation):
+    grid, geometry = Grid(70, 70, 1.0), FanArc(64, 101, 0.012, 90.0)
+    of_images = operation in ("project", "scatter")
+    x = torch.rand(6, 1, *((70, 70) if of_images else (64, 101)))
+    alone = torch.cat([apply(operation, one, geometry, grid, "compiled") for one in x.split(1)])
+    before = torch.get_num_threads()
+    torch.set_num_threads(3)
+    try:
+        together = apply(operation, x, geometry, grid, "compiled")
+    finally:
+        torch.set_num_threads(before)
+    assert torch.allclose(together, alone, rtol=1e-5)
 
 
 def test_the_published_scanners_have_transposes():
@@ -64,7 +103,7 @@ SCANNERS = {
 def test_ellipses_project_to_their_exact_integrals(scanner, bound):
     grid, geometry = scanner.grid, scanner.geometry
     exact = ellipses.project(geometry, grid.width * grid.pixel / 2, ellipses.PHANTOM)
-    seen = project(ellipses.paint(grid, ellipses.PHANTOM).float(), geometry, grid, "rays")
+    seen = project(ellipses.paint(grid, ellipses.PHANTOM).float(), geometry, grid, "compiled")
     assert (seen - exact).norm() < bound * exact.norm()
 
 
@@ -109,7 +148,7 @@ def test_a_grid_of_mixed_parity_projects_to_exact_integrals_too():
     half = grid.width * grid.pixel / 2
     exact = ellipses.project(geometry, half, ellipses.PHANTOM)
     phantom = ellipses.paint(grid, ellipses.PHANTOM).float()
-    for backend in ("matrix", "rays"):
+    for backend in ("matrix", "compiled"):
         seen = project(phantom, geometry, grid, backend)
         assert (seen - exact).norm() < 0.005 * exact.norm()
     with pytest.raises(ValueError, match="both on pixels"):

@@ -37,7 +37,7 @@ def body_mask(hu: np.ndarray, pixel: float) -> np.ndarray:
     core = _eroded(dense, 3 / pixel)
     if not core.any():
         return np.zeros(hu.shape, dtype=bool)
-    pieces, _ = ndimage.label(ndimage.binary_fill_holes(dense & _dilated(core, 3 / pixel)))
+    pieces, _ = ndimage.label(_filled(dense & _dilated(core, 3 / pixel)))
     # Pixels of each piece; the first entry is the background.
     areas = np.bincount(pieces.ravel())
     areas[0] = 0
@@ -47,18 +47,42 @@ def body_mask(hu: np.ndarray, pixel: float) -> np.ndarray:
     margin = math.ceil(gap) + 2
     # Closing by 8 mm (with a margin, so that the border neither helps nor hurts), then holes.
     body = np.pad(large[pieces], margin)
-    closed = _eroded(ndimage.binary_fill_holes(_dilated(body, gap)), gap)
-    return ndimage.binary_fill_holes(body | closed)[margin:-margin, margin:-margin]
+    closed = _eroded(_filled(_dilated(body, gap)), gap)
+    return _filled(body | closed)[margin:-margin, margin:-margin]
 
 
 def _dilated(mask: np.ndarray, radius: float) -> np.ndarray:
-    """By a disc, through the distance: as fast for any radius (pixels)."""
-    return ndimage.distance_transform_edt(~mask) <= radius
+    """By a disc (radius in pixels); faster than by a distance transform, and the same."""
+    rows, columns = mask.shape
+    far, reach = columns + math.ceil(radius), min(math.floor(radius), rows - 1)
+    # Distance along the row to the nearest pixel of the mask, from either side.
+    column = np.arange(columns)
+    before = column - np.maximum.accumulate(np.where(mask, column, -far), 1)
+    behind = np.minimum.accumulate(np.where(mask, column, columns + far)[:, ::-1], 1)[:, ::-1]
+    along = np.minimum(before, behind - column).astype(np.int32)
+    dilated = along <= radius
+    for step in range(1, reach + 1):
+        # Of a row so many steps away, what is near enough along it.
+        near = along <= math.sqrt(radius**2 - step**2)
+        dilated[step:] |= near[:-step]
+        dilated[:-step] |= near[step:]
+    return dilated
 
 
 def _eroded(mask: np.ndarray, radius: float) -> np.ndarray:
     """By a disc; outside the image is outside the mask."""
-    return ndimage.distance_transform_edt(np.pad(mask, 1))[1:-1, 1:-1] > radius
+    return ~_dilated(np.pad(~mask, 1, constant_values=True), radius)[1:-1, 1:-1]
+
+
+def _filled(mask: np.ndarray) -> np.ndarray:
+    """With its holes, which are what does not reach the border of the image; the same as
+    `ndimage.binary_fill_holes` and faster."""
+    pieces, count = ndimage.label(~mask)
+    outside = np.zeros(count + 1, bool)
+    for edge in (pieces[0], pieces[-1], pieces[:, 0], pieces[:, -1]):
+        outside[edge] = True
+    outside[0] = False
+    return ~outside[pieces]
 
 
 def metal_mask(
@@ -91,7 +115,7 @@ def metal_mask(
     metal = hu > np.concatenate([[np.inf], edge])[pieces]
     # What metal encloses and is denser than cortical bone (1800 HU on average) is the implant's
     # own inside (a port, a pacemaker).
-    holes, count = ndimage.label(ndimage.binary_fill_holes(metal) & ~metal)
+    holes, count = ndimage.label(_filled(metal) & ~metal)
     dense = ndimage.mean(hu, holes, np.arange(1, count + 1)) > 1800
     return metal | np.concatenate([[False], dense])[holes]
 

@@ -23,8 +23,10 @@ def interpolate(sinogram: Tensor, trace: Tensor) -> Tensor:
     """
     hopeless = trace.all(-1, keepdim=True).expand_as(trace)
     # First along the detector; then views without one clean ray, across views (`.mT` turns the
-    # sinogram by swapping views and bins).
+    # sinogram by swapping views and bins), which are rare.
     filled = _interpolate_rows(sinogram, trace)
+    if not hopeless.any():
+        return filled
     return _interpolate_rows(filled.mT, hopeless.mT).mT
 
 
@@ -45,7 +47,9 @@ def normalized(sinogram: Tensor, prior: Tensor, trace: Tensor) -> Tensor:
     unknown = trace | (prior < BODY * prior.amax(-1, keepdim=True))
     quotient = interpolate(sinogram / prior, unknown)
     nothing_known = unknown.all(-1, keepdim=True).all(-2, keepdim=True)
-    filled = torch.where(nothing_known, interpolate(sinogram, trace), quotient * prior)
+    filled = quotient * prior
+    if nothing_known.any():
+        filled = torch.where(nothing_known, interpolate(sinogram, trace), filled)
     return torch.where(trace, filled, sinogram)
 
 

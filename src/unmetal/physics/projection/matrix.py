@@ -1,41 +1,127 @@
-"""Projection as a sparse matrix, of which symmetry stores an eighth."""
+"""Projection and filtered backprojection as sparse matrices, on a CPU or a GPU.
+
+They take seconds to make and 2 GB at 512 x 512, so they serve where the compiled loops do not: on
+a GPU, and for MATLAB's way of projecting. All functions have the arguments of those of `compiled`,
+and the eight copies of an image (`symmetry`) are the columns of a product.
+"""
 
 import warnings
 from functools import lru_cache
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from unmetal.physics.projection.geometry import Geometry, Grid, MatlabParallel, angles
-from unmetal.physics.projection.rays import by_row_and_column
-from unmetal.physics.projection.symmetry import Symmetry
+from unmetal.physics.projection.rays import Rays
+from unmetal.physics.projection.symmetry import (
+    COPIES,
+    Symmetry,
+    copies,
+    merge,
+    pick,
+    put,
+)
 
-CHUNK = 2**23
-"""Sample points that are alive at once: 8 M points are 64 MB of coordinates."""
+CHUNK = 2**21
+"""Sample points that are alive at once: 2 M points are 16 MB of coordinates."""
 
-COLUMNS = 8
-"""Columns of a sparse product: few enough that a ray's pixels fit the cache at 512 px, where 16
-and more take three times as long (benchmarks/projector.py)."""
+
+def project(images: Tensor, geometry: Geometry) -> Tensor:
+    """See `compiled.project`."""
+    matrix = system_matrix(geometry, images.shape[-1], False, images.dtype, images.device)
+    place = _places(geometry, images.shape[-1])
+    # A slice at a time: with more columns a ray's pixels do not fit the cache at 512 px.
+    sums = [matrix @ copies(one).view(-1, COPIES) for one in images.split(1)]
+    return torch.cat([pick(each[:, None], place) for each in sums])
+
+
+def backproject(sinogram: Tensor, geometry: Geometry, size: int) -> Tensor:
+    """See `compiled.backproject`."""
+    matrix = system_matrix(geometry, size, True, sinogram.dtype, sinogram.device)
+    place = _places(geometry, size)
+    values = [put(one, place, matrix.shape[1])[:, 0] for one in sinogram.split(1)]
+    return torch.cat([merge((matrix @ each).view(size, size, 1, COPIES)) for each in values])
+
+
+def gather(views: Tensor, geometry: Geometry, size: int) -> Tensor:
+    """See `compiled.gather`."""
+    matrix = backprojection_matrix(geometry, size, False, views.dtype, views.device)
+    symmetry, images = Symmetry.of(geometry), []
+    for one in views.split(1):
+        seen = matrix @ symmetry.split(one).reshape(-1, COPIES)
+        # Where half of the rows are enough, the others are in other copies.
+        copied = F.pad(seen, (0, 0, 0, size**2 - len(seen))).view(size, size, 1, COPIES)
+        images.append(merge(symmetry.once(copied)))
+    return torch.cat(images)
+
+
+def scatter(images: Tensor, geometry: Geometry) -> Tensor:
+    """See `compiled.scatter`."""
+    matrix = backprojection_matrix(geometry, images.shape[-1], True, images.dtype, images.device)
+    symmetry, views = Symmetry.of(geometry), []
+    for one in images.split(1):
+        copied = symmetry.once(copies(one)).view(-1, COPIES)[: matrix.shape[1]]
+        seen = (matrix @ copied).view(symmetry.stored, geometry.bins, 1, COPIES)
+        views.append(symmetry.join(seen))
+    return torch.cat(views)
+
+
+def entries(geometry: Geometry, size: int) -> int:
+    """The most entries that either matrix has: two pixels a step, two bins a pixel and view."""
+    symmetry = Symmetry.of(geometry)
+    rays = symmetry.stored * (geometry.bins - symmetry.first_bin)
+    return 2 * size * max(rays, symmetry.stored * symmetry.rows(size))
 
 
 @lru_cache(maxsize=2)
 def system_matrix(
-    geometry: Geometry, grid: Grid, transposed: bool, dtype: torch.dtype, device: torch.device
+    geometry: Geometry, size: int, transposed: bool, dtype: torch.dtype, device: torch.device
 ) -> Tensor:
-    """CSR `[stored D, pixels]` of the squared grid in cm, or its explicit transpose; the views
-    that are stored are those of `Symmetry`."""
+    """CSR `[rays, pixels]` of a geometry in pixels, or its explicit transpose."""
     if isinstance(geometry, MatlabParallel):
-        matrix = _matlab_matrix(geometry, grid.squared()[0], dtype, device)
+        matrix = _matlab_matrix(geometry, size, dtype, device)
         return matrix if transposed else _transpose(matrix)
     if transposed:
-        return _transpose(system_matrix(geometry, grid, False, dtype, device))
-    # Rays only of the views that symmetry stores, as one list `[R]`, view by view.
-    square, _ = grid.squared()
-    theta, t = (rays[: Symmetry.of(geometry).stored].flatten() for rays in geometry.rays())
-    rows = CSRBuilder(2 * len(t) * square.width, dtype)
-    for some in torch.arange(len(t)).split(max(1, CHUNK // (4 * square.width))):
-        rows.add(*_weights(theta[some], t[some], square))
-    return rows.matrix(square.width**2, device)
+        return _transpose(system_matrix(geometry, size, False, dtype, device))
+    rays = Rays.of(geometry, size)
+    rows = CSRBuilder(2 * len(rays.start) * size, dtype)
+    for some in torch.arange(len(rays.start)).split(max(1, CHUNK // size)):
+        across = rays.across(some, size)
+        first = across.floor()
+        part = across - first
+        # Of each step the two pixels nearest to the ray, `[r size 2]`, and their linear weights.
+        column = torch.stack([first, first + 1], -1).int()
+        weight = torch.stack([1 - part, part], -1)
+        pixel = torch.arange(size, dtype=torch.int32)[:, None] * size + column
+        met = (column >= 0) & (column < size) & (weight > 0)
+        value = weight * rays.length[some, None, None]
+        rows.add(met.sum((1, 2)), pixel[met], value[met])
+    return rows.matrix(size**2, device)
+
+
+@lru_cache(maxsize=2)
+def backprojection_matrix(
+    geometry: Geometry, size: int, transposed: bool, dtype: torch.dtype, device: torch.device
+) -> Tensor:
+    """Filtered backprojection as a matrix, CSR `[pixels, stored D]`, or its transpose."""
+    if transposed:
+        return _transpose(backprojection_matrix(geometry, size, False, dtype, device))
+    # Row p of the matrix: for pixel p the two bins of each stored view that it lies between.
+    symmetry, grid = Symmetry.of(geometry), Grid(size, size, 1.0)
+    angle = angles(geometry)[: symmetry.stored]
+    rows = CSRBuilder(2 * symmetry.rows(size) * size * len(angle), dtype)
+    x, y = grid.x(), grid.y()[: symmetry.rows(size)]
+    for some in y.split(max(1, CHUNK // (len(angle) * size))):
+        # `[rows columns views]`, some rows of pixels at a time to bound the memory.
+        place, weight = geometry.locate(x[None, :, None], some[:, None, None], angle)
+        first = place.floor().long()
+        index = torch.stack([first, first + 1], -1)
+        share = torch.stack([1 - (place - first), place - first], -1) * weight[..., None]
+        column = torch.arange(len(angle))[:, None] * geometry.bins + index
+        met = (index >= 0) & (index < geometry.bins) & (share > 0)
+        rows.add(met.sum((2, 3)).flatten(), column[met].int(), share[met].to(dtype))
+    return rows.matrix(len(angle) * geometry.bins, device)
 
 
 class CSRBuilder:
@@ -64,62 +150,6 @@ class CSRBuilder:
         return csr(start.to(device), index.to(device), value.to(device), (len(count), columns))
 
 
-def _weights(theta: Tensor, t: Tensor, grid: Grid) -> tuple[Tensor, Tensor, Tensor]:
-    """Rows of the matrix: entries per ray `[R]`, their pixels (int32) and weights (cm)."""
-    size = grid.width
-    step = torch.arange(size, dtype=torch.int32)[:, None]
-    pixel = torch.empty(len(t), size, 2, dtype=torch.int32)
-    share = torch.empty(len(t), size, 2, dtype=torch.float64)
-    met = torch.empty(len(t), size, 2, dtype=torch.bool)
-    # Rows of pixels are `size` apart in the flat image, columns 1; a ray that steps along one axis
-    # is interpolated between two neighbors on the other.
-    for steps, stride in zip(by_row_and_column(theta, t, grid), (size, 1), strict=True):
-        across = steps.across(size, torch.float64)
-        first = across.floor()
-        part = across - first
-        # Of each step the two pixels nearest to the ray, `[r size 2]`, and their linear weights.
-        index = torch.stack([first, first + 1], -1).int()
-        weight = torch.stack([1 - part, part], -1)
-        pixel[steps.ray] = step * stride + index * (size + 1 - stride)
-        share[steps.ray] = weight * steps.length[:, None, None]
-        met[steps.ray] = (index >= 0) & (index < size) & (weight > 0)
-    return met.sum((1, 2)), pixel[met], share[met]
-
-
-def _matlab_matrix(
-    geometry: MatlabParallel, grid: Grid, dtype: torch.dtype, device: torch.device
-) -> Tensor:
-    """CSR `[pixels, stored D]`: the transpose, because a pixel's bins are known in order."""
-    angle = angles(geometry)[: Symmetry.of(geometry).stored]
-    rows = CSRBuilder(4 * grid.width**2 * len(angle), dtype)
-    for y in grid.y().split(16):
-        where = geometry.locate(grid.x()[None, :, None], y[:, None, None], angle)[0]
-        # The four points lie at (+-1/4, +-1/4) pixel; in bins, by cos and sin of the view: `[2 v]`.
-        shift = (grid.pixel / geometry.pitch / 4) * torch.stack([angle.cos(), angle.sin()])
-        reach = shift.abs().sum(0)
-        first = (where - reach).floor()
-        # Four points no farther apart than 0.71 bins spread over four bins at most.
-        share = torch.zeros(*where.shape, 4, dtype=torch.float64)
-        bins = first[..., None] + torch.arange(4)
-        for point in (shift[0] + shift[1], shift[0] - shift[1]):
-            for place in (where + point, where - point):
-                share += (1 - (place[..., None] - bins).abs()).clamp_min(0)
-        met = (share > 1e-12) & (bins >= 0) & (bins < geometry.bins)
-        column = torch.arange(len(angle))[:, None] * geometry.bins + bins.int()
-        # The mass of a pixel is its area; a bin sees it over one pitch.
-        value = share[met] / 4 * (grid.pixel**2 / geometry.pitch)
-        rows.add(met.sum((2, 3)).flatten(), column[met].int(), value)
-    return rows.matrix(len(angle) * geometry.bins, device)
-
-
-def _transpose(matrix: Tensor) -> Tensor:
-    with warnings.catch_warnings(action="ignore", category=UserWarning):
-        # The CSC form of a matrix is the CSR form of its transpose: nothing is computed.
-        columns = matrix.to_sparse_csc()
-    size = (matrix.shape[1], matrix.shape[0])
-    return csr(columns.ccol_indices(), columns.row_indices(), columns.values(), size)
-
-
 def csr(start: Tensor, column: Tensor, value: Tensor, size: tuple[int, int]) -> Tensor:
     """A sparse matrix without torch's notice that sparse matrices are in beta."""
     with warnings.catch_warnings(action="ignore", category=UserWarning):
@@ -128,14 +158,44 @@ def csr(start: Tensor, column: Tensor, value: Tensor, size: tuple[int, int]) -> 
         )
 
 
-def apply_backprojection(
-    matrix: Tensor, sinogram: Tensor, symmetry: Symmetry, grid: Grid
+def _places(geometry: Geometry, size: int) -> Tensor:
+    # MATLAB's pixels are seen as they lie; there is no ray to transpose.
+    if isinstance(geometry, MatlabParallel):
+        return Symmetry.of(geometry).place
+    return Rays.of(geometry, size).place
+
+
+def _matlab_matrix(
+    geometry: MatlabParallel, size: int, dtype: torch.dtype, device: torch.device
 ) -> Tensor:
-    """`matrix` (CSR `[pixels, stored D]`) times the views of `sinogram` `[B 1 V D]`, on `grid`."""
-    square, (left, _, top, _) = grid.squared()
-    # A few slices at a time, and the padding of the squared grid cut off again.
-    images = [
-        symmetry.merge(matrix @ symmetry.gather(some).contiguous(), square.width)
-        for some in sinogram.split(max(1, COLUMNS // symmetry.copies))
-    ]
-    return torch.cat(images)[..., top : top + grid.height, left : left + grid.width]
+    """CSR `[pixels, rays]`: the transpose, because a pixel's bins are known in order."""
+    symmetry, grid = Symmetry.of(geometry), Grid(size, size, 1.0)
+    angle = angles(geometry)[: symmetry.stored]
+    rows = CSRBuilder(4 * size**2 * len(angle), dtype)
+    stored = geometry.bins - symmetry.first_bin
+    for y in grid.y().split(16):
+        where = geometry.locate(grid.x()[None, :, None], y[:, None, None], angle)[0]
+        # The four points lie at (+-1/4, +-1/4) pixel; in bins, by cos and sin of the view: `[2 v]`.
+        shift = torch.stack([angle.cos(), angle.sin()]) / geometry.pitch / 4
+        reach = shift.abs().sum(0)
+        first = (where - reach).floor()
+        # Four points no farther apart than 0.71 bins spread over four bins at most.
+        share = torch.zeros(*where.shape, 4, dtype=torch.float64)
+        bins = first[..., None] + torch.arange(4)
+        for point in (shift[0] + shift[1], shift[0] - shift[1]):
+            for place in (where + point, where - point):
+                share += (1 - (place[..., None] - bins).abs()).clamp_min(0)
+        index = bins.int() - symmetry.first_bin
+        met = (share > 1e-12) & (index >= 0) & (index < stored)
+        column = torch.arange(len(angle))[:, None] * stored + index
+        # The mass of a pixel is its area, 1; a bin sees it over one pitch.
+        rows.add(met.sum((2, 3)).flatten(), column[met].int(), share[met] / 4 / geometry.pitch)
+    return rows.matrix(len(angle) * stored, device)
+
+
+def _transpose(matrix: Tensor) -> Tensor:
+    with warnings.catch_warnings(action="ignore", category=UserWarning):
+        # The CSC form of a matrix is the CSR form of its transpose: nothing is computed.
+        columns = matrix.to_sparse_csc()
+    size = (matrix.shape[1], matrix.shape[0])
+    return csr(columns.ccol_indices(), columns.row_indices(), columns.values(), size)

@@ -1,29 +1,36 @@
 """Line integrals of images, and their exact adjoint, on a CPU or a GPU.
 
 Both backends weigh pixels as Joseph does (IEEE Trans Med Imaging 1(3), 1982): a ray steps along
-the axis it runs closer to and interpolates linearly across it. `matrix` keeps the weights in a
-sparse matrix, which takes seconds to make and is then many times faster, the one for a series;
-`rays` recomputes them and needs no memory (benchmarks/projector.py). They agree to float32
-rounding.
+the axis it runs closer to and interpolates linearly across it. `compiled` works the weights out as
+it goes, in loops that numba compiles: nothing is prepared or stored, and a slice takes half the
+time of `matrix`, which keeps the weights in a sparse matrix (benchmarks/projector.py). `auto` takes
+the matrix on a GPU, if it is not too large, for MATLAB's way of projecting, which has no loop, and
+where numba is missing. They agree to float32 rounding.
 """
 
-from functools import partial
+from importlib.util import find_spec
 from typing import Literal
 
 import torch
 from torch import Tensor
-from torch.autograd.functional import vjp
 from torch.nn import functional as F
 
+from unmetal.physics.projection import matrix
 from unmetal.physics.projection.geometry import Geometry, Grid, MatlabParallel
-from unmetal.physics.projection.matrix import CHUNK, COLUMNS, apply_backprojection, system_matrix
-from unmetal.physics.projection.rays import by_row_and_column
-from unmetal.physics.projection.symmetry import Symmetry
 
-Backend = Literal["auto", "matrix", "rays"]
+Backend = Literal["auto", "compiled", "matrix"]
 
 MATRIX_LIMIT = 1.5 * 2**30
-"""Bytes above which `auto` does without a matrix; two of each kind are kept."""
+"""Bytes above which `auto` does without a matrix on a GPU; two of each kind are kept."""
+
+ADJOINT = {
+    "project": "backproject",
+    "backproject": "project",
+    "gather": "scatter",
+    "scatter": "gather",
+}
+"""The linear maps of a backend (`compiled`, `matrix`) and their transposes: `project` and `scatter`
+take images to views, the others views to images."""
 
 
 def project(image: Tensor, geometry: Geometry, grid: Grid, backend: Backend = "auto") -> Tensor:
@@ -32,7 +39,7 @@ def project(image: Tensor, geometry: Geometry, grid: Grid, backend: Backend = "a
     The unit of the image times cm: 1/cm becomes dimensionless, a mask becomes cm.
     """
     check_shape(image, (grid.height, grid.width), "image")
-    return _apply(image, geometry, grid, backend, transposed=False)
+    return grid.pixel * apply("project", image, geometry, grid, backend)
 
 
 def backproject(
@@ -40,37 +47,7 @@ def backproject(
 ) -> Tensor:
     """The adjoint of `project`: `[B 1 V D]` -> `[B 1 H W]`; differentiable. Not an inverse."""
     check_shape(sinogram, (geometry.views, geometry.bins), "sinogram")
-    return _apply(sinogram, geometry, grid, backend, transposed=True)
-
-
-def _apply(
-    x: Tensor, geometry: Geometry, grid: Grid, backend: Backend, *, transposed: bool
-) -> Tensor:
-    # In pixels, series of any pixel size share one matrix.
-    geometry, pixel, grid = geometry.scaled(1 / grid.pixel), grid.pixel, grid.in_pixels()
-    chosen = _choose(backend, geometry, grid)
-    return _Linear.apply(x, geometry, grid, chosen, transposed) * pixel
-
-
-class _Linear(torch.autograd.Function):
-    """A linear map and its transpose, each the other's gradient."""
-
-    @staticmethod
-    def forward(ctx, x, geometry, grid, backend, transposed):  # type: ignore[no-untyped-def]
-        ctx.set = (geometry, grid, backend, transposed)
-        across = {
-            ("matrix", False): _matrix_project,
-            ("matrix", True): _matrix_backproject,
-            ("rays", False): _rays_project,
-            ("rays", True): _rays_backproject,
-        }[backend, transposed]
-        return across(x, geometry, grid)
-
-    @staticmethod
-    def backward(ctx, gradient):  # type: ignore[no-untyped-def]
-        geometry, grid, backend, transposed = ctx.set
-        back = _Linear.apply(gradient, geometry, grid, backend, not transposed)
-        return back, None, None, None, None
+    return grid.pixel * apply("backproject", sinogram, geometry, grid, backend)
 
 
 def check_shape(x: Tensor, shape: tuple[int, int], name: str) -> None:
@@ -79,74 +56,47 @@ def check_shape(x: Tensor, shape: tuple[int, int], name: str) -> None:
         raise ValueError(f"{name} is {tuple(x.shape)}, the geometry wants (B, 1, *{shape})")
 
 
-def _choose(backend: Backend, geometry: Geometry, grid: Grid) -> Literal["matrix", "rays"]:
-    if isinstance(geometry, MatlabParallel):
-        return "matrix"
-    if backend != "auto":
-        return backend
-    # Two pixels a step; a value and an int32 index take 8 bytes an entry.
-    entries = Symmetry.of(geometry).stored * geometry.bins * 2 * grid.squared()[0].width
-    return "matrix" if 8 * entries <= MATRIX_LIMIT else "rays"
+def apply(
+    operation: str, x: Tensor, geometry: Geometry, grid: Grid, backend: Backend = "auto"
+) -> Tensor:
+    """A linear map of `ADJOINT` on `[B 1 ...]`, with a pixel as the unit of length; differentiable,
+    by its transpose."""
+    # In pixels, series of any pixel size share what is worked out once.
+    geometry = geometry.scaled(1 / grid.pixel)
+    size = grid.squared()[0].width
+    if backend == "auto":
+        small = 8 * matrix.entries(geometry, size) <= MATRIX_LIMIT
+        # Training machines may have torch and little else.
+        backend = "matrix" if (x.is_cuda and small) or not find_spec("numba") else "compiled"
+    if isinstance(geometry, MatlabParallel) and operation in ("project", "backproject"):
+        backend = "matrix"
+    applied: Tensor = _Linear.apply(x, operation, geometry, grid, backend)
+    return applied
 
 
-def _matrix_project(image: Tensor, geometry: Geometry, grid: Grid) -> Tensor:
-    # Few slices at a time (`COLUMNS`): the turned copies are the columns of the sparse product.
-    matrix = system_matrix(geometry, grid, False, image.dtype, image.device)
-    symmetry, (_, padding) = Symmetry.of(geometry), grid.squared()
-    return torch.cat(
-        [
-            symmetry.spread(
-                matrix @ symmetry.copy(F.pad(some, padding)).contiguous(), geometry.bins
-            )
-            for some in image.split(max(1, COLUMNS // symmetry.copies))
-        ]
-    )
+class _Linear(torch.autograd.Function):
+    """A linear map, whose gradient is its transpose."""
+
+    @staticmethod
+    def forward(ctx, x, operation, geometry, grid, backend):  # type: ignore[no-untyped-def]
+        ctx.set = (operation, geometry, grid, backend)
+        square, padding = grid.squared()
+        if operation in ("project", "scatter"):
+            return _of(backend, operation)(F.pad(x, padding)[:, 0], geometry)[:, None]
+        images = _of(backend, operation)(x[:, 0], geometry, square.width)[:, None]
+        left, _, top, _ = padding
+        return images[..., top : top + grid.height, left : left + grid.width]
+
+    @staticmethod
+    def backward(ctx, gradient):  # type: ignore[no-untyped-def]
+        operation, *rest = ctx.set
+        return _Linear.apply(gradient, ADJOINT[operation], *rest), None, None, None, None
 
 
-def _matrix_backproject(sinogram: Tensor, geometry: Geometry, grid: Grid) -> Tensor:
-    matrix = system_matrix(geometry, grid, True, sinogram.dtype, sinogram.device)
-    return apply_backprojection(matrix, sinogram, Symmetry.of(geometry), grid)
+def _of(backend, operation):  # type: ignore[no-untyped-def]
+    if backend == "matrix":
+        return getattr(matrix, operation)
+    # numba takes half a second.
+    from unmetal.physics.projection import compiled  # noqa: PLC0415
 
-
-def _rays_chunks(geometry: Geometry, grid: Grid) -> list[Tensor]:
-    rows = max(1, CHUNK // (geometry.bins * grid.squared()[0].width))
-    return list(torch.arange(geometry.views).split(rows))
-
-
-def _rays_views(image: Tensor, geometry: Geometry, grid: Grid, views: Tensor) -> Tensor:
-    """Some views `[B 1 v D]` of a squared image, sampled by bilinear interpolation, which is
-    linear where a ray steps from row to row."""
-    theta, t = (rays[views].flatten() for rays in geometry.rays())
-    sums = image.new_empty(len(image), 1, len(t))
-    # grid_sample wants coordinates from -1 (first pixel) to 1 (last pixel).
-    to_unit = 2 / (grid.width - 1)
-    step = torch.arange(grid.width) * to_unit - 1
-    for steps, lying in zip(
-        by_row_and_column(theta, t, grid), (image, image.transpose(2, 3)), strict=True
-    ):
-        # `[r size 2]`: at each step a whole coordinate along, and a fractional one across the ray.
-        x = steps.across(grid.width, image.dtype) * to_unit - 1
-        points = torch.stack([x, step.to(x).expand_as(x)], -1).to(image.device)
-        samples = F.grid_sample(
-            lying, points.expand(len(image), -1, -1, -1), padding_mode="zeros", align_corners=True
-        )
-        # Sum over the steps, times the length of a step in cm.
-        sums[:, :, steps.ray] = samples.sum(-1) * steps.length.to(image)
-    return sums.reshape(len(image), 1, len(views), geometry.bins)
-
-
-def _rays_project(image: Tensor, geometry: Geometry, grid: Grid) -> Tensor:
-    square, padding = grid.squared()
-    image = F.pad(image, padding)
-    parts = [_rays_views(image, geometry, square, v) for v in _rays_chunks(geometry, grid)]
-    return torch.cat(parts, 2)
-
-
-def _rays_backproject(sinogram: Tensor, geometry: Geometry, grid: Grid) -> Tensor:
-    square, (left, _, top, _) = grid.squared()
-    image = sinogram.new_zeros(len(sinogram), 1, square.height, square.width)
-    for views in _rays_chunks(geometry, grid):
-        # The adjoint is what autograd makes of the projection: exact, and nothing to keep in step.
-        project_views = partial(_rays_views, geometry=geometry, grid=square, views=views)
-        image += vjp(project_views, torch.zeros_like(image), sinogram[:, :, views], strict=True)[1]
-    return image[..., top : top + grid.height, left : left + grid.width]
+    return getattr(compiled, operation)

@@ -1,48 +1,75 @@
 """Where rays meet pixels, by Joseph's rule (IEEE Trans Med Imaging 1(3), 1982)."""
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import torch
 from torch import Tensor
 
-from unmetal.physics.projection.geometry import Grid
+from unmetal.physics.projection.geometry import Geometry, Grid
+from unmetal.physics.projection.symmetry import COPIES, Symmetry, copies
 
 
 @dataclass(frozen=True)
-class Steps:
-    """Joseph's sample points of rays that all step along the same axis of a square grid.
+class Rays:
+    """The rays that stand for all (`Symmetry`), through a square image whose pixels are the unit.
 
-    Ray r crosses row (or column) i at the fractional column (or row) `start[r] + slope[r] * i`.
+    All of them step from row to row: ray r crosses row i at the fractional column
+    `start[r] + slope[r] * i`. One that runs closer to the rows is that of the transposed image.
     """
 
-    ray: Tensor
-    """int64 `[R]`: which rays these are."""
     start: Tensor
-    """float64 `[R]`, pixel index."""
+    """float64 `[R]`, column at row 0."""
     slope: Tensor
-    """float64 `[R]`, pixels per step."""
+    """float64 `[R]`, columns per row."""
     length: Tensor
-    """float64 `[R]`, cm per step."""
+    """float64 `[R]`, pixels per row."""
+    place: Tensor
+    """int64 `[V D]`: where each ray of the geometry is found in `[R 8]`, the copies' sums."""
 
-    def across(self, size: int, dtype: torch.dtype) -> Tensor:
-        """`[R size]`: the fractional pixel index at each step."""
-        step = torch.arange(size, dtype=dtype)
-        return torch.addcmul(self.start[:, None].to(dtype), self.slope[:, None].to(dtype), step)
+    @staticmethod
+    @lru_cache(maxsize=4)
+    def of(geometry: Geometry, size: int) -> "Rays":
+        """Those of a geometry in pixels, through `size` x `size` of them."""
+        symmetry = Symmetry.of(geometry)
+        stored = (slice(symmetry.stored), slice(symmetry.first_bin, None))
+        theta, t = (each[stored].flatten() for each in geometry.rays())
+        row, column = Grid(size, size, 1.0).center
+        # Row i lies at y = row - i, and x = (t - y sin) / cos; column i at x = i - column, and
+        # y = (t - x cos) / sin counts against rows.
+        cos, sin = theta.cos(), theta.sin()
+        steep = cos.abs() >= sin.abs()
+        start = torch.where(steep, column + (t - row * sin) / cos, row - (t + column * cos) / sin)
+        slope = torch.where(steep, sin / cos, cos / sin)
+        length = 1 / torch.maximum(cos.abs(), sin.abs())
+        # The transposed copies are the copies again, in another order.
+        copy, ray = symmetry.place % COPIES, symmetry.place // COPIES
+        copy = torch.where(steep[ray], copy, _transposed_copies()[copy])
+        return Rays(start, slope, length, ray * COPIES + copy)
+
+    def across(self, some: Tensor, size: int) -> Tensor:
+        """float64 `[r size]`: the fractional column at each row of `some` rays."""
+        step = torch.arange(size, dtype=torch.float64)
+        return torch.addcmul(self.start[some, None], self.slope[some, None], step)
+
+    def met(self, size: int) -> tuple[Tensor, Tensor]:
+        """int64 `[R]` each: the first row of an image of `size` that a ray meets, and the one
+        behind the last; the same where it meets none."""
+        # Between column -1 and column `size` its two pixels are not both outside. A ray straight
+        # down has no slope: it meets every row or none.
+        straight = self.slope.abs() < 1e-12
+        slope = torch.where(straight, 1e-12, self.slope)
+        ends = torch.stack([(-1 - self.start) / slope, (size - self.start) / slope]).sort(0).values
+        first, last = ends[0].ceil().clamp(0, size), (ends[1].floor() + 1).clamp(0, size)
+        outside = (self.start <= -1) | (self.start >= size)
+        first = torch.where(straight, torch.where(outside, size, 0), first)
+        last = torch.where(straight, size, last)
+        return first.long(), torch.maximum(first, last).long()
 
 
-def by_row_and_column(theta: Tensor, t: Tensor, grid: Grid) -> tuple[Steps, Steps]:
-    """Split rays (`[R]` float64: radians, cm) into those that step from row to row and those
-    that step from column to column, whichever they run closer to."""
-    # The line x cos + y sin = t runs closer to the y axis (from row to row) where |cos| >= |sin|.
-    steep = theta.cos().abs() >= theta.sin().abs()
-    row, column = grid.center
-    rows, columns = steep.nonzero()[:, 0], (~steep).nonzero()[:, 0]
-    # Row i lies at y = (row - i) pixel, and x = (t - y sin) / cos.
-    cos, sin, place = theta[rows].cos(), theta[rows].sin(), t[rows] / grid.pixel
-    by_row = Steps(rows, column + (place - row * sin) / cos, sin / cos, grid.pixel / cos.abs())
-    # Column i lies at x = (i - column) pixel, and y = (t - x cos) / sin counts against rows.
-    cos, sin, place = theta[columns].cos(), theta[columns].sin(), t[columns] / grid.pixel
-    by_column = Steps(
-        columns, row - (place + column * cos) / sin, cos / sin, grid.pixel / sin.abs()
-    )
-    return by_row, by_column
+def _transposed_copies() -> Tensor:
+    """int64 `[8]`: which copy of an image the transpose of each copy is."""
+    # Four different pixels tell the eight copies apart.
+    seen = copies(torch.arange(4).reshape(1, 2, 2))[:, :, 0]
+    transposed = seen.transpose(0, 1)
+    return (transposed[..., None] == seen[..., None, :]).all((0, 1)).int().argmax(1)
