@@ -14,7 +14,7 @@ export interface Key {
 
 /** Elements that use these keys themselves. */
 const TYPING = "input:not([type=range]):not([type=radio]):not([type=checkbox]), textarea, select";
-const ARROWS = "input, select, textarea, [role=tablist]";
+const ARROWS = "input, select, textarea, aside";
 const PRESSED_BY_SPACE = "button, a, summary, input, select, textarea";
 
 export class Keys {

@@ -37,11 +37,13 @@ export class Scene {
     this.result = null;
     this.views = null;
     this.preview = null;
+    this.onError("");
     if (series !== null) this.load(`api/series/${series.id}/original.nii`);
   }
 
   openResult(result: Result | null): void {
     this.result = result;
+    this.onError("");
     if (result === null) return;
     this.load(address(result.id, "corrected"));
     this.load(address(result.id, "metal"));

@@ -30,7 +30,7 @@ export class OpenPanel {
     const close = el("button", { type: "button", class: "open-close", onclick: () => { this.hide(); } }, "Back to the images");
     this.panel.append(
       el("div", { class: "drop-zone" },
-        el("h1", {}, "Open a CT series"),
+        el("h2", {}, "Open a CT series"),
         el("p", { class: "lead" }, "Drop a DICOM folder, a zip or a file here"),
         el("p", { class: "hint" }, "DICOM, NIfTI, MetaImage, NRRD, NumPy or 16-bit PNG. The images stay on this machine, and the originals are never changed."),
         el("div", { class: "choosers" }, folder.label, file.label),

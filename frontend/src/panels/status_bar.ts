@@ -60,7 +60,7 @@ export class StatusBar {
     const [i, j, k] = point.map(Math.round);
     const before = this.scene.original?.at(point) ?? null;
     const after = this.scene.result === null ? null : (this.scene.part("corrected")?.at(point) ?? null);
-    this.place.textContent = before === null ? "outside" : `${pointer === null ? "crosshair" : "pointer"}: column ${i + 1}, row ${j + 1}, slice ${k + 1}`;
+    this.place.textContent = before === null ? "outside" : `${pointer === null ? "crosshair" : "pointer"} ${i + 1}, ${j + 1}, slice ${k + 1}`;
     this.original.textContent = shown(before, false);
     this.corrected.textContent = shown(after, false);
     this.difference.textContent = shown(before === null || after === null ? null : after - before, true);

@@ -95,7 +95,7 @@ function field(id: string, text: string): { input: HTMLInputElement; parts: HTML
 }
 
 function press(kind: string, value: string): void {
-  for (const one of document.querySelectorAll<HTMLElement>(`[data-${kind}]`)) {
+  for (const one of document.querySelectorAll<HTMLElement>(`button[data-${kind}]`)) {
     one.setAttribute("aria-pressed", String(one.dataset[kind] === value));
   }
 }
