@@ -19,6 +19,6 @@ await build({
   legalComments: "none",
   logLevel: "warning",
 });
-for (const name of ["index.html", "viewer.css", "LICENSES.txt"]) {
+for (const name of ["index.html", "viewer.css", "icon.svg", "LICENSES.txt"]) {
   await copyFile(here(`src/static/${name}`), `${out}/${name}`);
 }

@@ -69,7 +69,9 @@ const open = new OpenPanel(server, (opened) => {
   open.hide();
 });
 const toolbar = new Toolbar(server, view, actions);
-const correct = new CorrectPanel(server, scene, view, editor);
+const correct = new CorrectPanel(server, scene, view, editor, (result) => {
+  selection.openResult(result);
+});
 const findings = new FindingsPanel(server, view, (slice) => {
   navigation.goTo(slice, scene.views?.axial ?? null);
   if (view.state.plane !== "axial" && view.state.plane !== "multi") view.update({ plane: "axial" });

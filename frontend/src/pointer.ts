@@ -153,7 +153,7 @@ export class Pointer {
     this.view.update({ curtain: Math.min(1, Math.max(0, x / tile.canvas.clientWidth)) });
   }
 
-  /** Right widens, down lowers: as radiologists' workstations do. Wide windows move faster. */
+  /** Right widens, down raises the level, which darkens: as workstations do. Wide ones move faster. */
   private pullWindow(right: number, down: number): void {
     const { window } = this.view.state;
     const pace = Math.max(1, window.width / 300);

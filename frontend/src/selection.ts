@@ -70,8 +70,7 @@ export class Selection {
     const ids = this.server.resultsOf(this.view.state.series).map((one) => one.id);
     if (ids.length === 0) return;
     const place = ids.indexOf(this.view.state.result ?? "");
-    this.view.update({ result: ids[(place + 1) % ids.length] });
-    this.openResult(this.view.state.result);
+    this.openResult(ids[(place + 1) % ids.length]);
   }
 
   /** Set the view to the volume, once its size is known. */

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+import re
 import shutil
 from typing import Any
 
@@ -55,7 +56,9 @@ class Tab:
 
     def pressed(self, name: str) -> bool:
         """Whether a button of the toolbar is on; `name` as in `data-tool=brush`."""
-        return self.page.locator(f"#toolbar [{name}]").get_attribute("aria-pressed") == "true"
+        kind, _, value = name.partition("=")
+        button = self.page.locator(f'#toolbar [{kind}="{value}"]')
+        return bool(button.get_attribute("aria-pressed") == "true")
 
     def picture(self, tile: str) -> np.ndarray:
         """The pixels of a tile's canvas, without its labels: uint8 `[H W 3]`."""
@@ -85,6 +88,13 @@ class Tab:
         self.page.select_option("#method", method)
         self.page.click("#correct")
         self.shown(title, seconds)
+
+    def choose(self, title: str) -> None:
+        """Put a result on the right by its radio button."""
+        label = self.page.locator(".result label").filter(has_text=re.compile(rf"^{title}\d"))
+        label.click()
+        self.shown(title)
+        self.page.locator("#stage").focus()
 
     def shown(self, title: str, seconds: float = 240) -> None:
         """Wait until a result is on the right, with all its slices."""

@@ -62,14 +62,14 @@ def test_what_is_no_series_is_refused_in_a_line(tab: Tab, tmp_path: Path) -> Non
     assert str(problem.text_content()).startswith("Not opened: ")
     assert tab.page.locator("#open").is_visible()
     # The browser itself tells of the refusal; the page has nothing to add to that.
-    assert all("400" in said for said in tab.complaints)
+    assert [said for said in tab.complaints if "400" not in said] == []
     tab.complaints.clear()
 
 
 def test_a_chosen_folder_is_sent_and_shown(tab: Tab, phantom: Path) -> None:
     tab.page.set_input_files("#open-folder", phantom)
+    tab.page.locator("#open").wait_for(state="hidden")
     tab.ready()
-    assert not tab.page.locator("#open").is_visible()
     hu = files.read(phantom, log_warnings=False).hu
     assert tab.text("#slice-text") == "3 / 4"
     shown = hu[2, SIDE // 2, SIDE // 2]

@@ -33,6 +33,7 @@ export class CorrectPanel {
     private readonly scene: Scene,
     private readonly view: View,
     private readonly editor: MaskEditor,
+    private readonly onChoose: (result: string) => void,
   ) {
     this.method.addEventListener("change", () => {
       this.describe();
@@ -158,7 +159,7 @@ export class CorrectPanel {
     const radio = el("input", {
       type: "radio", name: "result", id, value: result.id,
       checked: result.id === this.view.state.result,
-      onchange: () => { this.view.update({ result: result.id }); },
+      onchange: () => { this.onChoose(result.id); },
     });
     const seconds = result.seconds < 10 ? result.seconds.toFixed(1) : String(Math.round(result.seconds));
     const detail = `${result.changed.length} ${result.changed.length === 1 ? "slice" : "slices"} changed, ${seconds} s`;

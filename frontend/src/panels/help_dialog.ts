@@ -6,7 +6,7 @@ const MOUSE: [string, string][] = [
   ["Wheel", "scroll through slices"],
   ["Ctrl and wheel, two fingers", "zoom"],
   ["Left button, one finger", "the chosen tool"],
-  ["Right button", "window: right widens, down lowers the level"],
+  ["Right button", "window: right widens, down darkens (a higher level)"],
   ["Middle button", "pan"],
 ];
 

@@ -24,10 +24,10 @@ export class Legend {
     const parts: Node[] = [];
     if (shown && overlays.difference) parts.push(this.difference(differenceLimit));
     if (shown && overlays.error && this.scene.result?.has_error === true) parts.push(errors());
-    if (shown && overlays.metal) {
-      parts.push(swatch("metal-line", "metal, corrected around"), swatch("left-line", "metal, left alone"));
-    }
-    if (shown && overlays.near) parts.push(swatch("near-fill", "within 5 mm of metal: do not read the corrected side alone"));
+    const swatches: Node[] = [];
+    if (shown && overlays.metal) swatches.push(swatch("metal-line", "metal that was corrected"), swatch("left-line", "metal left alone"));
+    if (shown && overlays.near) swatches.push(swatch("near-fill", "within 5 mm of metal: errors are largest here"));
+    parts.push(el("div", { class: "swatches" }, ...swatches));
     byId("legend").replaceChildren(...parts);
   }
 

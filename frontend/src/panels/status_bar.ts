@@ -33,17 +33,17 @@ export class StatusBar {
     });
     byId("status").append(
       el("div", { class: "slider" }, el("label", { for: "slice" }, "Slice"), this.slice, this.sliceText),
-      this.curtainRow,
       el("div", { class: "readout", id: "readout" },
         this.place, el("span", {}, "original ", this.original), el("span", {}, "corrected ", this.corrected), el("span", {}, "difference ", this.difference)),
-      el("label", { class: "check" }, this.smooth, "smooth"),
     );
+    byId("view-options").append(el("label", { class: "check" }, this.smooth, "Smooth"), this.curtainRow);
   }
 
   update(): void {
     const { state } = this.view;
     const plane = this.navigation.mainPlane;
-    this.curtainRow.hidden = state.layout !== "curtain";
+    // It keeps its place: pictures must not jump from one view to the next.
+    this.curtainRow.classList.toggle("off", state.layout !== "curtain");
     this.curtain.value = String(Math.round(1000 * state.curtain));
     this.smooth.checked = state.smooth;
     if (plane === null) return;

@@ -41,7 +41,7 @@ export class Toolbar {
     };
     this.width.input.addEventListener("change", type);
     this.level.input.addEventListener("change", type);
-    byId("toolbar").append(layouts, planes, overlays, tools, this.presets, numbers);
+    byId("toolbar").append(layouts, planes, overlays, el("div", { class: "group", id: "view-options" }), tools, this.presets, numbers);
     // Pressed by mouse, a button gives the keyboard back to the pictures: the space bar must blink.
     byId("toolbar").addEventListener("click", (event) => {
       if (event.detail > 0 && event.target instanceof Element && event.target.closest("button")) byId("stage").focus({ preventScroll: true });
