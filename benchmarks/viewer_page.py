@@ -32,6 +32,12 @@ window.EventSource = class extends EventSource {
 };
 """
 
+SOMETHING_IS_SEEN = """
+() => [...document.querySelectorAll(".tile.original canvas")].some((one) =>
+  one.getContext("2d").getImageData(0, 0, one.width, one.height).data.some(
+    (value, at) => at % 4 < 3 && value > 0))
+"""
+
 FRAMES = """
 async ([count, act]) => {
   const tile = document.querySelector(".tile.original");
@@ -77,12 +83,10 @@ def measure(page: Page, address: str, slices: int) -> None:
     page.route("**/copy/metal.nii", lambda route: route.continue_(url=series[0]))
     begun = time.perf_counter()
     page.goto(address)
-    page.wait_for_function(
-        "[...document.querySelectorAll('.tile.original canvas')].some(one => one.getContext('2d')"
-        ".getImageData(0, 0, one.width, one.height).data.some((value, at) => at % 4 < 3 && value))"
-    )
+    while not page.evaluate(SOMETHING_IS_SEEN):
+        page.wait_for_timeout(20)
     print(f"first picture after the page is asked for, s   {time.perf_counter() - begun:6.1f}")
-    page.wait_for_function("document.getElementById('hu-corrected').textContent !== '–'", timeout=0)
+    page.locator("#hu-corrected:has-text('HU')").wait_for(timeout=300_000)
     page.wait_for_timeout(3000)
     print(f"both volumes there, s                          {time.perf_counter() - begun:6.1f}")
     for name, key, act in (

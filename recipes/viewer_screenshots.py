@@ -40,7 +40,7 @@ def correct(page: Page, method: str) -> None:
     page.select_option("#method", method)
     page.click("#correct")
     page.locator(".result input:checked").wait_for(timeout=1_200_000)
-    page.wait_for_function("document.getElementById('hu-corrected').textContent !== '–'")
+    page.locator("#hu-corrected:has-text('HU')").wait_for()
 
 
 def zoom_to_port(page: Page) -> None:
@@ -87,7 +87,7 @@ def main(method: str = "nmar") -> None:
         browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=FLAGS)
         page = browser.new_page(viewport=SIZE)
         page.goto(address)
-        page.wait_for_function("document.getElementById('hu-original').textContent !== '–'")
+        page.locator("#hu-original:has-text('HU')").wait_for()
         if not page.locator(".result").count():
             correct(page, method)
         take(page)

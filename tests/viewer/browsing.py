@@ -40,7 +40,7 @@ class Tab:
     def ready(self) -> Tab:
         """Wait until every slice is there."""
         self.page.locator(".tile.original .tile-place:has-text('/')").first.wait_for()
-        self.page.wait_for_function("document.getElementById('hu-original').textContent !== '–'")
+        self.page.locator("#hu-original:has-text('HU')").wait_for()
         self.page.locator("#stage").focus()
         return self
 
@@ -100,7 +100,7 @@ class Tab:
         """Wait until a result is on the right, with all its slices."""
         label = f".tile.corrected .tile-title.corrected:text-is('Corrected: {title}')"
         self.page.locator(label).first.wait_for(timeout=1000 * seconds)
-        self.page.wait_for_function("document.getElementById('hu-corrected').textContent !== '–'")
+        self.page.locator("#hu-corrected:has-text('HU')").wait_for()
 
     def check_quiet(self) -> None:
         """No request went elsewhere, and nothing was complained about."""
