@@ -83,7 +83,7 @@ NOTES = {
     "src/unmetal/reduction/report/templates/page_pictures.js": "Its pictures in any window.",
     "src/unmetal/reduction/report/templates/page_viewer.js": "One slice large, before and after.",
     "src/unmetal/weights": "Released weights, each with its card.",
-    "src/unmetal/weights/adn-syn": "ADN on simulated titanium, so far from a CPU.",
+    "src/unmetal/weights/adn-syn": "ADN on simulated titanium, from a CPU.",
     "src/unmetal/weights/adn-syn/adn-syn.safetensors": "The generator, in half precision.",
     "src/unmetal/weights/adn-syn/card.md": "What made it, and what it reaches.",
     "src/unmetal/weights/cyclegan-syn": "CycleGAN on simulated titanium, from a CPU.",

@@ -86,17 +86,11 @@ CBCT = replace(AUGMENTED, protocol="cbct", metals=METALS)
 FOR_CL2 = adn.Config(recon=5, cycle=5, artifact=5)
 """The paper's weights for CL2, whose affected images are noisy."""
 
-CPU = Experiment(
-    "adn-syn at a quarter of the width, for a CPU overnight",
-    method_config=adn.Config(Architecture(width=16, discriminator_width=32)),
-    data=AUGMENTED,
-    training=replace(
-        LIKE_ADN, samples=20_000, batch=1, ema_decay=0.998, precision="bf16", validate_every=500
-    ),
-)
+NARROW = adn.Config(Architecture(width=16, discriminator_width=32))
+"""ADN at a quarter of its width, for a CPU."""
 
 CARRYING = replace(
-    CPU.method_config,
+    NARROW,
     artifact_pull=0.3,
     recon_pull=0.3,
     cycle=10.0,
@@ -120,14 +114,14 @@ SCANNED = replace(AUGMENTED, scan_other=True)
 """Clean slices as the simulated scanner shows them, too."""
 
 IN_STAGES = replace(
-    CPU.training,
+    LIKE_ADN,
     samples=6_000,
+    batch=1,
     lr=5e-4,
     lr_decay_fraction=0.5,
     lr_scale={"discriminator": 2.0},
     muon_lr={"generator": 0.02},
     ema_decay=0.99,
-    precision="auto",
     validate_every=125,
 )
 """In single precision on a CPU: one without AVX-512 takes thirteen times as long in bfloat16."""
@@ -184,7 +178,7 @@ EXPERIMENTS: dict[str, Experiment] = {
 """Name -> preset; `unmetal train NAME`."""
 
 QUARTER_WIDTH: dict[str, dict[str, Any]] = {
-    "adn": {"architecture": CPU.method_config.architecture},
+    "adn": {"architecture": NARROW.architecture},
     "unet": {"width": 16},
     "cganmar": {"width": 16, "discriminator_width": 32},
     "cyclegan": {"width": 16, "discriminator_width": 32},
@@ -235,45 +229,34 @@ EXPERIMENTS |= {
         method_config=adn.Config(gan_mode="vanilla"),
         data=AUGMENTED,
     ),
-    "adn-syn-cpu": CPU,
-    "adn-syn-cpu-coarse": replace(
-        CPU,
-        description="adn-syn-cpu at half the resolution, to begin with: 4 times as fast",
-        data=replace(AUGMENTED, downsample=2),
-    ),
-    "adn-syn-copy": replace(
-        CPU,
-        description="first stage of adn-syn-fine: an autoencoder, at half the resolution",
-        method_config=replace(CPU.method_config, autoencoder=True),
+    "adn-syn-copy": Experiment(
+        "first stage of adn-syn-fine: an autoencoder, at half the resolution",
+        method_config=replace(NARROW, autoencoder=True),
         data=replace(AUGMENTED, downsample=2),
         training=replace(IN_STAGES, samples=3_000, batch=2),
     ),
-    "adn-syn-carry": replace(
-        CPU,
-        description="second, --from adn-syn-copy: the artifact code learns to carry the artifact",
+    "adn-syn-carry": Experiment(
+        "second, --from adn-syn-copy: the artifact code learns to carry the artifact",
         method_config=CARRYING,
         data=replace(SCANNED, downsample=2),
         training=replace(IN_STAGES, samples=700, lr_decay_fraction=0.0),
     ),
-    "adn-syn-coarse": replace(
-        CPU,
-        description="third, --from adn-syn-carry: at half the resolution, the rate falling",
+    "adn-syn-coarse": Experiment(
+        "third, --from adn-syn-carry: at half the resolution, the rate falling",
         method_config=CARRIED,
         data=replace(SCANNED, downsample=2),
         training=replace(IN_STAGES, samples=1_500),
     ),
-    "adn-syn-fine": replace(
-        CPU,
-        description="fourth, --from adn-syn-coarse: adn-syn for a CPU, at full resolution",
+    "adn-syn-fine": Experiment(
+        "fourth, --from adn-syn-coarse: adn-syn for a CPU, at full resolution",
         method_config=CARRIED,
         data=SCANNED,
         training=replace(
             IN_STAGES, lr=3e-4, muon_lr={"generator": 0.01}, ema_decay=0.995, validate_every=50
         ),
     ),
-    "adn-syn-distill": replace(
-        CPU,
-        description="last, --from adn-syn-fine: corrected slices sharper, a fifth of the cost",
+    "adn-syn-distill": Experiment(
+        "last, --from adn-syn-fine: corrected slices sharper, a fifth of the cost",
         method_config=DISTILLING,
         data=SCANNED,
         training=replace(
