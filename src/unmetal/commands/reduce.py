@@ -49,7 +49,7 @@ class Reduce:
 
     jobs: int = 1
     """Series at a time, where the input holds several: a process each, with one thread and up to
-    2.6 GiB at 512 x 512."""
+    0.6 GiB at 512 x 512."""
 
     def run(self) -> None:
         """Read, reduce, write, report; raises `InputError`."""
@@ -57,7 +57,6 @@ class Reduce:
         from unmetal.reduction.batch.plan import described  # noqa: PLC0415
         from unmetal.reduction.batch.reduce import Job  # noqa: PLC0415
         from unmetal.reduction.reduce_series import load_tool, reduce_series  # noqa: PLC0415
-        from unmetal.reduction.report.page import check_report, write_report  # noqa: PLC0415
 
         console_log()
         settings, report, force = self.settings, self.report, self.settings.force
@@ -78,6 +77,9 @@ class Reduce:
 
         # One series, whatever its format.
         if report is not None:
+            # Drawing takes a second to import.
+            from unmetal.reduction.report.page import check_report  # noqa: PLC0415
+
             check_report(report, self.input, self.output, force=force)
         tool = load_tool(settings, choose_device(self.device))
         with progress_bar(f"slices of {self.input.name}") as progress:
@@ -85,6 +87,8 @@ class Reduce:
                 self.input, self.output, settings, tool, mask=self.metal_mask, progress=progress
             )
             if report is not None:
+                from unmetal.reduction.report.page import write_report  # noqa: PLC0415
+
                 write_report(done, report, identifiers=self.identifiers, force=force)
         total, changed = len(done.reduced.metal), len(done.reduced.changed)
         log = logging.getLogger("unmetal")

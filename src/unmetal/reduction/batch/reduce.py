@@ -10,11 +10,9 @@ from pathlib import Path
 from unmetal.device import choose_device
 from unmetal.errors import InputError
 from unmetal.files.dicom.inventory import find_series
-from unmetal.reduction.batch.index import write_index
 from unmetal.reduction.batch.plan import Item, Outcome, Plan, make_plan, raise_if_failed, run_plan
 from unmetal.reduction.reduce_series import Tool, derivation, load_tool, reduce_series
 from unmetal.reduction.report.numbers import flags
-from unmetal.reduction.report.page import require_apart, write_report
 from unmetal.reduction.settings import Settings
 from unmetal.workers import DIED, one_by_one, side_by_side
 
@@ -44,6 +42,8 @@ class Job:
             items = tuple(Item(one, source, output) for one in contents.series)
             return Plan(source, output, items, contents.aside, contents.others) if always else None
         if self.report is not None:
+            from unmetal.reduction.report.page import require_apart  # noqa: PLC0415  (matplotlib)
+
             require_apart(self.report, source, output)
         wanted, report = self.settings, self.report is not None
         asked = {"report": report, "difference": wanted.save_difference, "metal": wanted.save_metal}
@@ -60,6 +60,8 @@ class Job:
         many = partial(side_by_side, work=self, jobs=jobs, died=Outcome(error=DIED))
         done = run_plan(plan, alone if jobs == 1 else many)
         if self.report is not None:
+            from unmetal.reduction.batch.index import write_index  # noqa: PLC0415
+
             write_index(done, self.report)
         raise_if_failed(done)
 
@@ -73,6 +75,8 @@ class Job:
         try:
             done = reduce_series(item.source, item.output, settings, self.tool, only=only)
             if self.report is not None:
+                from unmetal.reduction.report.page import write_report  # noqa: PLC0415
+
                 # A report that lies there is of an earlier, unfinished run, so it is replaced.
                 folder = self.report / item.series.name
                 write_report(done, folder, identifiers=self.identifiers, force=True)
