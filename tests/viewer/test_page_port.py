@@ -322,7 +322,8 @@ def test_the_exported_series_is_valid_dicom(page: Tab, tmp_path: Path) -> None:
     with page.page.expect_download() as saved:
         page.page.click("a:text('Picture of this slice')")
     saved.value.save_as(tmp_path / "picture.png")
-    assert Image.open(tmp_path / "picture.png").width > 1000
+    with Image.open(tmp_path / "picture.png") as picture:
+        assert picture.width > 1000
 
 
 def errors(path: Path) -> set[str]:
