@@ -66,7 +66,7 @@ const open = new OpenPanel(server, (opened) => {
   if (opened.series.length === 0) return;
   selection.wanted = opened.series[0].id;
   selection.update();
-  open.hide();
+  open.close();
 });
 const toolbar = new Toolbar(server, view, actions);
 const correct = new CorrectPanel(server, scene, view, editor, (result) => {

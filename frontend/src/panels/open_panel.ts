@@ -46,8 +46,13 @@ export class OpenPanel {
     byId("open-folder").focus();
   }
 
+  /** Back to the images, where there are any. */
   hide(): void {
-    if (this.server.state.series.length === 0) return;
+    if (this.server.state.series.length > 0) this.close();
+  }
+
+  /** For who knows that a series was opened, which the server's state may tell later. */
+  close(): void {
     this.panel.hidden = true;
     document.body.classList.remove("opening");
   }
