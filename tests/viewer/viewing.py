@@ -65,6 +65,9 @@ class View:
                 stderr=log,
                 env=os.environ | {"TMPDIR": str(temporary), "OMP_NUM_THREADS": "1"},
                 text=True,
+                # As from a terminal: what runs these tests in the background ignores SIGINT, and
+                # so would the server.
+                preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509
             )
 
     def opened(self) -> View:
