@@ -15,6 +15,9 @@ const CURTAIN_REACH = 14;
 /** Points of scrolling that make a slice. */
 const NOTCH = 40;
 
+/** What of the view says which voxel lies under the pointer. */
+const MOVES = ["cross", "plane", "layout", "zoom", "center"] as const;
+
 interface Drag {
   tile: Tile;
   action: Tool | "curtain";
@@ -28,6 +31,8 @@ interface Drag {
 export class Pointer {
   private drag: Drag | null = null;
   private turned = 0;
+  /** Where the pointer was last, on the page; null when it is over no picture. */
+  private rests: { x: number; y: number } | null = null;
   private readonly fingers = new Map<number, { x: number; y: number }>();
 
   constructor(
@@ -53,6 +58,7 @@ export class Pointer {
       this.up(event);
     });
     element.addEventListener("pointerleave", () => {
+      if (this.drag === null) this.rests = null;
       if (this.drag === null) this.view.update({ pointer: null });
     });
     // The right button sets the window, so it opens no menu.
@@ -62,6 +68,20 @@ export class Pointer {
     element.addEventListener("wheel", (event) => {
       this.wheel(event);
     }, { passive: false });
+    // Another slice, plane or zoom brings another voxel under a pointer that rests.
+    view.watch((changed) => {
+      if (!changed.has("pointer") && MOVES.some((one) => changed.has(one))) this.renew();
+    });
+  }
+
+  private renew(): void {
+    if (this.rests === null) return;
+    const { x, y } = this.rests;
+    const under = document.elementFromPoint(x, y);
+    const tile = this.stage.tiles.find((one) => one.element.contains(under)) ?? null;
+    const box = tile?.canvas.getBoundingClientRect();
+    const voxel = tile === null || box === undefined ? null : tile.toVoxel(x - box.left, y - box.top);
+    this.view.update({ pointer: voxel });
   }
 
   private tileOf(event: Event): Tile | null {
@@ -119,6 +139,7 @@ export class Pointer {
     }
     const tile = this.drag?.tile ?? this.tileOf(event);
     if (tile === null) return;
+    this.rests = { x: event.clientX, y: event.clientY };
     const voxel = tile.toVoxel(...Pointer.place(tile, event));
     this.view.update({ pointer: voxel });
     if (this.drag !== null && voxel !== null) this.pull(this.drag, event, voxel);

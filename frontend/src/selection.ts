@@ -39,11 +39,12 @@ export class Selection {
   openSeries(id: string | null): void {
     if (id === this.view.state.series) return;
     const series = this.server.series(id);
-    this.settled = false;
     this.navigation.moved = false;
     this.editor.stop();
     this.rois.clear();
     this.scene.openSeries(series);
+    // Not before: each of these may draw, and would settle the view to the volume that goes.
+    this.settled = false;
     const window = series?.window ?? SOFT;
     const slices = series?.shape[0] ?? 1;
     const middle = Math.floor(slices / 2);

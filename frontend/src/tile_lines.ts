@@ -6,7 +6,7 @@ import type { Triple } from "./volume";
 
 /** Red as in the report; the others differ from it in lightness and in dashes, too. */
 const METAL = "#ff3b30";
-const LEFT_ALONE = "#ffffff";
+const LEFT_ALONE = "#00c2b2";
 const NEAR = "#d6a8ff";
 const DOUBTFUL = "#ffffff";
 const ROI = "#39ff88";
@@ -17,7 +17,7 @@ export function drawOutlines(context: CanvasRenderingContext2D, outlines: Outlin
   const { corrected, leftAlone, near, doubtful } = outlines;
   stroke(context, near, NEAR, pixel, [3, 3]);
   stroke(context, doubtful, DOUBTFUL, pixel, [1.5, 2.5]);
-  stroke(context, leftAlone, LEFT_ALONE, 1.2 * pixel, [5, 3]);
+  stroke(context, leftAlone, LEFT_ALONE, 1.6 * pixel, [5, 2]);
   stroke(context, corrected, METAL, 1.6 * pixel, []);
 }
 

@@ -92,6 +92,8 @@ def test_a_prone_patient_is_turned_into_radiological_convention(tab: Tab, tmp_pa
     tab.ready()
     letters = [tab.text(f".tile.original .letter.{edge}") for edge in ("left", "right", "top")]
     assert letters == ["R", "L", "A"]
+    # The crosshair of a second series, too, begins in the middle.
+    assert tab.text("#place") == f"crosshair {SIDE // 2 + 1}, {SIDE // 2 + 1}, slice 3"
     hu = files.read(turned, log_warnings=False).hu
     for column, row in ((20, 30), (70, 48)):
         tab.page.mouse.move(*tab.place(".tile.original", column, row, (SIDE, SIDE)))

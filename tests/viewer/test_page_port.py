@@ -142,6 +142,16 @@ def test_the_hu_under_the_pointer_on_both_sides(page: Tab, server: View, origina
         assert hu(page.text("#hu-difference")) == now - before
 
 
+def test_a_pointer_that_rests_reads_the_slice_that_comes_under_it(page: Tab, original) -> None:
+    page.page.mouse.move(*page.place(".tile.original", 300, 330, SHAPE))
+    for turn, index in ((100, MIDDLE + 1), (-100, MIDDLE)):
+        page.page.mouse.wheel(0, turn)
+        page.page.locator(f"#slice-text:text('{index + 1} /')").wait_for()
+        page.press()
+        assert page.text("#place") == f"pointer 301, 331, slice {index + 1}"
+        assert hu(page.text("#hu-original")) == original[index, 330, 300]
+
+
 @pytest.mark.parametrize(("key", "shape"), [("r", "rectangle"), ("e", "ellipse")])
 def test_a_region_is_measured_as_numpy_does(page: Tab, server: View, original, key, shape) -> None:
     page.press(key)

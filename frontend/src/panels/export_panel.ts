@@ -39,7 +39,11 @@ export class ExportPanel {
       return;
     }
     const links = result.exports.map((name) => el("li", {}, this.link(result, name)));
-    panel.replaceChildren(el("p", { class: "caption" }, result.title), el("ul", { class: "exports" }, ...links), ...this.push(result));
+    const uneven = this.server.series(result.series)?.warnings.some((one) => one.includes("uneven")) ?? false;
+    const gaps = uneven && result.exports.includes("corrected.nii.gz")
+      ? [el("p", { class: "hint" }, "NIfTI knows one distance between slices: behind a gap of this series they lie in the wrong place. DICOM keeps them where they are.")]
+      : [];
+    panel.replaceChildren(el("p", { class: "caption" }, result.title), el("ul", { class: "exports" }, ...links), ...gaps, ...this.push(result));
   }
 
   private link(result: Result, name: string): HTMLElement {

@@ -54,6 +54,9 @@ export class FindingsPanel {
       });
       parts.push(el("h3", {}, `Before you believe ${result.title}`), list(items));
     }
+    if (result.exports.includes("report.html")) {
+      parts.push(el("p", { class: "hint" }, "The report, under Export, measures what fell or rose: parts of implants, bone, fat and muscle near metal."));
+    }
     const corrected = result.objects.filter((one) => one.corrected);
     const leftAlone = result.objects.filter((one) => !one.corrected);
     if (corrected.length > 0) parts.push(el("h3", {}, "Metal that was corrected"), this.decisions(corrected));

@@ -11,6 +11,7 @@ export class OpenPanel {
   private readonly problem = el("p", { class: "problem", role: "alert", hidden: true });
   private readonly leftOut = el("ul", { class: "left-out", hidden: true });
   private readonly busy = el("div", { class: "busy", hidden: true });
+  private readonly back = el("button", { type: "button", class: "open-close", hidden: true }, "Back to the images");
   private upload: Upload | null = null;
 
   constructor(
@@ -27,14 +28,16 @@ export class OpenPanel {
     }
     const stop = el("button", { type: "button", onclick: () => this.upload?.cancel() }, "Cancel");
     this.busy.append(this.progress, this.status, stop);
-    const close = el("button", { type: "button", class: "open-close", onclick: () => { this.hide(); } }, "Back to the images");
+    this.back.addEventListener("click", () => {
+      this.hide();
+    });
     this.panel.append(
       el("div", { class: "drop-zone" },
         el("h2", {}, "Open a CT series"),
         el("p", { class: "lead" }, "Drop a DICOM folder, a zip or a file here"),
         el("p", { class: "hint" }, "DICOM, NIfTI, MetaImage, NRRD, NumPy or 16-bit PNG. The images stay on this machine, and the originals are never changed."),
         el("div", { class: "choosers" }, folder.label, file.label),
-        this.busy, this.problem, this.leftOut, close,
+        this.busy, this.problem, this.leftOut, this.back,
       ),
     );
     this.catchDrops();
@@ -42,6 +45,7 @@ export class OpenPanel {
 
   show(): void {
     this.panel.hidden = false;
+    this.back.hidden = this.server.state.series.length === 0;
     document.body.classList.add("opening");
     byId("open-folder").focus();
   }

@@ -38,6 +38,8 @@ export class Toolbar {
       const width = Number(this.width.input.value);
       const level = Number(this.level.input.value);
       if (width > 0 && Number.isFinite(level)) view.update({ window: clampWindow({ width, level }) });
+      this.width.input.value = String(view.state.window.width);
+      this.level.input.value = String(view.state.window.level);
     };
     this.width.input.addEventListener("change", type);
     this.level.input.addEventListener("change", type);
