@@ -166,3 +166,13 @@ def test_what_was_uploaded_goes_with_the_last_series_of_it(app, phantom: Path) -
     assert app.session.series[id].source.path.is_dir()
     assert app.client.delete(f"api/series/{id}").status_code == 204
     assert not list(app.session.folder.iterdir())
+
+
+@pytest.mark.parametrize("name", ["broken.zip", "folder/README.md"])
+def test_a_refusal_names_the_file_and_no_folder_of_the_server(app, name: str) -> None:
+    upload = begin(app)
+    put(app, upload, name, b"neither DICOM nor a zip")
+    refused = app.client.post(f"api/uploads/{upload}/open")
+    assert refused.status_code == 400
+    assert Path(name).name in refused.json()["error"]
+    assert str(app.session.folder) not in refused.json()["error"]

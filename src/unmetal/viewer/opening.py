@@ -69,7 +69,7 @@ class Opener:
                     self.session.folder,
                 )
         except (InputError, TaskFailedError) as failure:
-            error = str(failure)
+            error = self._told(failure, path)
         except ProcessEndedError:
             error = f"{path.name}: the process that reads it ended: is it damaged?"
         except Exception as failure:  # a bug ends this, and nobody waits for it in vain
@@ -79,6 +79,13 @@ class Opener:
         if error:
             self.session.fail_unread(error)
         self.session.drop_unused(path)
+
+    def _told(self, failure: Exception, path: Path) -> str:
+        """The reason; without the folder of an upload, which says nothing to who sent it."""
+        reason = str(failure)
+        if path.is_relative_to(self.session.folder):
+            reason = reason.replace(f"{path}/", "").replace(f"{path.parent}/", "")
+        return reason
 
     async def open_all(self, paths: tuple[Path, ...]) -> None:
         """Open every path; what cannot be opened is listed as left out.
