@@ -1,4 +1,4 @@
-"""Print the ranges and bounds of reduction/cautions.py: what the released weights learned from.
+"""Print the ranges of reduction/trained_ranges.py and the bounds of reduction/cautions.py.
 
     python recipes/caution_ranges.py SOURCE COHORT.npz [METHOD...]
 
@@ -23,7 +23,7 @@ from unmetal.physics.derive import body_mask
 from unmetal.physics.implants.primitives import choose_implants, draw_implants
 from unmetal.physics.scanner import clinical
 from unmetal.physics.simulate import Protocol, simulate
-from unmetal.reduction import cautions
+from unmetal.reduction import cautions, trained_ranges
 from unmetal.reduction.reduce_volume import reduce_volume
 from unmetal.scan import Volume
 from unmetal.training.presets import AUGMENTED
@@ -66,16 +66,16 @@ def read(source: Path, row: dict[str, str]) -> np.ndarray:
 
 
 def of_slice(source: Path, row: dict[str, str]) -> dict[str, float]:
-    """What reduction/cautions.py compares, of a slice as it came."""
+    """What reduction/trained_ranges.py compares, of a slice as it came."""
     hu, pixel = read(source, row), float(row["spacing_mm"])
     body = body_mask(hu, pixel)
     return {
         "spacing": pixel,
         "thickness": float(row["thickness_mm"]),
         "fov": pixel * max(hu.shape),
-        "size": cautions.longer_side(body, pixel),
-        "cut": cautions.edge_share(body),
-        "kernel": cautions.noise_texture(hu, body),
+        "size": trained_ranges.longer_side(body, pixel),
+        "cut": trained_ranges.edge_share(body),
+        "kernel": trained_ranges.noise_texture(hu, body),
     }
 
 

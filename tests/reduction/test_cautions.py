@@ -11,16 +11,9 @@ from scipy import ndimage
 
 from unmetal.metrics import aapm, image_quality, no_reference
 from unmetal.reduction import cautions
-from unmetal.reduction.cautions import (
-    FAR_HU,
-    FLIP_HU,
-    TRAINED,
-    check_input,
-    check_result,
-    edge_share,
-    noise_texture,
-)
+from unmetal.reduction.cautions import FAR_HU, FLIP_HU, check_input, check_result
 from unmetal.reduction.metal_search import find_bodies
+from unmetal.reduction.trained_ranges import TRAINED, edge_share, noise_texture
 from unmetal.scan import Volume
 
 PIXEL = 1.3

@@ -21,8 +21,8 @@ from unmetal.display.look import Box, PanelStyle
 from unmetal.errors import InputError
 from unmetal.files import Derivation
 from unmetal.methods.li import LI
-from unmetal.reduction.cautions import QualityFlag
 from unmetal.reduction.metal_search import find_bodies
+from unmetal.reduction.quality_flag import QualityFlag
 from unmetal.reduction.reduce_series import Done, Tool
 from unmetal.reduction.reduce_volume import Reduced
 from unmetal.reduction.report.changes import changes

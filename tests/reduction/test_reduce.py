@@ -15,7 +15,7 @@ from unmetal.methods.method import Method
 from unmetal.physics import derive
 from unmetal.physics.scanner import clinical
 from unmetal.physics.simulate import Protocol, simulate
-from unmetal.reduction import cautions, metal_search
+from unmetal.reduction import metal_search
 from unmetal.reduction.correct_slices import restore_detail
 from unmetal.reduction.metal_search import find_metal
 from unmetal.reduction.reduce_volume import reduce_volume

@@ -14,11 +14,12 @@ import torch
 
 from unmetal.files import as_stored
 from unmetal.methods.method import Method
-from unmetal.reduction.cautions import QualityFlag, check_input, check_result
+from unmetal.reduction.cautions import check_input, check_result
 from unmetal.reduction.correct_slices import correct_slices
 from unmetal.reduction.metal_objects import MetalObject
 from unmetal.reduction.metal_search import find_bodies, search_metal
 from unmetal.reduction.paste import paste
+from unmetal.reduction.quality_flag import QualityFlag
 from unmetal.scan import Progress, Volume
 from unmetal.units import METAL_HU
 

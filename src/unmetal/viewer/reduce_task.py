@@ -15,7 +15,7 @@ import numpy as np
 
 from unmetal import files
 from unmetal.device import choose_device
-from unmetal.reduction.cautions import QualityFlag
+from unmetal.reduction.quality_flag import QualityFlag
 from unmetal.reduction.reduce_series import Done, Tool, derivation, load_tool, with_outcome
 from unmetal.reduction.reduce_volume import Reduced, reduce_volume
 from unmetal.reduction.report.numbers import flags

@@ -12,8 +12,8 @@ import numpy as np
 
 from unmetal.files import header
 from unmetal.metrics.strata import BANDS, TISSUES
-from unmetal.reduction.cautions import QualityFlag
 from unmetal.reduction.metal_objects import MetalObject
+from unmetal.reduction.quality_flag import QualityFlag
 from unmetal.reduction.reduce_series import Done
 from unmetal.reduction.reduce_volume import Reduced
 from unmetal.reduction.report.changes import LEVELS, Changes, ChangeStats, SliceChanges, join
