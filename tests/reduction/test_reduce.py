@@ -15,7 +15,7 @@ from unmetal.methods.method import Method
 from unmetal.physics import derive
 from unmetal.physics.scanner import clinical
 from unmetal.physics.simulate import Protocol, simulate
-from unmetal.reduction import metal_search
+from unmetal.reduction import metal_search, trained_ranges
 from unmetal.reduction.correct_slices import restore_detail
 from unmetal.reduction.metal_search import find_metal
 from unmetal.reduction.reduce_volume import reduce_volume
@@ -175,7 +175,7 @@ def test_the_body_of_a_slice_is_sought_once_in_each_state(monkeypatch) -> None:
         sought.append(hashlib.sha256(hu.tobytes()).hexdigest())
         return derive.body_mask(hu, pixel)
 
-    for module in (metal_search, cautions, changes_module):
+    for module in (metal_search, trained_ranges, changes_module):
         monkeypatch.setattr(module, "body_mask", counting)
     reduced = reduce_volume(VOLUME, Learned(0.0), flips=True)
     changes_module.changes(reduced)
