@@ -12,6 +12,7 @@ from starlette.routing import Mount
 from starlette.staticfiles import StaticFiles
 
 from unmetal.errors import InputError
+from unmetal.viewer.export_routes import ExportRoutes
 from unmetal.viewer.jobs import JobQueue
 from unmetal.viewer.opening import Opener
 from unmetal.viewer.routes import Routes
@@ -33,7 +34,8 @@ STATUS: dict[type[Exception], int] = {
 
 def make_routes(session: Session, opener: Opener, jobs: JobQueue, uploads: Uploads) -> Routes:
     """The routes, with what this installation can do."""
-    return Routes(session, opener, jobs, uploads, find_spec("pynetdicom") is not None)
+    can_send = find_spec("pynetdicom") is not None
+    return Routes(session, opener, jobs, uploads, ExportRoutes(session), can_send)
 
 
 def make_app(routes: Routes) -> Starlette:

@@ -5,29 +5,25 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 import numpy as np
-from starlette.background import BackgroundTask
 from starlette.requests import Request
-from starlette.responses import FileResponse, JSONResponse, Response, StreamingResponse
+from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from unmetal.errors import InputError
 from unmetal.methods import DEFAULT_METHOD, all_methods
 from unmetal.software import version
 from unmetal.viewer import asked, volumes
-from unmetal.viewer.exports import PICTURE, download_name, media_type, why_not
+from unmetal.viewer.export_routes import ExportRoutes
 from unmetal.viewer.jobs import JobQueue
 from unmetal.viewer.measurements import measure
 from unmetal.viewer.opening import Opener
-from unmetal.viewer.records import OpenSeries, Result, new_id
+from unmetal.viewer.records import OpenSeries, new_id
 from unmetal.viewer.session import NotOpenError, Session
-from unmetal.viewer.task_process import ProcessEndedError, TaskFailedError, TaskProcess
-from unmetal.viewer.temporary import remove
 from unmetal.viewer.uploads import TooLargeError, Uploads
 from unmetal.weights.released import released
 
@@ -36,9 +32,6 @@ PING_S = 15.0
 
 SHORTEST_S = 0.2
 """Between two events: progress need not be seen more often."""
-
-EXPORT = "unmetal.viewer.export_task:export_task"
-SEND = "unmetal.viewer.export_task:send_task"
 
 
 @dataclass
@@ -49,10 +42,9 @@ class Routes:
     opener: Opener
     jobs: JobQueue
     uploads: Uploads
+    exports: ExportRoutes
     destinations: bool
     """Whether series can be sent: pynetdicom is there."""
-    exporting: set[TaskProcess] = field(default_factory=set)
-    one_export: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(1))
 
     def all(self) -> list[Route]:
         """Every route."""
@@ -71,8 +63,7 @@ class Routes:
             Route("/api/jobs/{id}/cancel", self.cancel_job, methods=["POST"]),
             Route("/api/results/{id}", self.close_result, methods=["DELETE"]),
             Route("/api/results/{id}/{name}.nii", self.result_volume),
-            Route("/api/results/{id}/export/{what}", self.export),
-            Route("/api/results/{id}/push", self.push, methods=["POST"]),
+            *self.exports.all(),
         ]
 
     def everything(self) -> dict[str, Any]:
@@ -216,7 +207,7 @@ class Routes:
 
     async def result_volume(self, request: Request) -> Response:
         """GET api/results/{id}/corrected.nii and its fellows."""
-        series, result = self._result(request)
+        series, result = self.session.get_both(request.path_params["id"])
         name = request.path_params["name"]
         if name not in volumes.NAMES:
             raise NotOpenError(f"{name}: there is no such volume")
@@ -225,78 +216,8 @@ class Routes:
         source = volumes.of_result(name, series, result)
         return _volume(volumes.nifti(source), source)
 
-    async def export(self, request: Request) -> Response:
-        """GET api/results/{id}/export/{what}."""
-        series, result = self._result(request)
-        what = request.path_params["what"]
-        if what not in result.exports:
-            return JSONResponse({"error": why_not(what, series, result)}, 409)
-        if what == PICTURE:
-            from unmetal.viewer.labelled_picture import labelled_picture  # noqa: PLC0415
-
-            index = asked.slice_index(request.query_params, series.grid)
-            window = asked.window(request.query_params)
-            picture = await asyncio.to_thread(labelled_picture, series, result, index, window)
-            name = download_name(result, what, index=index)
-            disposition = {"Content-Disposition": f'attachment; filename="{name}"'}
-            return Response(picture, media_type="image/png", headers=disposition)
-        target = self._new_target() / what
-        try:
-            await self._in_process(EXPORT, what, series, result, target)
-        except BaseException:
-            remove(target.parent)
-            raise
-        return FileResponse(
-            target,
-            media_type=media_type(what),
-            filename=download_name(result, what),
-            background=BackgroundTask(remove, target.parent),
-        )
-
-    async def push(self, request: Request) -> Response:
-        """POST api/results/{id}/push."""
-        series, result = self._result(request)
-        destination = (await asked.json_object(request)).get("destination")
-        if not isinstance(destination, str):
-            raise InputError("destination: give AET@HOST:PORT")
-        if series.format != "dicom":
-            return JSONResponse({"error": why_not("dicom.zip", series, result)}, 409)
-        target = self._new_target()
-        try:
-            sent = await self._in_process(SEND, series, result, destination, target / "derived")
-        except (InputError, TaskFailedError, ProcessEndedError) as error:
-            return JSONResponse({"error": str(error)}, 502)
-        finally:
-            remove(target)
-        return JSONResponse({"sent": sent})
-
-    def stop(self) -> None:
-        """End what is being exported."""
-        for process in self.exporting:
-            process.close()
-
-    async def _in_process(self, task: str, *arguments: Any) -> Any:
-        """A task in a process of its own, one at a time: it holds a whole series."""
-        async with self.one_export:
-            process = TaskProcess()
-            self.exporting.add(process)
-            try:
-                return await asyncio.to_thread(process.run, lambda _: None, task, *arguments)
-            finally:
-                process.close()
-                self.exporting.discard(process)
-
-    def _new_target(self) -> Path:
-        folder = self.session.folder / f"export-{new_id()}"
-        folder.mkdir(mode=0o700)
-        return folder
-
     def _series(self, request: Request) -> OpenSeries:
         return self.session.get_series(request.path_params["id"])
-
-    def _result(self, request: Request) -> tuple[OpenSeries, Result]:
-        result = self.session.get_result(request.path_params["id"])
-        return self.session.get_series(result.series), result
 
 
 @cache

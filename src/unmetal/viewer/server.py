@@ -64,7 +64,7 @@ async def run_server(
         session.end()
         for process in (reading, jobs.process):
             process.close()
-        routes.stop()
+        routes.exports.stop()
         for task in (*working, opening):
             task.cancel()
         results = await asyncio.gather(*working, opening, return_exceptions=True)

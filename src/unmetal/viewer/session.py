@@ -128,6 +128,11 @@ class Session:
             raise NotOpenError("this result is closed: reduce the series again")
         return self.results[id]
 
+    def get_both(self, id: str) -> tuple[OpenSeries, Result]:
+        """The series of a result, and the result; raises `NotOpenError`."""
+        result = self.get_result(id)
+        return self.get_series(result.series), result
+
     async def slice_read(self, series: OpenSeries, index: int) -> None:
         """Wait until a slice is there; raises `NotOpenError` or `InputError` if it will not be."""
         while True:
