@@ -15,10 +15,9 @@ import numpy as np
 
 from unmetal import files
 from unmetal.device import choose_device
-from unmetal.reduction.quality_flag import QualityFlag
 from unmetal.reduction.reduce_series import Done, Tool, derivation, load_tool, with_outcome
 from unmetal.reduction.reduce_volume import Reduced, reduce_volume
-from unmetal.reduction.report.numbers import flags
+from unmetal.reduction.report.numbers import leveled_warnings
 from unmetal.reduction.settings import Settings
 from unmetal.scan import Volume
 from unmetal.viewer.marks import CORRECTED, LEFT_ALONE
@@ -121,18 +120,11 @@ def _described(done: Done, empty: Result, *, edited: bool) -> Result:
         changed=tuple(map(int, reduced.changed)),
         metal=tuple(map(int, reduced.affected)),
         has_error=reduced.expected_error is not None,
-        warnings=_warnings(done),
+        warnings=tuple(leveled_warnings(done)),
         objects=_objects(reduced),
         whole_difference=bool(whole),
         seconds=round(done.seconds, 1),
     )
-
-
-def _warnings(done: Done) -> tuple[dict[str, str], ...]:
-    """What a reader would misread first, as in the report."""
-    caution = [QualityFlag("weights", done.tool.caution)] if done.tool.caution else []
-    found = sorted([*caution, *flags(done.reduced)], key=lambda one: one.level != "misread")
-    return tuple({"key": one.key, "level": one.level, "message": one.message} for one in found)
 
 
 def _objects(reduced: Reduced) -> tuple[dict[str, Any], ...]:

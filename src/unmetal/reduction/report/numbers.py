@@ -53,14 +53,13 @@ SEARCH = ("metal_hu", "min_metal_mm2")
 
 def report_data(done: Done, found: Changes, *, identifiers: bool = False) -> dict[str, Any]:
     """All of the report but its pictures, in types that JSON knows."""
-    reduced, caution = done.reduced, done.tool.caution
-    of_weights = [QualityFlag("weights", caution)] if caution else []
+    reduced = done.reduced
     whole = {
         "format": FORMAT,
         "notice": NOTICE,
         "run": _run(done),
         "series": _series(reduced, found),
-        "warnings": _leveled([*of_weights, *flags(reduced)]),
+        "warnings": leveled_warnings(done),
         "checks": [check._asdict() for check in checks(found)],
         "caveats": caveats(found),
         "metal": _metal(found.slices, found.voxel_ml),
@@ -78,9 +77,10 @@ def flags(reduced: Reduced) -> list[QualityFlag]:
     return [*(QualityFlag("input", message) for message in of_reader), *reduced.warnings]
 
 
-def _leveled(found: list[QualityFlag]) -> list[dict[str, str]]:
-    """What a reader would misread first, then what is unusual."""
-    ordered = sorted(found, key=lambda one: one.level != "misread")
+def leveled_warnings(done: Done) -> list[dict[str, str]]:
+    """All warnings about a result: what a reader would misread first, then what is unusual."""
+    of_weights = [QualityFlag("weights", done.tool.caution)] if done.tool.caution else []
+    ordered = sorted([*of_weights, *flags(done.reduced)], key=lambda one: one.level != "misread")
     return [{"key": one.key, "level": one.level, "message": one.message} for one in ordered]
 
 
