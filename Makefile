@@ -24,7 +24,7 @@ lint: .venv/developed
 	$(BIN)/lint-imports
 
 benchmarks: .venv/developed
-	for name in startup projector simulation reprojection reduce folding prepare train_step; do \
+	for name in startup projector simulation reprojection reduce folding prepare train_step runtimes viewer; do \
 	  OMP_NUM_THREADS=1 $(BIN)/python benchmarks/$$name.py || exit 1; done
 
 # The viewer's page, from frontend/ into the package. Needs Node 20; nothing else does.

@@ -4,6 +4,7 @@ out."""
 import json
 import logging
 import warnings
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -52,7 +53,7 @@ def export_onnx(method: Method, card: Card, path: Path, *, force: bool = False) 
         program = _traced(SliceNetwork(method).eval(), method.stride)
     except ModuleNotFoundError as error:
         raise InputError(install_extra(str(error.name), "onnx")) from error
-    program.model.metadata_props[METADATA] = json.dumps(described.as_dict())
+    program.model.metadata_props[METADATA] = json.dumps(asdict(described))
     program.model.doc_string = f"{described.name} by {software()}. RESEARCH USE ONLY."
     with staged(path, force=force) as target:
         program.save(target)

@@ -99,6 +99,7 @@ class ADN(ImageMethod):
         super().__init__()
         self.config = config = config or Config()
         self.input_size = config.size
+        self.stride = config.architecture.stride
         self.generator = Generator(config.architecture)
         if config.distill:
             self.teacher = Generator(config.architecture).requires_grad_(False)
@@ -107,11 +108,6 @@ class ADN(ImageMethod):
         self.discriminator = nn.ModuleDict(
             {domain: PatchGAN(1, width, layers=2) for domain in ("clean", "affected")}
         )
-
-    @property
-    def stride(self) -> int:
-        """Sides of a slice are multiples of this, in pixels."""
-        return self.config.architecture.stride
 
     def translate(self, x: Tensor) -> Tensor:
         """Affected slices `[B 1 H W]` in [-1, 1] to clean ones."""

@@ -52,6 +52,7 @@ class CGANMAR(ImageMethod):
         super().__init__()
         self.config = config = config or Config()
         self.input_size = config.size
+        self.stride = ResNet.stride
         self.generator = ResNet(1, config.width)
         # Two channels: the condition, and the corrected or the true slice.
         self.discriminator = PatchGAN(2, config.discriminator_width, norm=nn.BatchNorm2d)
@@ -70,11 +71,6 @@ class CGANMAR(ImageMethod):
         adversarial = gan_loss(self.discriminator(fakes), REAL, "vanilla")
         # Equations (3) and (4): the L1 loss and its weight.
         yield "generator", {"adv": adversarial, "recon": self.config.recon * l1(corrected, y)}
-
-    @property
-    def stride(self) -> int:
-        """Sides of a slice are multiples of this, in pixels."""
-        return ResNet.stride
 
     def translate(self, x: Tensor) -> Tensor:
         """Affected slices `[B 1 H W]` in [-1, 1] to clean ones."""

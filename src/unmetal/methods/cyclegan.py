@@ -68,6 +68,7 @@ class CycleGAN(ImageMethod):
         super().__init__()
         self.config = config = config or Config()
         self.input_size = config.size
+        self.stride = ResNet.stride
         # Named by the domain that they translate to: the paper's F and G.
         self.generator = nn.ModuleDict(
             {domain: ResNet(1, config.width, config.residuals) for domain in ("clean", "affected")}
@@ -101,11 +102,6 @@ class CycleGAN(ImageMethod):
             "affected": discriminator_loss(discriminator.affected, affected_fakes, x),
         }
         yield "discriminator", losses
-
-    @property
-    def stride(self) -> int:
-        """Sides of a slice are multiples of this, in pixels."""
-        return ResNet.stride
 
     def translate(self, x: Tensor) -> Tensor:
         """Affected slices `[B 1 H W]` in [-1, 1] to clean ones."""

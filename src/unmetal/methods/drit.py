@@ -96,6 +96,7 @@ class DRIT(ImageMethod):
         super().__init__()
         self.config = c = config or Config()
         self.input_size = c.size
+        self.stride = 4
         self.generator = Generator(c.width, c.attribute_size)
         domains = ("affected", "clean")
         self.attribute = nn.ModuleDict(
@@ -108,11 +109,6 @@ class DRIT(ImageMethod):
         )
         init_normal(self.discriminator)
         self.content_discriminator = ContentDiscriminator(c.width, c.content_layers)
-
-    @property
-    def stride(self) -> int:
-        """Sides of a slice are multiples of this, in pixels."""
-        return 4
 
     def translate(self, x: Tensor) -> Tensor:
         """Affected slices `[B 1 H W]` in [-1, 1] to clean ones of the mean attribute."""

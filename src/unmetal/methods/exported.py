@@ -6,10 +6,10 @@ Both compute in single precision on a CPU and agree with PyTorch to less than 1 
 
 import json
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 import torch
@@ -47,10 +47,6 @@ class Description:
     """What the weights' card warns of."""
     unmetal: str = ""
     """The version that wrote the file."""
-
-    def as_dict(self) -> dict[str, Any]:
-        """All fields by name."""
-        return asdict(self)
 
 
 class Exported(Method):

@@ -81,10 +81,8 @@ class ImageMethod(Method):
         """The slices without artifacts, `[B 1 H W]` in 1/cm, within the window of `units`."""
         return network_to_mu(self.corrected(mu_to_network(scan.image)))
 
-    @property
-    @abstractmethod
-    def stride(self) -> int:
-        """What the sides of a slice must be multiples of for `translate`, in pixels."""
+    stride: int = 1
+    """What the sides of a slice must be multiples of for `translate`, in pixels."""
 
     @abstractmethod
     def translate(self, x: Tensor) -> Tensor:

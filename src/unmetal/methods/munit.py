@@ -70,6 +70,7 @@ class MUNIT(ImageMethod):
         super().__init__()
         self.config = c = config or Config()
         self.input_size = c.size
+        self.stride = 4
         domains = ("affected", "clean")
         self.generator = Translator(c.width, c.style_size)  # encodes affected, decodes clean slices
         self.inverse = Translator(c.width, c.style_size)  # encodes clean, decodes affected slices
@@ -78,11 +79,6 @@ class MUNIT(ImageMethod):
             {d: MultiScale(c.discriminator_width, c.scales) for d in domains}
         )
         init_weights(self.discriminator)
-
-    @property
-    def stride(self) -> int:
-        """Sides of a slice are multiples of this, in pixels."""
-        return 4
 
     def translate(self, x: Tensor) -> Tensor:
         """Affected slices `[B 1 H W]` in [-1, 1] to clean ones of the mean style."""

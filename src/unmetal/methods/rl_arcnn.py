@@ -49,11 +49,6 @@ class RLARCNN(ImageMethod):
         self.input_size = config.size
         self.generator = DnCNN(config.width, config.depth)
 
-    @property
-    def stride(self) -> int:
-        """Sides of a slice are multiples of this, in pixels."""
-        return 1
-
     def translate(self, x: Tensor) -> Tensor:
         """Affected slices `[B 1 H W]` in [-1, 1] to clean ones; the network gives the artifact."""
         return x - self.generator(x.float())

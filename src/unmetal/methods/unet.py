@@ -41,6 +41,7 @@ class SupervisedUNet(ImageMethod):
         self.config = config = config or Config()
         self.input_size = config.size
         self.generator = UNet(config.width)
+        self.stride = self.generator.stride
 
     def training_step(self, scan: Scan) -> Iterator[OptimizerStep]:
         """One step by the mean absolute error in the networks' range."""
@@ -48,11 +49,6 @@ class SupervisedUNet(ImageMethod):
         # Both in [-1, 1], where 2 is 0.5/cm: an L1 of 0.01 is 13 HU.
         corrected = self.corrected(mu_to_network(scan.image))
         yield "generator", {"l1": functional.l1_loss(corrected, mu_to_network(scan.clean))}
-
-    @property
-    def stride(self) -> int:
-        """Sides of a slice are multiples of this, in pixels."""
-        return self.generator.stride
 
     def translate(self, x: Tensor) -> Tensor:
         """Affected slices `[B 1 H W]` in [-1, 1] to clean ones."""

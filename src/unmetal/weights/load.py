@@ -84,7 +84,7 @@ def load_weights(path: Path) -> tuple[Method, checkpoint.Card]:
     name = path.parent.name if path.name == "weights" else path.stem
     if path.suffix == ".onnx":
         exported = Exported(path)
-        return exported.eval(), {**exported.description.as_dict(), "name": name}
+        return exported.eval(), {**dataclasses.asdict(exported.description), "name": name}
     if path.suffix in {".pt", ".pth"}:
         sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
         return load_released_adn(path), {"method": "adn", "name": name, "sha256": sha256}
